@@ -1,0 +1,67 @@
+"""llrsim: theory and simulation of last-layer retraining. Group balance, or neural collapse?
+
+The public names are loaded on first use (PEP 562), so that `import llrsim` and the command line's help stay instant.
+
+>>> import llrsim
+>>> experiment = llrsim.load("quick")
+>>> llrsim.predict(experiment)["dfr"].wga > llrsim.predict(experiment)["erm"].wga
+True
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Experiment": ".experiment",
+    "ExperimentError": ".experiment",
+    "load": ".experiment",
+    "GroupMixture": ".mixture",
+    "collapse": ".collapse",
+    "class_centres": ".collapse",
+    "Head": ".head",
+    "Readout": ".head",
+    "read_out": ".head",
+    "Status": ".status",
+    "Outcome": ".outcome",
+    "Plan": ".plan",
+    "plan": ".plan",
+    "Fit": ".simulation",
+    "FitError": ".simulation",
+    "fit": ".simulation",
+    "simulate": ".simulation",
+    "simulate_plan": ".simulation",
+    "predict": ".prediction",
+    "predict_plan": ".prediction",
+    "explain": ".attribution",
+    "check": ".agreement",
+    "open_results": ".sweep",
+    "run_sweep": ".sweep",
+}
+
+__all__ = ["__version__", *_HOME]
+
+if TYPE_CHECKING:
+    from .agreement import check
+    from .attribution import explain
+    from .collapse import class_centres, collapse
+    from .experiment import Experiment, ExperimentError, load
+    from .head import Head, Readout, read_out
+    from .mixture import GroupMixture
+    from .outcome import Outcome
+    from .plan import Plan, plan
+    from .prediction import predict, predict_plan
+    from .simulation import Fit, FitError, fit, simulate, simulate_plan
+    from .status import Status
+    from .sweep import open_results, run_sweep
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'llrsim' has no attribute {name!r}; it offers {', '.join(__all__)}")
+    return getattr(import_module(_HOME[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,155 @@
+"""The head summary and the one readout that simulation and prediction share.
+
+A head is the logit f(x) = u.s + v.z + b. On a group mixture its accuracies depend only on u, b and the noise scale of
+each group, sigma_g q with q^2 = v' diag(e) v (q = |v| for isotropic noise), so they are exact numbers (T0):
+
+    acc_g = Phi( y_g (u.m_g + b) / sqrt(u' S_g u + sigma_g^2 q^2) ).
+
+All arrays may carry leading axes (replicates, steps, cells); the readout broadcasts over them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtr
+
+from .mixture import Array, GroupMixture
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """Summary of one or many heads.
+
+    Attributes:
+        signal: (..., k) weights u on the signal coordinates.
+        bias: (...,) b.
+        noise_norm: (...,) |v|, the norm of the weights on the noise coordinates.
+        noise_spread: (...,) q = sqrt(v' diag(e) v); equals noise_norm when the noise is isotropic.
+    """
+
+    signal: Array
+    bias: Array
+    noise_norm: Array
+    noise_spread: Array
+
+    @classmethod
+    def of(cls, signal: ArrayLike, bias: ArrayLike, noise_norm: ArrayLike, noise_spread: ArrayLike | None = None):
+        """Build from array-likes; `noise_spread` defaults to `noise_norm` (isotropic noise)."""
+        norm = np.asarray(noise_norm, dtype=np.float64)
+        spread = norm if noise_spread is None else np.asarray(noise_spread, dtype=np.float64)
+        return cls(np.asarray(signal, dtype=np.float64), np.asarray(bias, dtype=np.float64), norm, spread)
+
+    def __getitem__(self, index) -> Head:
+        """The heads at an index of the leading axes."""
+        return Head(self.signal[index], self.bias[index], self.noise_norm[index], self.noise_spread[index])
+
+    @property
+    def weight_norm(self) -> Array:
+        """(...,) |w| = sqrt(|u|^2 + |v|^2), bias excluded."""
+        return np.sqrt((self.signal**2).sum(axis=-1) + self.noise_norm**2)
+
+    def noise_scale(self, mixture: GroupMixture) -> Array:
+        """(..., G) standard deviation sigma_g q of the logit's noise part in each group."""
+        return self.noise_spread[..., None] * mixture.noise_std
+
+
+def average(heads: Head, gram: ArrayLike, spread_gram: ArrayLike | None = None) -> Head:
+    """The mean of A heads given along the last leading axis (..., A).
+
+    The noise parts add as vectors, so their norms do not suffice: `gram` (..., A, A) holds v_i.v_j, and `spread_gram`
+    v_i' diag(e) v_j (default `gram`, isotropic noise).
+    """
+    noise = np.asarray(gram, dtype=np.float64).mean(axis=(-2, -1))
+    spread = noise if spread_gram is None else np.asarray(spread_gram, dtype=np.float64).mean(axis=(-2, -1))
+    return Head(heads.signal.mean(axis=-2), heads.bias.mean(axis=-1), np.sqrt(noise), np.sqrt(spread))
+
+
+@dataclass(frozen=True, eq=False)
+class Readout:
+    """What follows from a head on a test law; every array has the head's leading axes.
+
+    Attributes:
+        group_accuracy: (..., G).
+        wga: (...,) worst-group accuracy, the least of the G accuracies.
+        worst_group: (...,) index of the least accurate group (never the smallest group).
+        worst_class_accuracy: (...,) the lesser of the two class accuracies, groups weighted by the test proportions.
+        average_accuracy: (...,) mean accuracy under the test proportions.
+        spurious_reliance: (...,) u.mu_a / u.mu_y, what the attribute moves the logit by, relative to the class.
+        direction_wga: (...,) WGA at the best bias for this direction and noise.
+        bias_part: (...,) wga - direction_wga, at most 0: what the threshold costs.
+    """
+
+    group_accuracy: Array
+    wga: Array
+    worst_group: Array
+    worst_class_accuracy: Array
+    average_accuracy: Array
+    spurious_reliance: Array
+    direction_wga: Array
+    bias_part: Array
+
+
+def group_accuracy(head: Head, mixture: GroupMixture) -> Array:
+    """(..., G) exact accuracy of each group (T0). A head that is all zeros scores by its bias alone.
+
+    >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[1.0]], noise_dim=9)
+    >>> group_accuracy(Head.of([1.0], 0.0, 0.0), toy).round(6).tolist()
+    [0.841345, 0.841345, 0.841345, 0.841345]
+    """
+    logit, deviation = _logit_law(head, mixture)
+    return _accuracy(mixture.labels * (logit + head.bias[..., None]), deviation)
+
+
+def read_out(head: Head, mixture: GroupMixture) -> Readout:
+    """Everything `Readout` lists, on the test law `mixture` (its proportions weigh the averages)."""
+    logit, deviation = _logit_law(head, mixture)
+    labels, proportions = mixture.labels, mixture.proportions
+    accuracy = _accuracy(labels * (logit + head.bias[..., None]), deviation)
+    wga = accuracy.min(axis=-1)
+    classes = [accuracy @ np.where(labels == y, mixture.class_share(), 0.0) for y in (-1.0, 1.0)]
+    present = [share for y, share in zip((-1.0, 1.0), classes, strict=True) if proportions[labels == y].sum() > 0]
+    class_effect, attribute_effect = mixture.effects()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reliance = (head.signal @ attribute_effect) / (head.signal @ class_effect)
+    direction = _wga_at_best_bias(logit, deviation, labels)
+    return Readout(
+        group_accuracy=accuracy,
+        wga=wga,
+        worst_group=accuracy.argmin(axis=-1),
+        worst_class_accuracy=np.minimum.reduce(present),
+        average_accuracy=accuracy @ proportions,
+        spurious_reliance=reliance,
+        direction_wga=direction,
+        bias_part=wga - direction,
+    )
+
+
+def _logit_law(head: Head, mixture: GroupMixture) -> tuple[Array, Array]:
+    """Mean (without bias) and standard deviation of the logit in each group, (..., G) each."""
+    variance = np.einsum("...i,gij,...j->...g", head.signal, mixture.covariances, head.signal)
+    variance = np.maximum(variance, 0.0) + head.noise_scale(mixture) ** 2
+    return head.signal @ mixture.means.T, np.sqrt(variance)
+
+
+def _accuracy(margin: Array, deviation: Array) -> Array:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        score = margin / deviation
+    # A constant logit (deviation 0) is right, wrong, or a coin toss at exactly zero.
+    return ndtr(np.where(deviation > 0, score, np.where(margin == 0, 0.0, np.copysign(np.inf, margin))))
+
+
+def _wga_at_best_bias(logit: Array, deviation: Array, labels: Array) -> Array:
+    """Largest worst-group accuracy over the bias, in closed form.
+
+    A group's score y (logit + b) / deviation is a line in b, rising for y = +1 and falling for y = -1. The maximin of
+    such lines is the least, over pairs of one rising and one falling line, of the value where the two cross.
+    """
+    rise, fall = labels > 0, labels < 0
+    if not (rise.any() and fall.any()):
+        return np.ones(logit.shape[:-1])
+    gap = logit[..., rise, None] - logit[..., None, fall]
+    spread = deviation[..., rise, None] + deviation[..., None, fall]
+    return _accuracy(gap, spread).min(axis=(-2, -1))

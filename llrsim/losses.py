@@ -1,0 +1,102 @@
+"""Losses of the margin m = y f, as codes that kernels switch on.
+
+| code          | loss                | slope              | curvature            |
+|---------------|---------------------|--------------------|----------------------|
+| SQUARED       | (1 - m)^2 / 2       | m - 1              | 1                    |
+| LOGISTIC      | log(1 + e^-m)       | -1 / (1 + e^m)     | s(m) (1 - s(m))      |
+| HINGE         | (1 - m)_+           | -1{m < 1}          | 0                    |
+| SQUARED_HINGE | (1 - m)_+^2 / 2     | -(1 - m)_+         | 1{m < 1}             |
+| MAX_MARGIN    | 0 if m >= 1 else inf | not differentiable | not differentiable  |
+
+Losses reach kernels as integers, with static calls, because closures and function arguments are compiled anew in
+every process.
+"""
+
+from enum import IntEnum
+from math import exp, inf, log1p
+
+from ._jit import kernel
+
+
+class Loss(IntEnum):
+    """Code of a loss; `Loss[name.upper()]` reads the name used in experiment files."""
+
+    SQUARED = 0
+    LOGISTIC = 1
+    HINGE = 2
+    SQUARED_HINGE = 3
+    MAX_MARGIN = 4
+
+    @property
+    def label(self) -> str:
+        """The name used in experiment files, e.g. `squared_hinge`."""
+        return self.name.lower()
+
+    @property
+    def smooth(self) -> bool:
+        """Whether the slope is continuous, so that gradient methods and Newton apply."""
+        return self in (Loss.SQUARED, Loss.LOGISTIC, Loss.SQUARED_HINGE)
+
+
+# Plain integers for kernels: numba freezes module-level ints at compile time.
+SQUARED, LOGISTIC, HINGE, SQUARED_HINGE, MAX_MARGIN = (int(loss) for loss in Loss)
+
+
+@kernel
+def value(loss, m):
+    """Loss at margin m; MAX_MARGIN is 0 where m >= 1 and inf elsewhere.
+
+    >>> round(value(LOGISTIC, 0.0), 6), value(HINGE, 0.25), value(SQUARED, 3.0)
+    (0.693147, 0.75, 2.0)
+    """
+    if loss == LOGISTIC:
+        return log1p(exp(-m)) if m > 0.0 else -m + log1p(exp(m))
+    if loss == SQUARED:
+        return 0.5 * (1.0 - m) * (1.0 - m)
+    if m >= 1.0:
+        return 0.0
+    if loss == HINGE:
+        return 1.0 - m
+    if loss == SQUARED_HINGE:
+        return 0.5 * (1.0 - m) * (1.0 - m)
+    return inf
+
+
+@kernel
+def slope(loss, m):
+    """Derivative of the loss in m; for HINGE the subgradient -1{m < 1}, for MAX_MARGIN nan.
+
+    >>> slope(LOGISTIC, 0.0), slope(SQUARED_HINGE, 0.5), slope(HINGE, 1.0)
+    (-0.5, -0.5, 0.0)
+    """
+    if loss == LOGISTIC:
+        if m > 0.0:
+            e = exp(-m)
+            return -e / (1.0 + e)
+        return -1.0 / (1.0 + exp(m))
+    if loss == SQUARED:
+        return m - 1.0
+    if loss == HINGE:
+        return -1.0 if m < 1.0 else 0.0
+    if loss == SQUARED_HINGE:
+        return min(m - 1.0, 0.0)
+    return float("nan")
+
+
+@kernel
+def curvature(loss, m):
+    """Second derivative of the loss in m (almost everywhere); 0 for HINGE, nan for MAX_MARGIN.
+
+    >>> curvature(LOGISTIC, 0.0), curvature(SQUARED_HINGE, 2.0)
+    (0.25, 0.0)
+    """
+    if loss == LOGISTIC:
+        e = exp(-abs(m))
+        return e / ((1.0 + e) * (1.0 + e))
+    if loss == SQUARED:
+        return 1.0
+    if loss == SQUARED_HINGE:
+        return 1.0 if m < 1.0 else 0.0
+    if loss == HINGE:
+        return 0.0
+    return float("nan")

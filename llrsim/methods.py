@@ -1,0 +1,145 @@
+"""Every method as an effective mass p_g on the groups of the sample it is fitted on (T19).
+
+A method says which data it uses and what it balances (nothing, the classes, the groups); *how* it balances is a
+choice of its own: by weights, by discarding rows (subset) or by repeating them (upsample). What comes out is a
+`Selection`: the rows used, their weights, and the implied mass, which is an output of every method.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .mixture import Array, apportion
+
+Counts = NDArray[np.int64]
+Target = Literal["none", "class", "group"]
+Balance = Literal["weights", "subset", "upsample"]
+Data = Literal["train", "heldout", "fresh-train"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What makes a method: what it balances, the data it defaults to, and whether it is cut to the held-out size."""
+
+    balances: Target
+    data: Data
+    size_matched: bool = False
+
+
+KINDS: dict[str, Kind] = {
+    "erm": Kind(balances="none", data="train"),
+    "llr": Kind(balances="none", data="heldout"),
+    "llr-on-train": Kind(balances="none", data="train", size_matched=True),
+    "cb-llr": Kind(balances="class", data="heldout"),
+    "dfr": Kind(balances="group", data="heldout"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Rows of a sample and their weights, by section.
+
+    A section holds rows that are exchangeable: one true group, one annotated group. Sections are ordered as the rows
+    of the sample are, so section b starts at row `sum(available[:b])`.
+
+    Attributes:
+        group: (B,) true group of each section.
+        annotated: (B,) group its rows are annotated with (differs under annotation noise, T3).
+        available: (B,) rows of the section in the sample.
+        used: (B,) rows the fit uses, repeats counted: fewer than available for a subset, more for upsampling.
+        weight: (B,) weight c of each used row; `sum(used * weight) == 1`.
+        labels: (G,) class of each group.
+    """
+
+    group: Counts
+    annotated: Counts
+    available: Counts
+    used: Counts
+    weight: Array
+    labels: Array
+
+    @property
+    def counts(self) -> Counts:
+        """(G,) rows used of each true group."""
+        return np.bincount(self.group, self.used, len(self.labels)).astype(np.int64)
+
+    @property
+    def mass(self) -> Array:
+        """(G,) effective mass p_g, summing to one (all zeros when there are no rows)."""
+        return np.bincount(self.group, self.used * self.weight, len(self.labels))
+
+    @property
+    def proportions(self) -> Array:
+        """(G,) pi_g, the shares of the rows used."""
+        return self.counts / max(1, int(self.counts.sum()))
+
+    @property
+    def sample_weight(self) -> Array:
+        """(G,) om_g = p_g / pi_g, mean one over the rows used; 0 for a group without rows."""
+        pi = self.proportions
+        return np.divide(self.mass, pi, out=np.zeros_like(pi), where=pi > 0)
+
+
+def select(
+    counts: Counts,
+    labels: Array,
+    *,
+    balances: Target = "none",
+    balance: Balance = "weights",
+    annotation_noise: float = 0.0,
+    size: int | None = None,
+) -> Selection:
+    """The selection that balances a sample with `counts` (G,) rows a group.
+
+    The units to balance are the classes, the *annotated* groups, or nothing. Every unit that has rows ends with the
+    same mass; units without rows get none (so an empty group shifts its share to the others, never a crash).
+    `subset` cuts each unit to the smallest nonempty one, `upsample` repeats rows up to the largest; both keep the
+    mix inside a unit, by largest remainder. `size` first cuts the sample to so many rows at equal proportions.
+    `annotation_noise` flips the attribute of that share of every group's rows; it needs two groups a class.
+
+    >>> classes = np.array([-1.0, -1.0, 1.0, 1.0])
+    >>> chosen = select(np.array([40, 40, 10, 10]), classes, balances="class")
+    >>> chosen.mass.tolist(), chosen.sample_weight.tolist()
+    ([0.25, 0.25, 0.25, 0.25], [0.625, 0.625, 2.5, 2.5])
+    >>> select(np.array([40, 40, 10, 10]), classes, balances="group", balance="subset").counts.tolist()
+    [10, 10, 10, 10]
+    """
+    group, annotated, available = _sections(np.asarray(counts, dtype=np.int64), labels, annotation_noise)
+    usable = available if size is None else apportion(min(size, int(available.sum())), _shares(available))
+    unit = {"none": np.zeros_like(group), "class": (labels[group] > 0).astype(np.int64), "group": annotated}[balances]
+    unit_rows = np.bincount(unit, usable)
+    present = unit_rows[unit_rows > 0]
+    if present.size == 0:
+        return Selection(group, annotated, available, usable, np.zeros(len(group)), labels)
+    if balance == "weights":
+        used = usable
+    else:
+        target = int(present.min() if balance == "subset" else present.max())
+        used = np.zeros_like(usable)
+        for index in np.flatnonzero(unit_rows):
+            inside = unit == index
+            used[inside] = apportion(target, _shares(usable[inside]))
+    rows = np.bincount(unit, used)[unit]
+    weight = np.divide(1.0, present.size * rows, out=np.zeros(len(group)), where=rows > 0)
+    return Selection(group, annotated, available, used, weight, labels)
+
+
+def _shares(counts: Counts) -> Array:
+    return counts / max(1, int(counts.sum()))
+
+
+def _sections(counts: Counts, labels: Array, annotation_noise: float) -> tuple[Counts, Counts, Counts]:
+    groups = np.arange(len(counts))
+    if annotation_noise == 0.0:
+        return groups, groups, counts
+    partner = np.array([next(h for h in groups if h != g and labels[h] == labels[g]) for g in groups])
+    flipped = np.array([apportion(int(n), [1.0 - annotation_noise, annotation_noise])[1] for n in counts])
+    return (
+        np.repeat(groups, 2),
+        np.column_stack([groups, partner]).ravel(),
+        np.column_stack([counts - flipped, flipped]).ravel(),
+    )

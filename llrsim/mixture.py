@@ -1,0 +1,164 @@
+"""The law of the features: a Gaussian mixture over groups with low-dimensional signal and many noise coordinates.
+
+Group g = (y, a) has proportion pi_g, signal s ~ N(m_g, S_g) in R^k and noise z ~ N(0, sigma_g^2 diag(e)) in R^d (T0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+def apportion(total: int, proportions: ArrayLike) -> NDArray[np.int64]:
+    """Whole numbers that sum to `total`, in proportion, by largest remainder (ties to the lower index).
+
+    >>> apportion(10, [0.55, 0.25, 0.2]).tolist()
+    [6, 2, 2]
+    """
+    exact = total * np.asarray(proportions, dtype=np.float64)
+    # Rounding guards against 2.9999999999 being read as 2 with a large remainder.
+    counts = np.floor(np.round(exact, 9)).astype(np.int64)
+    order = np.argsort(-(np.round(exact, 9) - counts), kind="stable")
+    counts[order[: total - int(counts.sum())]] += 1
+    return counts
+
+
+@dataclass(frozen=True, eq=False)
+class GroupMixture:
+    """A mixture of G groups in k signal and d noise coordinates.
+
+    Attributes:
+        labels: (G,) class of each group, -1 or +1.
+        attributes: (G,) spurious attribute of each group, -1 or +1 by default.
+        proportions: (G,) share of each group, nonnegative, summing to one.
+        means: (G, k) signal means m_g.
+        covariances: (G, k, k) signal covariances S_g.
+        noise_std: (G,) noise scale sigma_g.
+        spectrum: (d,) common noise eigenvalues e_j; all ones for isotropic noise.
+    """
+
+    labels: Array
+    attributes: Array
+    proportions: Array
+    means: Array
+    covariances: Array
+    noise_std: Array
+    spectrum: Array
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        means: ArrayLike,
+        covariances: ArrayLike,
+        noise_dim: int,
+        noise_std: ArrayLike = 1.0,
+        spectrum: ArrayLike | None = None,
+        labels: ArrayLike = (-1, -1, 1, 1),
+        attributes: ArrayLike = (-1, 1, -1, 1),
+        proportions: ArrayLike | None = None,
+    ) -> GroupMixture:
+        """Build from array-likes, broadcasting one covariance or noise scale over the groups.
+
+        Proportions default to equal shares. Raises ValueError, naming the argument, for wrong shapes or values.
+
+        >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[0.36]], noise_dim=3)
+        >>> toy.group_count, toy.signal_dim, toy.noise_dim
+        (4, 1, 3)
+        """
+        label = np.asarray(labels, dtype=np.float64)
+        groups = len(label)
+        mean = np.asarray(means, dtype=np.float64)
+        if mean.ndim != 2 or len(mean) != groups:
+            raise ValueError(f"means: shape {mean.shape}; expected ({groups}, k), a row a group")
+        k = mean.shape[1]
+        covariance = np.broadcast_to(np.asarray(covariances, dtype=np.float64), (groups, k, k)).copy()
+        share = np.full(groups, 1.0 / groups) if proportions is None else np.asarray(proportions, dtype=np.float64)
+        if share.shape != (groups,) or share.min() < 0 or abs(share.sum() - 1) > 1e-6:
+            raise ValueError(f"proportions: {share.tolist()}; expected {groups} nonnegative numbers that sum to one")
+        eigenvalues = np.ones(noise_dim) if spectrum is None else np.asarray(spectrum, dtype=np.float64)
+        if eigenvalues.shape != (noise_dim,) or (eigenvalues < 0).any():
+            raise ValueError(f"spectrum: shape {eigenvalues.shape}; expected {noise_dim} nonnegative eigenvalues")
+        if not np.isin(label, (-1.0, 1.0)).all():
+            raise ValueError(f"labels: {label.tolist()}; expected -1 or +1 for each group")
+        return cls(
+            labels=label,
+            attributes=np.asarray(attributes, dtype=np.float64),
+            proportions=share / share.sum(),
+            means=mean,
+            covariances=covariance,
+            noise_std=np.broadcast_to(np.asarray(noise_std, dtype=np.float64), (groups,)).copy(),
+            spectrum=eigenvalues,
+        )
+
+    @property
+    def group_count(self) -> int:
+        """G, the number of groups."""
+        return len(self.labels)
+
+    @property
+    def signal_dim(self) -> int:
+        """k, the number of signal coordinates."""
+        return self.means.shape[1]
+
+    @property
+    def noise_dim(self) -> int:
+        """d, the number of noise coordinates."""
+        return len(self.spectrum)
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """Each group as its signs, e.g. `(-,+)`: class first, attribute second."""
+
+        def sign(value: float) -> str:
+            return {-1.0: "-", 1.0: "+"}.get(value, f"{value:g}")
+
+        return tuple(f"({sign(y)},{sign(a)})" for y, a in zip(self.labels, self.attributes, strict=True))
+
+    def with_proportions(self, proportions: ArrayLike) -> GroupMixture:
+        """The same groups in other shares (normalised to sum to one)."""
+        share = np.asarray(proportions, dtype=np.float64)
+        return replace(self, proportions=share / share.sum())
+
+    def class_share(self, mass: ArrayLike | None = None) -> Array:
+        """(G,) share of each group inside its class, under `mass` (default the proportions); 0/0 is read as 0."""
+        share = self.proportions if mass is None else np.asarray(mass, dtype=np.float64)
+        total = np.where(self.labels > 0, share[self.labels > 0].sum(), share[self.labels < 0].sum())
+        return np.divide(share, total, out=np.zeros_like(share), where=total > 0)
+
+    def effects(self) -> tuple[Array, Array]:
+        """Directions of the class and of the attribute, (k,) each: m_g regressed on (1, y, a), groups equal.
+
+        In the balanced two-by-two design these are mu_y and mu_a of m_g = y mu_y + a mu_a (T1). With one attribute
+        value only, the attribute's direction is zero.
+        """
+        design = np.column_stack([np.ones(self.group_count), self.labels, self.attributes])
+        coefficients = np.linalg.pinv(design) @ self.means
+        return coefficients[1], coefficients[2]
+
+    def sample(
+        self, n: int | None = None, *, counts: Sequence[int] | None = None, seed: int = 0
+    ) -> tuple[Array, Array, Array]:
+        """Draw features X (n, k + d), labels y (n,) and attributes a (n,), rows ordered by group.
+
+        Group counts are fixed: `counts` as given, or `n` apportioned by largest remainder. The rows of a group are
+        a prefix of one sequence: more rows extend it.
+
+        >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[0.36]], noise_dim=3)
+        >>> X, y, a = toy.sample(8, seed=1)
+        >>> X.shape, y.tolist()
+        ((8, 4), [-1.0, -1.0, -1.0, -1.0, 1.0, 1.0, 1.0, 1.0])
+        """
+        from .simulation.draw import draw_sample
+
+        if (n is None) == (counts is None):
+            raise ValueError("sample: give exactly one of n and counts")
+        rows = apportion(n, self.proportions) if n is not None else np.asarray(counts, dtype=np.int64)
+        if rows.shape != (self.group_count,) or rows.min() < 0:
+            raise ValueError(f"counts: {rows.tolist()}; expected {self.group_count} nonnegative numbers")
+        return draw_sample(self, rows, seed)

@@ -1,0 +1,53 @@
+"""How a fit or a prediction ended: a code that cannot be ignored and a message that says what to do next."""
+
+from enum import IntEnum
+
+
+class Status(IntEnum):
+    """Named outcomes; `ok` ones carry a head, the others explain why there is none."""
+
+    CONVERGED = 0
+    FINISHED = 1
+    NOT_CONVERGED = 2
+    SEPARABLE = 3
+    NOT_SEPARABLE = 4
+    ONE_CLASS = 5
+    DIVERGED = 6
+    EMPTY = 7
+    NO_PREDICTION = 8
+
+    @property
+    def label(self) -> str:
+        """The name used in tables and records, e.g. `not-converged`."""
+        return self.name.lower().replace("_", "-")
+
+    @property
+    def ok(self) -> bool:
+        """Whether a head came out: solved to its certificate, or descended the steps it was given."""
+        return self in (Status.CONVERGED, Status.FINISHED)
+
+    @property
+    def message(self) -> str:
+        """What happened and what to change."""
+        return _MESSAGES[self]
+
+
+_MESSAGES = {
+    Status.CONVERGED: "solved to the certificate's tolerance",
+    Status.FINISHED: "descended the requested number of steps",
+    Status.NOT_CONVERGED: "the solver stopped before its tolerance; raise `ridge` or report the experiment",
+    Status.SEPARABLE: (
+        "the data are linearly separable and nothing is penalised, so the minimum is not attained or not unique; "
+        "set head.ridge > 0, use head.loss = 'max_margin', or descend a fixed number of steps"
+    ),
+    Status.NOT_SEPARABLE: "the data are not linearly separable, so there is no hard margin; use another head.loss",
+    Status.ONE_CLASS: "only one class has rows, so the unpenalised bias runs off; give the other class rows",
+    Status.DIVERGED: "descent diverged; take head.solver.step_size below the largest stable step given beside this",
+    Status.EMPTY: "no rows to fit on",
+    Status.NO_PREDICTION: "no closed-form prediction exists for this method in this limit; simulate it",
+}
+
+# Plain integers for kernels.
+CONVERGED, FINISHED, NOT_CONVERGED, SEPARABLE, NOT_SEPARABLE, ONE_CLASS, DIVERGED, EMPTY, NO_PREDICTION = (
+    int(status) for status in Status
+)
