@@ -1,0 +1,176 @@
+"""The dense simulator: whole designs in memory, every loss and solver."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from .._jit import single_blas_thread
+from ..head import Head
+from ..losses import Loss
+from ..outcome import MethodOutcome, Outcome, Path
+from ..plan import Plan, plan
+from ..status import Status
+from .descent import largest_stable_step
+from .draw import SampleLaw, draw
+from .engine import Records, Tables, records, run, tabulate
+from .fitting import descent_path, penalties, recipe
+from .stream import root_key
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
+
+Pairing = Literal["common", "independent"]
+
+
+def simulate(
+    experiment: Experiment,
+    replicates: int = 1,
+    *,
+    seed: int | None = None,
+    pairing: Pairing = "common",
+    jobs: int = 1,
+) -> Outcome:
+    """Draw, fit and read out every method of an experiment, `replicates` times.
+
+    `seed` defaults to the experiment's. With `pairing = "common"` the random numbers of a replicate do not depend on
+    the law, so experiments that differ in sizes, proportions, collapse or weights are paired; "independent" mixes the
+    law's hash into the key. `jobs` threads share the replicates; the numbers do not depend on it.
+
+    >>> import llrsim
+    >>> outcome = llrsim.simulate(llrsim.load("quick"), replicates=4)
+    >>> outcome["erm"].readout.group_accuracy.shape
+    (4, 4)
+    """
+    return simulate_plan(
+        plan(experiment),
+        name=experiment.name,
+        replicates=replicates,
+        seed=experiment.sweep.seed if seed is None else seed,
+        law=experiment.cell_law_hash if pairing == "independent" else "",
+        jobs=jobs,
+    )
+
+
+def simulate_plan(
+    plan: Plan,
+    *,
+    name: str = "plan",
+    replicates: int = 1,
+    first: int = 0,
+    seed: int = 0,
+    law: str = "",
+    axes: Mapping[str, Any] | None = None,
+    jobs: int = 1,
+) -> Outcome:
+    """Simulate the replicates first, ..., first + replicates - 1 of a plan.
+
+    `law` joins the random key: "" pairs this plan with all others of the same seed, a law's hash makes it
+    independent of them. Raises MemoryError, with the numbers, when the designs do not fit.
+    """
+    laws, tables = tabulate(plan)
+    _check_memory(plan, jobs)
+    root = root_key(seed, law)
+    out = records(plan, replicates, tables)
+    # A few chunks a worker even out replicates of unequal cost; the split changes no number.
+    chunks = np.array_split(np.arange(replicates), min(replicates, 4 * jobs if jobs > 1 else 1))
+
+    def work(rows: np.ndarray) -> None:
+        run(laws, tables, root, first + int(rows[0]), Records(*(field[rows[0] : rows[-1] + 1] for field in out)))
+
+    with single_blas_thread():
+        if jobs > 1:
+            with ThreadPoolExecutor(jobs) as pool:
+                list(pool.map(work, chunks))
+        else:
+            for rows in chunks:
+                work(rows)
+        stable = [_largest_stable_step(plan, m, laws, tables, root, first, out) for m in range(len(plan.stages))]
+    outcomes = {
+        stage.label: MethodOutcome(
+            stage=stage,
+            test=plan.test,
+            heads=_heads(out.heads[:, m]),
+            status=out.status[:, m],
+            certificate=out.certificate[:, m],
+            iterations=out.iterations[:, m],
+            limit="finite",
+            path=_path(plan, m, out),
+            largest_stable_step=stable[m],
+        )
+        for m, stage in enumerate(plan.stages)
+    }
+    return Outcome(
+        name=name, methods=outcomes, side="simulation", simulator="dense", axes=axes or {}, gram=out.gram
+    )
+
+
+def _heads(summary: np.ndarray) -> Head:
+    return Head(summary[..., :-3], summary[..., -3], summary[..., -2], summary[..., -1])
+
+
+def _path(plan: Plan, m: int, out: Records) -> Path | None:
+    steps = descent_path(plan.stages[m].head)
+    return Path(steps, _heads(out.path_heads[:, m, : len(steps)])) if len(steps) else None
+
+
+def _check_memory(plan: Plan, jobs: int) -> None:
+    width = plan.test.signal_dim + plan.test.noise_dim + 1
+    drawn = sum(int(sample.counts.sum()) for sample in plan.samples)
+    used = max(int(stage.selection.used.sum()) for stage in plan.stages)
+    needed = 8 * width * (drawn + used) * jobs
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return
+    if needed > free:
+        raise MemoryError(
+            f"the dense designs need {needed / 1e9:.1f} GB ({drawn} rows drawn and {used} used, {width} columns, "
+            f"{jobs} workers) and {free / 1e9:.1f} GB are free; lower train.n, heldout.n or features.noise.dim"
+        )
+
+
+def _largest_stable_step(
+    plan: Plan, m: int, laws: SampleLaw, tables: Tables, root: np.uint64, first: int, out: Records
+) -> float:
+    """The largest stable step of the first replicate that diverged; nan if none did."""
+    stage = plan.stages[m]
+    diverged = np.flatnonzero(out.status[:, m] == Status.DIVERGED)
+    if not diverged.size:
+        return float("nan")
+    sample = plan.samples[stage.sample]
+    n, p = int(sample.counts.sum()), plan.test.signal_dim + plan.test.noise_dim + 1
+    X, y = np.empty((n, p)), np.empty(n)
+    law = SampleLaw(
+        laws.labels, laws.means[stage.sample], laws.factors[stage.sample], laws.noise_scale[stage.sample],
+        laws.spectrum_root,
+    )  # fmt: skip
+    state = np.empty(4, np.uint64)
+    draw(state, root, int(tables.role[stage.sample]), first + int(diverged[0]), law, sample.counts, X, y)
+    c = np.repeat(stage.selection.weight * stage.selection.used / np.maximum(stage.selection.available, 1),
+                  stage.selection.available)  # fmt: skip
+    penalty, _ = penalties(stage.head.ridge, stage.anchor, np.zeros(p))
+    how = recipe(stage.head)
+    return float(largest_stable_step(how.loss, X, c, penalty, how.momentum))
+
+
+def warm_up() -> None:
+    """Compile every kernel, or load it from the cache: one tiny plan that passes through each solver."""
+    from ..experiment import load
+
+    exact = [{"kind": "erm", "name": loss.label, "head": {"loss": loss.label, "ridge": 0.1}} for loss in Loss]
+    descent = {"steps": 2, "step_size": 0.1}
+    tiny = {
+        "features": {"core": {"mean": 1.0, "std": 0.6}, "noise": {"dim": 2}},
+        "train": {"n": 40, "proportions": [0.25] * 4},
+        "method": [
+            *exact,
+            {"kind": "erm", "name": "descent", "head": {"solver": descent}},
+            {"kind": "erm", "name": "minibatch", "head": {"solver": descent | {"batch": 8}}},
+        ],
+    }
+    simulate_plan(plan(load(tiny)))
