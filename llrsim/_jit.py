@@ -5,18 +5,54 @@ error model (a division by zero gives inf, not an exception). Neither uses full 
 `isnan(nan)` False, and the guards in the solvers rest on that.
 """
 
+import hashlib
+import os
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
 from threading import Lock
+from typing import Any
 
-from numba import njit
+from numba import config, njit
 from threadpoolctl import threadpool_limits
 
-kernel = njit(cache=True, nogil=True, error_model="numpy")
+
+def _cache_directory() -> str:
+    """Where compiled kernels are kept: one folder per numba version and state of the kernels' sources.
+
+    Numba invalidates a cached function when its own file changes, not when a kernel that it calls does, so an
+    upgrade could run old callees. Hashing every file that holds kernels rules that out.
+    """
+    package = Path(__file__).parent
+    digest = hashlib.sha256(version("numba").encode())
+    for path in sorted(package.rglob("*.py")):
+        source = path.read_bytes()
+        if b"_jit import" in source or path.name == "_jit.py":
+            digest.update(str(path.relative_to(package)).encode() + source)
+    base = config.CACHE_DIR or os.path.join(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "llrsim")
+    return os.path.join(base, digest.hexdigest()[:16])
+
+
+_CACHE_DIRECTORY = _cache_directory()
+
+
+def _cached(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    def decorate(function: Callable[..., Any]) -> Any:
+        # The cache's place is read from numba's global setting while decorating; other packages keep theirs.
+        before, config.CACHE_DIR = config.CACHE_DIR, _CACHE_DIRECTORY
+        try:
+            return njit(function, cache=True, nogil=True, error_model="numpy", **options)
+        finally:
+            config.CACHE_DIR = before
+
+    return decorate
+
+
+kernel = _cached()
 
 # For inner loops that are sums: lets LLVM reorder and contract the additions, so that they vectorise. Results are
 # deterministic on one machine, but not bitwise those of a left-to-right sum.
-reduction = njit(
-    cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"}
-)
+reduction = _cached(fastmath={"reassoc", "contract", "arcp", "nsz"})
 
 
 class _SingleBlasThread:

@@ -109,18 +109,18 @@ def read_out(head: Head, mixture: GroupMixture) -> Readout:
     labels, proportions = mixture.labels, mixture.proportions
     accuracy = _accuracy(labels * (logit + head.bias[..., None]), deviation)
     wga = accuracy.min(axis=-1)
-    classes = [accuracy @ np.where(labels == y, mixture.class_share(), 0.0) for y in (-1.0, 1.0)]
+    classes = [(accuracy * np.where(labels == y, mixture.class_share(), 0.0)).sum(axis=-1) for y in (-1.0, 1.0)]
     present = [share for y, share in zip((-1.0, 1.0), classes, strict=True) if proportions[labels == y].sum() > 0]
-    class_effect, attribute_effect = mixture.effects()
     with np.errstate(divide="ignore", invalid="ignore"):
-        reliance = (head.signal @ attribute_effect) / (head.signal @ class_effect)
+        class_shift, attribute_shift = np.moveaxis(_along(head.signal, np.stack(mixture.effects())), -1, 0)
+        reliance = attribute_shift / class_shift
     direction = _wga_at_best_bias(logit, deviation, labels)
     return Readout(
         group_accuracy=accuracy,
         wga=wga,
         worst_group=accuracy.argmin(axis=-1),
         worst_class_accuracy=np.minimum.reduce(present),
-        average_accuracy=accuracy @ proportions,
+        average_accuracy=(accuracy * proportions).sum(axis=-1),
         spurious_reliance=reliance,
         direction_wga=direction,
         bias_part=wga - direction,
@@ -129,9 +129,20 @@ def read_out(head: Head, mixture: GroupMixture) -> Readout:
 
 def _logit_law(head: Head, mixture: GroupMixture) -> tuple[Array, Array]:
     """Mean (without bias) and standard deviation of the logit in each group, (..., G) each."""
-    variance = np.einsum("...i,gij,...j->...g", head.signal, mixture.covariances, head.signal)
+    u, k = head.signal, mixture.signal_dim
+    pairs = ((i, j) for i in range(k) for j in range(k))
+    variance = sum((u[..., i] * u[..., j])[..., None] * mixture.covariances[:, i, j] for i, j in pairs)
     variance = np.maximum(variance, 0.0) + head.noise_scale(mixture) ** 2
-    return head.signal @ mixture.means.T, np.sqrt(variance)
+    return _along(u, mixture.means), np.sqrt(variance)
+
+
+def _along(signal: Array, vectors: Array) -> Array:
+    """(..., G) inner products of u with each row of (G, k).
+
+    Summed coordinate by coordinate, not by BLAS: a row's last digit must not depend on how many rows are beside it,
+    or results would differ with the batch they were computed in.
+    """
+    return sum((signal[..., j, None] * vectors[:, j] for j in range(vectors.shape[1])), np.zeros(len(vectors)))
 
 
 def _accuracy(margin: Array, deviation: Array) -> Array:

@@ -8,35 +8,14 @@ choice of its own: by weights, by discarding rows (subset) or by repeating them 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .kinds import Balance, Target
 from .mixture import Array, apportion
 
 Counts = NDArray[np.int64]
-Target = Literal["none", "class", "group"]
-Balance = Literal["weights", "subset", "upsample"]
-Data = Literal["train", "heldout", "fresh-train"]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What makes a method: what it balances, the data it defaults to, and whether it is cut to the held-out size."""
-
-    balances: Target
-    data: Data
-    size_matched: bool = False
-
-
-KINDS: dict[str, Kind] = {
-    "erm": Kind(balances="none", data="train"),
-    "llr": Kind(balances="none", data="heldout"),
-    "llr-on-train": Kind(balances="none", data="train", size_matched=True),
-    "cb-llr": Kind(balances="class", data="heldout"),
-    "dfr": Kind(balances="group", data="heldout"),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +49,7 @@ class Selection:
     @property
     def mass(self) -> Array:
         """(G,) effective mass p_g, summing to one (all zeros when there are no rows)."""
-        return np.bincount(self.group, self.used * self.weight, len(self.labels))
+        return np.bincount(self.group, self.used * self.weight, len(self.labels)).astype(np.float64)
 
     @property
     def proportions(self) -> Array:

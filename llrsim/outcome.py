@@ -102,6 +102,22 @@ class MethodOutcome:
         """Least of the mean group accuracies: what theory predicts; above `wga` where groups tie."""
         return float(self.group_accuracy.min())
 
+    def row(self) -> dict[str, Any]:
+        """The main numbers, flat: status, WGA and averages, accuracy and mass of each group."""
+        names = self.test.group_names
+        return (
+            {
+                "limit": self.limit,
+                "status": self.outcome.label,
+                "wga": self.wga,
+                "wga_of_means": self.wga_of_means,
+                "direction_wga": float(self.mean(self.readout.direction_wga)),
+                "average_accuracy": float(self.mean(self.readout.average_accuracy)),
+            }
+            | {f"accuracy{name}": float(value) for name, value in zip(names, self.group_accuracy, strict=True)}
+            | {f"mass{name}": float(value) for name, value in zip(names, self.mass, strict=True)}
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """One JSON-ready object: means over replicates, with `standard_error` beside them where there are several."""
         quantities: dict[str, Array] = {
@@ -194,22 +210,7 @@ class Outcome:
 
     def rows(self) -> list[dict[str, Any]]:
         """One flat dict a method: axes, label, limit, WGA, group accuracies, mass."""
-        return [
-            dict(self.axes)
-            | {
-                "method": outcome.label,
-                "side": self.side,
-                "limit": outcome.limit,
-                "status": outcome.outcome.label,
-                "wga": outcome.wga,
-                "wga_of_means": outcome.wga_of_means,
-                "direction_wga": float(outcome.mean(outcome.readout.direction_wga)),
-                "average_accuracy": float(outcome.mean(outcome.readout.average_accuracy)),
-            }
-            | {f"accuracy{g}": float(acc) for g, acc in zip(outcome.test.group_names, outcome.group_accuracy, strict=True)}
-            | {f"mass{g}": float(p) for g, p in zip(outcome.test.group_names, outcome.mass, strict=True)}
-            for outcome in self
-        ]
+        return [dict(self.axes) | {"method": outcome.label, "side": self.side} | outcome.row() for outcome in self]
 
     def __repr__(self) -> str:
         head = f"{self.name}: {self.side}" + (f" ({self.simulator})" if self.simulator else "")

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .collapse import class_centres, collapse
-from .methods import KINDS, Counts, Selection, select
+from .kinds import KINDS
+from .methods import Counts, Selection, select
 from .mixture import GroupMixture, apportion
 
 if TYPE_CHECKING:
     from .experiment import Experiment
-    from .experiment.schema import Collapse, Head, Method
+    from .experiment.schema import Collapse, Head
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,7 @@ def plan(experiment: Experiment) -> Plan:
     samples: dict[str, Sample] = {}
     stages: list[Stage] = []
     for method in experiment.method:
-        data = _data(method)
+        data = method.source
         if data not in samples:
             samples[data] = _sample(experiment, data, base, centres)
         noise = experiment.heldout.annotation_noise if data == "heldout" and experiment.heldout else 0.0
@@ -125,14 +126,8 @@ def readout_law(experiment: Experiment) -> GroupMixture:
     return law.with_proportions(experiment.test_proportions)
 
 
-
-
-def _data(method: Method) -> str:
-    return method.data or KINDS[method.kind].data
-
-
 def _sample(experiment: Experiment, data: str, base: GroupMixture, centres: np.ndarray) -> Sample:
-    if data == "heldout":
+    if data == "heldout" and experiment.heldout is not None:
         counts = np.asarray(experiment.heldout_counts(), dtype=np.int64)
         law = _collapsed(base, centres, experiment.heldout.collapse)
         return Sample("heldout", law.with_proportions(counts), counts)

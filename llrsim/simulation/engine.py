@@ -95,7 +95,7 @@ def tabulate(plan: Plan) -> tuple[SampleLaw, Tables]:
 
 
 def _padded(rows: list[np.ndarray], dtype: type) -> np.ndarray:
-    out = np.zeros((len(rows), max(len(row) for row in rows)), dtype=dtype)
+    out: np.ndarray = np.zeros((len(rows), max(len(row) for row in rows)), dtype=dtype)
     for line, row in zip(out, rows, strict=True):
         line[: len(row)] = row
     return out

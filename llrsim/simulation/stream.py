@@ -12,6 +12,7 @@ Sources: SFC64, Chris Doty-Humphrey's PractRand; ziggurat, Marsaglia & Tsang (20
 import hashlib
 from enum import IntEnum
 from math import erfc, exp, log1p, pi, sqrt
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def root_key(seed: int, law: str = "") -> np.uint64:
 def _ziggurat() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scale, acceptance bound and density of each of the 256 strips."""
 
-    def density(x: np.longdouble) -> np.longdouble:
+    def density(x: Any) -> Any:
         return np.exp(-x * x / 2)
 
     tail = np.longdouble(_TAIL)
@@ -58,9 +59,9 @@ def _ziggurat() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     inner = np.concatenate([edge[255:256], edge[:255]])
     unit = np.longdouble(2) ** 52
     return (
-        (outer / unit).astype(np.float64),
+        np.asarray(outer / unit, dtype=np.float64),
         np.floor(inner / outer * unit).astype(np.uint64),
-        density(np.concatenate([edge[:1], edge[1:256]])).astype(np.float64),
+        np.asarray(density(edge[:256]), dtype=np.float64),
     )
 
 

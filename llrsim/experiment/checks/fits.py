@@ -1,0 +1,124 @@
+"""What heads, methods and sweeps must satisfy beyond their types."""
+
+import math
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from ..axes import axis_values
+from ..errors import ExperimentError, shown, suggestion
+from ..identity import effective_head
+from ..schema import KINDS, LOSSES, Descent, Head, Method
+from .requirements import require
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
+
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}\Z")
+_BALANCED = ("cb-llr", "dfr")
+
+
+def check_head(key: str, head: Head) -> None:
+    """Raise ExperimentError unless the head can be fitted."""
+    if head.loss not in LOSSES:
+        raise ExperimentError(
+            f"{key}.loss = {shown(head.loss)}: no such loss{suggestion(head.loss, LOSSES)}; "
+            f"accepted: {', '.join(LOSSES)}"
+        )
+    require(0 <= head.ridge < math.inf, f"{key}.ridge", head.ridge, "at least 0")
+    if isinstance(head.solver, Descent):
+        if head.loss == "max_margin":
+            raise ExperimentError(
+                f"{key}.solver = {shown(head.solver)}: max_margin has no gradient to descend; accepted: exact"
+            )
+        _check_descent(f"{key}.solver", head.solver)
+
+
+def _check_descent(key: str, descent: Descent) -> None:
+    require(descent.steps >= 1, f"{key}.steps", descent.steps, "at least 1")
+    require(0 < descent.step_size < math.inf, f"{key}.step_size", descent.step_size, "above 0")
+    require(0 <= descent.momentum < 1, f"{key}.momentum", descent.momentum, "in [0, 1)")
+    require(descent.batch is None or descent.batch >= 1, f"{key}.batch", descent.batch, "at least 1")
+    require(descent.clip is None or 0 < descent.clip < math.inf, f"{key}.clip", descent.clip, "above 0")
+    path = descent.path
+    rising = all(earlier < later for earlier, later in pairwise(path))
+    inside = not path or (path[0] >= 0 and path[-1] <= descent.steps)
+    require(rising and inside, f"{key}.path", path, f"rising steps from 0 to {key}.steps, {descent.steps}")
+
+
+def check_methods(experiment: "Experiment") -> None:
+    """Raise ExperimentError unless every method is defined and has what it needs."""
+    if not experiment.method:
+        raise ExperimentError("method = []: give at least one [[method]], or leave it out for erm, llr, cb-llr and dfr")
+    earlier: list[str] = []
+    for index, method in enumerate(experiment.method):
+        _check_names(method, index, earlier)
+        _check_fit(f"method.{method.label}", method, earlier)
+        if method.head is not None:
+            check_head(f"method.{method.label}.head", effective_head(experiment.head, method))
+        if method.anchor > 0 and effective_head(experiment.head, method).loss == "max_margin":
+            raise ExperimentError(
+                f"method.{method.label}.anchor = {method.anchor}: max_margin has no penalty to anchor"
+            )
+        if experiment.heldout is None and (method.source == "heldout" or method.kind == "llr-on-train"):
+            need = "takes the size of" if method.kind == "llr-on-train" else "is fitted on"
+            raise ExperimentError(f"heldout: missing; method {method.label} {need} the held-out sample")
+        earlier.append(method.label)
+
+
+def _check_names(method: Method, index: int, earlier: list[str]) -> None:
+    if method.kind not in KINDS:
+        key = f"method.{method.label}.kind" if method.label else f"method[{index}].kind"
+        raise ExperimentError(
+            f"{key} = {shown(method.kind)}: no such kind{suggestion(method.kind, KINDS)}; accepted: {', '.join(KINDS)}"
+        )
+    accepted = "up to 64 letters, digits and any of _ . + -, the first a letter or a digit"
+    require(bool(_LABEL.match(method.name)), f"method[{index}].name", method.name, accepted)
+    if method.name in earlier:
+        raise ExperimentError(
+            f"method.{method.name}.name = {method.name!r}: two methods share it; give the second a unique name"
+        )
+
+
+def _check_fit(key: str, method: Method, earlier: list[str]) -> None:
+    if method.balance != "weights" and method.kind not in _BALANCED:
+        raise ExperimentError(
+            f"{key}.balance = {method.balance!r}: {method.kind} balances nothing; accepted for {', '.join(_BALANCED)}"
+        )
+    require(method.average >= 1, f"{key}.average", method.average, "at least 1")
+    if method.average > 1 and method.balance != "subset":
+        raise ExperimentError(
+            f"{key}.average = {method.average}: heads differ only with balance = 'subset'; accepted: 1"
+        )
+    if method.kind in ("erm", "llr-on-train") and method.source != "train":
+        raise ExperimentError(
+            f"{key}.data = {method.data!r}: {method.kind} is fitted on training data; accepted: train"
+        )
+    require(0 <= method.anchor < math.inf, f"{key}.anchor", method.anchor, "at least 0")
+    if method.start is not None and method.start not in earlier:
+        known = f"accepted: {', '.join(earlier)}" if earlier else "this is the first method"
+        raise ExperimentError(
+            f"{key}.from = {shown(method.start)}: no earlier method has this label"
+            f"{suggestion(method.start, earlier)}; {known}"
+        )
+    if method.anchor > 0 and method.start is None:
+        raise ExperimentError(
+            f"{key}.anchor = {method.anchor}: needs `from`, the earlier method whose head it is pulled to"
+        )
+
+
+def check_sweep(experiment: "Experiment") -> None:
+    """Raise ExperimentError unless the sweep's numbers, axes and zips are valid; values of axes only by type."""
+    sweep = experiment.sweep
+    require(sweep.replicates >= 1, "sweep.replicates", sweep.replicates, "at least 1")
+    require(sweep.seed >= 0, "sweep.seed", sweep.seed, "at least 0")
+    seen: set[str] = set()
+    for axes in (sweep.grid, *sweep.zip):
+        lengths = {}
+        for axis in axes:
+            if axis.key in seen:
+                raise ExperimentError(f'sweep axis "{axis.key}": given twice')
+            seen.add(axis.key)
+            lengths[axis.key] = len(axis_values(axis, type(experiment), experiment.method_labels))
+        if axes is not sweep.grid and len(set(lengths.values())) != 1:
+            raise ExperimentError(f"sweep.zip: axes that move together must have equal lengths, not {lengths}")

@@ -1,0 +1,115 @@
+"""Canonical JSON and the hashes that results are keyed by: of the whole experiment, of a cell's law, of a method.
+
+A law hash is made of numbers after defaults and alternatives are resolved (counts, not proportions; means, not
+`core`), all as floats, so that two descriptions of one law share their results.
+"""
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from . import groups
+from .schema import Collapse, Head, HeadChanges, Method, Noise
+
+if TYPE_CHECKING:
+    from .experiment import Experiment
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and floats in shortest repr; -0.0 is written as 0.0.
+
+    >>> canonical_json({"b": 1, "a": -0.0})
+    '{"a":0.0,"b":1}'
+    """
+    return _encoder.encode(_map_numbers(_positive_zero, msgspec.to_builtins(value))).decode()
+
+
+def experiment_hash(experiment: "Experiment") -> str:
+    """Everything but the name and the number of replicates: what one results folder may hold."""
+    fields = msgspec.to_builtins(experiment)
+    del fields["name"], fields["sweep"]["replicates"]
+    return _digest(fields)
+
+
+def cell_law_hash(experiment: "Experiment") -> str:
+    """The law of features and samples in numbers: mixture, fixed counts, collapse, annotation noise, test weights."""
+    features, heldout = experiment.features, experiment.heldout
+    return _digest(
+        {
+            "labels": experiment.labels,
+            "attributes": experiment.attributes,
+            "means": groups.group_means(features),
+            "covariances": groups.group_covariances(features),
+            "noise_std": experiment.noise_std,
+            "noise_spectrum": _merged_spectrum(features.noise),
+            "train": {
+                "counts": experiment.train_counts(),
+                "collapse": _factors(experiment.train.collapse, experiment.group_count),
+            },
+            "heldout": heldout
+            and {
+                "counts": experiment.heldout_counts(),
+                "collapse": _factors(heldout.collapse, experiment.group_count),
+                "annotation_noise": heldout.annotation_noise,
+            },
+            "test": {
+                "proportions": experiment.test_proportions,
+                "collapse": _factors(experiment.test_collapse, experiment.group_count),
+            },
+        }
+    )
+
+
+def method_hash(experiment: "Experiment", method: Method) -> str:
+    """What a method does: its kind, data and effective head, and those of the method it starts from; not its name."""
+    fields = msgspec.to_builtins(method)
+    del fields["name"]
+    fields["data"] = method.source
+    fields["head"] = msgspec.to_builtins(effective_head(experiment.head, method))
+    fields["from"] = method.start and method_hash(experiment, experiment.method_of(method.start))
+    return _digest(fields)
+
+
+def effective_head(head: Head, method: Method) -> Head:
+    """`[head]` with what the method changes; a table for `solver` replaces the other solver whole."""
+    changes = method.head or HeadChanges()
+    given = {name: getattr(changes, name) for name in changes.__struct_fields__}
+    return msgspec.structs.replace(head, **{name: value for name, value in given.items() if value is not None})
+
+
+def _digest(fields: Any) -> str:
+    """Hash of the fields with every number as a float, so that 1 and 1.0 hash alike whatever the declared type."""
+    return sha256(canonical_json(_map_numbers(float, fields)).encode()).hexdigest()[:16]
+
+
+def _factors(collapse: Collapse, count: int) -> dict[str, tuple[float, ...]]:
+    return {
+        "noise": groups.per_group(collapse.noise, count),
+        "attribute": groups.per_group(collapse.attribute, count),
+    }
+
+
+def _merged_spectrum(noise: Noise) -> list[list[float]]:
+    """(eigenvalue, multiplicity) in rising order, each eigenvalue once; `dim` is that many ones."""
+    spectrum = ((1.0, noise.size),) if noise.spectrum is None else noise.spectrum
+    merged: dict[float, int] = {}
+    for value, multiplicity in spectrum:
+        merged[value] = merged.get(value, 0) + multiplicity
+    return [[value, merged[value]] for value in sorted(merged)]
+
+
+def _map_numbers(change: Callable[[Any], Any], value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _map_numbers(change, item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_map_numbers(change, item) for item in value]
+    return change(value) if isinstance(value, int | float) else value
+
+
+def _positive_zero(number: float) -> float:
+    """0.0 for -0.0, which equals it but is written otherwise."""
+    return number if number else abs(number)

@@ -1,0 +1,190 @@
+"""The sections of an experiment file as frozen, hashable structs; field names are the keys of the file.
+
+Types and defaults live here; what the values must satisfy together is in `checks`. Lists become tuples, whole numbers
+given for float fields become floats, and unknown keys are refused, so two equal descriptions are equal objects.
+"""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+from msgspec.structs import force_setattr
+
+from ..kinds import KINDS, Balance, Data
+
+PerGroup = float | tuple[float, ...]
+"""One number for every group, or one number per group in group order."""
+
+Simulator = Literal["auto", "dense"]
+
+LOSSES = ("squared", "logistic", "hinge", "squared_hinge", "max_margin")
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file."""
+
+
+class Coordinates(Section, frozen=True, kw_only=True):
+    """Signal coordinates y * mean (core) or a * mean (spurious) with standard deviation std; lists give several."""
+
+    mean: float | tuple[float, ...]
+    std: float | tuple[float, ...]
+
+
+class Noise(Section, frozen=True, kw_only=True):
+    """Noise coordinates z ~ N(0, std_g^2 Lambda): `dim` of them with Lambda = I, or a `spectrum` of Lambda.
+
+    A spectrum is a list of (eigenvalue, multiplicity); in files a plain number stands for multiplicity one.
+    """
+
+    dim: int | None = None
+    std: PerGroup = 1.0
+    spectrum: (
+        Annotated[
+            tuple[tuple[float, int], ...],
+            Meta(extra_json_schema={"items": {"anyOf": [{"type": "array"}, {"type": "number"}]}}),
+        ]
+        | None
+    ) = None
+
+    @property
+    def size(self) -> int:
+        """Number of noise coordinates."""
+        if self.spectrum is not None:
+            return sum(multiplicity for _, multiplicity in self.spectrum)
+        return self.dim or 0
+
+
+class Features(Section, frozen=True, kw_only=True):
+    """What an uncollapsed feature looks like: core and spurious coordinates, or means and covariances per group.
+
+    Without `labels` the groups are (y, a) = (-,-), (-,+), (+,-), (+,+).
+    """
+
+    core: Coordinates | None = None
+    spurious: Coordinates | None = None
+    noise: Noise
+    labels: tuple[int, ...] | None = None
+    attributes: tuple[float, ...] | None = None
+    means: tuple[tuple[float, ...], ...] | None = None
+    covariances: tuple[tuple[tuple[float, ...], ...], ...] | None = None
+
+
+class Collapse(Section, frozen=True, kw_only=True):
+    """The collapse factors tau_n and tau_a of T4 in [0, 1]: 1 leaves features untouched, 0 collapses them."""
+
+    noise: PerGroup = 1.0
+    attribute: PerGroup = 1.0
+
+
+class Train(Section, frozen=True, kw_only=True):
+    """The training sample: its size, its composition and the collapse of its features."""
+
+    n: int | None = None
+    n_per_dim: float | None = None
+    counts: tuple[int, ...] | None = None
+    proportions: tuple[float, ...] | None = None
+    collapse: Collapse = Collapse()
+
+
+class Heldout(Section, frozen=True, kw_only=True):
+    """The held-out sample; `minority_ratio` is minority (a != y) : majority inside each class."""
+
+    n: int | None = None
+    n_per_dim: float | None = None
+    counts: tuple[int, ...] | None = None
+    proportions: tuple[float, ...] | None = None
+    minority_ratio: float | None = None
+    class_prior: float | None = None
+    collapse: Collapse = Collapse()
+    annotation_noise: float = 0.0
+
+
+class Test(Section, frozen=True, kw_only=True):
+    """The test law: `proportions` weigh the average accuracy (default train's), `collapse` defaults to heldout's."""
+
+    __test__ = False  # not a pytest class
+
+    proportions: tuple[float, ...] | None = None
+    collapse: Collapse | None = None
+
+
+class Descent(Section, frozen=True, kw_only=True):
+    """Gradient descent from zero, or from the head named by `from`; without `batch` every step uses all rows."""
+
+    steps: int
+    step_size: float
+    momentum: float = 0.0
+    batch: int | None = None
+    clip: float | None = None
+    path: tuple[int, ...] = ()
+
+
+Solver = Literal["exact"] | Descent
+
+
+class Head(Section, frozen=True, kw_only=True):
+    """How a head is fitted."""
+
+    loss: str = "logistic"
+    ridge: float = 0.01
+    solver: Solver = "exact"
+
+
+class HeadChanges(Section, frozen=True, kw_only=True):
+    """What one method does differently from `[head]`."""
+
+    loss: str | None = None
+    ridge: float | None = None
+    solver: Solver | None = None
+
+
+class Method(Section, frozen=True, kw_only=True):
+    """One way to fit a head. Of `kind` and `name`, a missing one takes the other's value."""
+
+    kind: str = ""
+    name: str = ""
+    balance: Balance = "weights"
+    average: int = 1
+    anchor: float = 0.0
+    data: Data | None = None
+    start: str | None = field(default=None, name="from")
+    head: HeadChanges | None = None
+
+    def __post_init__(self) -> None:
+        if not self.kind:
+            force_setattr(self, "kind", self.name)
+        if not self.name:
+            force_setattr(self, "name", self.kind)
+
+    @property
+    def label(self) -> str:
+        """The unique name of the method in tables, results and dotted paths."""
+        return self.name
+
+    @property
+    def source(self) -> str:
+        """The sample it fits on: `data`, or the default of its kind."""
+        return self.data or KINDS[self.kind].data
+
+
+class Axis(Section, frozen=True, kw_only=True):
+    """A swept key with its values: a list, or `num` points evenly spaced in the value (linear) or its log10."""
+
+    key: str
+    values: tuple[Any, ...] | None = None
+    log10: tuple[float, float] | None = None
+    linear: tuple[float, float] | None = None
+    num: int | None = None
+
+
+class Sweep(Section, frozen=True, kw_only=True):
+    """How often and over which grid the experiment runs; none of it changes the law of a cell."""
+
+    replicates: int = 20
+    seed: int = 0
+    simulator: Simulator = "auto"
+    grid: tuple[Axis, ...] = ()
+    zip: tuple[tuple[Axis, ...], ...] = ()
+
+
+DEFAULT_METHODS = tuple(Method(kind=kind) for kind in ("erm", "llr", "cb-llr", "dfr"))

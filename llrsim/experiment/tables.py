@@ -1,0 +1,93 @@
+"""Between plain nested tables, as in a file, and the frozen structs."""
+
+from typing import Any, TypeVar
+
+from . import axes
+from .conversion import convert, method_key, plain
+from .errors import ExperimentError, shown
+from .paths import fields_of, keys_of, section_in, unknown_key
+from .schema import Axis, Method, Section
+
+S = TypeVar("S", bound=Section)
+
+
+def from_tables(tables: Any, root: type[S]) -> S:
+    """The experiment that plain tables describe.
+
+    Raises
+    ------
+    ExperimentError
+        Naming the key, its value and what is accepted.
+    """
+    if not isinstance(tables, dict):
+        raise ExperimentError(f"experiment = {shown(tables)}: must be a table of sections")
+    tables = plain(tables)
+    _check_keys(tables, root, "")
+    _expand_spectrum(tables)
+    if isinstance(tables.get("sweep"), dict):
+        tables["sweep"] = _with_axes(tables["sweep"], root, _labels(tables, root))
+    return convert(tables, root)
+
+
+def to_tables(section: Any) -> Any:
+    """Plain tables that `from_tables` reads back to an equal section; values at their default are left out."""
+    if isinstance(section, Section):
+        table = {}
+        for field in fields_of(type(section)):
+            value = getattr(section, field.name)
+            if value is not None and value != field.default:
+                table[field.encode_name] = to_tables(value)
+        return table
+    if isinstance(section, tuple):
+        if section and isinstance(section[0], Axis):
+            return {axis.key: _axis_to_table(axis) for axis in section}
+        return [to_tables(item) for item in section]
+    return section
+
+
+def _check_keys(table: dict[str, Any], section: type[Section], prefix: str) -> None:
+    known = keys_of(section)
+    for key, value in table.items():
+        if key not in known:
+            raise unknown_key(f"{prefix}{key}", key, known)
+        inner = section_in(known[key])
+        if isinstance(value, dict) and inner is not None:
+            _check_keys(value, inner, f"{prefix}{key}.")
+    methods = table.get("method") if not prefix else None
+    for index, method in enumerate(methods if isinstance(methods, list) else ()):
+        if isinstance(method, dict):
+            _check_keys(method, Method, f"{method_key(method, index)}.")
+
+
+def _expand_spectrum(tables: dict[str, Any]) -> None:
+    features = tables.get("features")
+    noise = features.get("noise") if isinstance(features, dict) else None
+    spectrum = noise.get("spectrum") if isinstance(noise, dict) else None
+    if isinstance(noise, dict) and isinstance(spectrum, list):
+        noise["spectrum"] = [entry if isinstance(entry, list) else [entry, 1] for entry in spectrum]
+
+
+def _labels(tables: dict[str, Any], root: type[Section]) -> tuple[str, ...]:
+    """The labels of the methods, before they are converted; the default methods where none are given."""
+    if "method" not in tables:
+        default = next(field.default for field in fields_of(root) if field.name == "method")
+        return tuple(method.label for method in default)
+    methods = tables["method"] if isinstance(tables["method"], list) else []
+    return tuple(method_key(method, index).removeprefix("method.") for index, method in enumerate(methods))
+
+
+def _with_axes(sweep: dict[str, Any], root: type[Section], labels: tuple[str, ...]) -> dict[str, Any]:
+    grid, zipped = sweep.get("grid", {}), sweep.get("zip", [])
+    if not isinstance(grid, dict):
+        raise ExperimentError(f"sweep.grid = {shown(grid)}: must be a table of axes")
+    if not isinstance(zipped, list) or not all(isinstance(table, dict) for table in zipped):
+        raise ExperimentError(f"sweep.zip = {shown(zipped)}: must be a list of tables of axes, [[sweep.zip]]")
+
+    def read(table: dict[str, Any]) -> list[Axis]:
+        return [axes.axis_from_table(key, form, root, labels) for key, form in table.items()]
+
+    return sweep | {"grid": read(grid), "zip": [read(table) for table in zipped]}
+
+
+def _axis_to_table(axis: Axis) -> Any:
+    return to_tables(axis.values) if axis.values is not None else axes.spacing_to_table(axis)

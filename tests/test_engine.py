@@ -1,0 +1,299 @@
+"""The dense engine: its numbers against a plain NumPy replay, and identities that any right engine satisfies."""
+
+import sys
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+import llrsim
+from llrsim.plan import plan
+from llrsim.simulation import FitError, fit, simulate, simulate_plan
+from llrsim.simulation.draw import draw, sample_law
+from llrsim.simulation.stream import Role, root_key
+from llrsim.status import Status
+
+TRAIN = [0.7295, 0.0384, 0.0117, 0.2204]
+ALL_METHODS = [
+    {"kind": "erm"},
+    {"kind": "llr"},
+    {"kind": "llr-on-train"},
+    {"kind": "cb-llr"},
+    {"kind": "dfr"},
+    {"kind": "dfr", "name": "dfr-subset", "balance": "subset"},
+    {"kind": "dfr", "name": "dfr-upsample", "balance": "upsample"},
+    {"kind": "dfr", "name": "dfr-5", "balance": "subset", "average": 5},
+    {"kind": "llr", "name": "llr-pulled", "anchor": 0.3, "from": "erm"},
+]
+
+
+def experiment(**changes):
+    described = {
+        "features": {
+            "core": {"mean": 1.0, "std": 0.6},
+            "spurious": {"mean": 1.5, "std": 0.3},
+            "noise": {"dim": 12, "std": [1.0, 0.8, 1.2, 1.0]},
+        },
+        "train": {"n": 300, "proportions": TRAIN, "collapse": {"noise": 0.5, "attribute": 0.5}},
+        "heldout": {"n": 120, "minority_ratio": 0.3},
+        "head": {"ridge": 0.05},
+        "method": ALL_METHODS,
+    }
+    return llrsim.load(described | changes)
+
+
+def redrawn(e, role, replicate, seed):
+    """The design (ones last) and labels that the engine draws, by the same draw kernel."""
+    sample = next(s for s in plan(e).samples if s.role == role)
+    n, p = int(sample.counts.sum()), e.signal_dim + e.noise_dim + 1
+    X, y = np.empty((n, p)), np.empty(n)
+    code = int(Role[role.upper()])
+    draw(np.empty(4, np.uint64), root_key(seed), code, replicate, sample_law(sample.mixture), sample.counts, X, y)
+    return X, y
+
+
+def logistic_fit(X, y, c, ridge, pull=0.0, to=0.0):
+    """Weighted logistic ridge with a free bias, by SciPy."""
+    free = np.append(np.ones(X.shape[1] - 1), 0.0)
+
+    def objective(w):
+        m = y * (X @ w)
+        grad = -(c * y / (1 + np.exp(m))) @ X + ridge * free * w + pull * (w - to)
+        return c @ np.logaddexp(0, -m) + 0.5 * ridge * free @ w**2 + 0.5 * pull * ((w - to) ** 2).sum(), grad
+
+    return minimize(objective, np.zeros(X.shape[1]), jac=True, method="BFGS", options={"gtol": 1e-10}).x
+
+
+def summary(w, k):
+    return np.concatenate([w[:k], [w[-1], np.linalg.norm(w[k:-1])]])
+
+
+def stored(outcome, r):
+    return np.concatenate([outcome.heads.signal[r], [outcome.heads.bias[r], outcome.heads.noise_norm[r]]])
+
+
+def test_the_engine_is_a_plain_replay():
+    """ERM, CB-LLR by weights and the anchored head of replicate 6, refitted by SciPy on the redrawn rows."""
+    e = experiment()
+    out = simulate(e, 3, seed=9)
+    X, y = redrawn(e, "train", 2, 9)
+    erm = logistic_fit(X, y, np.full(len(y), 1 / len(y)), 0.05)
+    np.testing.assert_allclose(stored(out["erm"], 2), summary(erm, 2), atol=1e-6)
+    X, y = redrawn(e, "heldout", 2, 9)
+    plain = np.full(len(y), 1 / len(y))
+    balanced = np.where(y > 0, 0.5 / (y > 0).sum(), 0.5 / (y < 0).sum())
+    np.testing.assert_allclose(stored(out["cb-llr"], 2), summary(logistic_fit(X, y, balanced, 0.05), 2), atol=1e-6)
+    pulled = logistic_fit(X, y, plain, 0.05, pull=0.3, to=erm)
+    np.testing.assert_allclose(stored(out["llr-pulled"], 2), summary(pulled, 2), atol=1e-6)
+    cosine = out.cosine("erm", "cb-llr")[2]
+    v = logistic_fit(X, y, balanced, 0.05)
+    assert cosine == pytest.approx(erm[:-1] @ v[:-1] / np.linalg.norm(erm[:-1]) / np.linalg.norm(v[:-1]), abs=1e-6)
+
+
+def test_any_split_of_the_replicates_gives_the_same_rows():
+    p = plan(experiment())
+    whole = simulate_plan(p, replicates=5, seed=1)
+    parts = [simulate_plan(p, replicates=2, seed=1), simulate_plan(p, replicates=3, first=2, seed=1, jobs=2)]
+    for label in whole.methods:
+        joined = np.concatenate([part[label].heads.signal for part in parts])
+        assert (whole[label].heads.signal == joined).all()
+        assert (whole[label].readout.wga == np.concatenate([part[label].readout.wga for part in parts])).all()
+
+
+def test_pairing_shares_gaussians_across_laws_and_independence_does_not():
+    """LLR in two experiments that differ only in the training collapse uses the very same held-out rows."""
+    a, b = experiment(), experiment(train={"n": 300, "proportions": TRAIN})
+    common = [simulate(e, 3)["llr"].heads.signal for e in (a, b)]
+    assert (common[0] == common[1]).all()
+    independent = [simulate(e, 3, pairing="independent")["llr"].heads.signal for e in (a, b)]
+    assert (independent[0] != independent[1]).any()
+
+
+def test_balanced_classes_make_cb_llr_llr():
+    out = simulate(experiment(heldout={"n": 120, "minority_ratio": 0.3, "class_prior": 0.5}), 3)
+    assert (out["llr"].heads.signal == out["cb-llr"].heads.signal).all()
+
+
+def test_uniform_upsampling_is_weighting():
+    """Upsampling repeats rows; where the largest group is a multiple of every other it is the weighted fit."""
+    e = experiment(heldout={"counts": [48, 12, 6, 24]})
+    out = simulate(e, 3)
+    np.testing.assert_allclose(out["dfr-upsample"].heads.signal, out["dfr"].heads.signal, rtol=1e-6)
+    np.testing.assert_allclose(out["dfr-upsample"].heads.bias, out["dfr"].heads.bias, rtol=1e-5, atol=1e-7)
+
+
+def test_a_whole_subset_is_no_subset():
+    out = simulate(experiment(heldout={"counts": [20, 20, 20, 20]}), 3)
+    np.testing.assert_array_equal(out["dfr-subset"].heads.signal, out["dfr"].heads.signal)
+    np.testing.assert_allclose(out["dfr-5"].heads.signal, out["dfr"].heads.signal, rtol=1e-6)
+
+
+def test_permuting_groups_permutes_accuracies():
+    """The same features described with the groups in another order: equal in law, so within 4.5 standard errors."""
+    mean = np.array([[-1, -1.5], [-1, 1.5], [1, -1.5], [1, 1.5]])
+    order = [2, 0, 3, 1]
+
+    def described(index):
+        labels, attributes = np.array([-1, -1, 1, 1])[index], np.array([-1, 1, -1, 1])[index]
+        return llrsim.load(
+            {
+                "features": {
+                    "labels": labels.tolist(),
+                    "attributes": attributes.tolist(),
+                    "means": mean[index].tolist(),
+                    "covariances": [[[0.36, 0], [0, 0.09]]] * 4,
+                    "noise": {"dim": 8},
+                },
+                "train": {"counts": np.array([200, 30, 20, 80])[index].tolist()},
+                "method": [{"kind": "erm"}],
+            }
+        )
+
+    straight = simulate(described([0, 1, 2, 3]), 200, seed=1)["erm"]
+    permuted = simulate(described(order), 200, seed=2)["erm"]
+    gap = straight.group_accuracy[order] - permuted.group_accuracy
+    error = np.hypot(
+        straight.standard_error(straight.readout.group_accuracy)[order],
+        permuted.standard_error(permuted.readout.group_accuracy),
+    )
+    assert np.abs(gap / error).max() < 4.5
+    wrong = straight.group_accuracy - permuted.group_accuracy
+    assert np.abs(wrong / error).max() > 4.5
+
+
+def test_flipping_labels_flips_the_head():
+    e = experiment()
+    X, y = redrawn(e, "train", 0, 3)
+    straight = fit(X[:, :-1], y, head=e.head)
+    flipped = fit(X[:, :-1], -y, head=e.head)
+    np.testing.assert_allclose(flipped.weights, -straight.weights, atol=1e-8)
+    assert flipped.bias == pytest.approx(-straight.bias, abs=1e-8)
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic", "hinge", "squared_hinge"])
+def test_rotating_the_noise_block_rotates_the_head(loss):
+    e = experiment()
+    X, y = redrawn(e, "train", 0, 3)
+    rotation = np.linalg.qr(np.random.default_rng(0).normal(size=(12, 12)))[0]
+    turned = X[:, :-1].copy()
+    turned[:, 2:] = turned[:, 2:] @ rotation
+    head = llrsim.load(e).head_of("erm").__class__(loss=loss, ridge=0.05)
+    a, b = fit(X[:, :-1], y, head=head), fit(turned, y, head=head)
+    np.testing.assert_allclose(b.weights[:2], a.weights[:2], atol=1e-6)
+    np.testing.assert_allclose(b.weights[2:], a.weights[2:] @ rotation, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic", "hinge", "squared_hinge"])
+def test_integer_weights_are_repeated_rows(loss):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 5)), rng.choice([-1.0, 1.0], 60)
+    times = rng.integers(0, 4, 60)
+    head = experiment().head.__class__(loss=loss, ridge=0.1)
+    weighted, repeated = fit(X, y, times, head=head), fit(np.repeat(X, times, axis=0), np.repeat(y, times), head=head)
+    np.testing.assert_allclose(weighted.weights, repeated.weights, atol=1e-7)
+    assert weighted.bias == pytest.approx(repeated.bias, abs=1e-6)
+
+
+def test_descent_records_its_path():
+    head = {"solver": {"steps": 30, "step_size": 0.3, "path": [0, 10, 30]}}
+    e = experiment(
+        method=[
+            {"kind": "erm", "head": head},
+            {"kind": "erm", "name": "ten", "head": {"solver": {"steps": 10, "step_size": 0.3}}},
+        ]
+    )
+    out = simulate(e, 2)
+    path = out["erm"].path
+    assert path.steps.tolist() == [0, 10, 30]
+    assert (path.heads.signal[:, 0] == 0).all()
+    assert (path.heads.signal[:, 1] == out["ten"].heads.signal).all()
+    assert (path.heads.noise_norm[:, 2] == out["erm"].heads.noise_norm).all()
+
+
+def test_minibatches_do_not_depend_on_the_split_of_replicates():
+    head = {"solver": {"steps": 40, "step_size": 0.1, "batch": 16}}
+    p = plan(experiment(method=[{"kind": "erm", "head": head}]))
+    whole, last = simulate_plan(p, replicates=3), simulate_plan(p, replicates=1, first=2)
+    assert (whole["erm"].heads.signal[2] == last["erm"].heads.signal[0]).all()
+    assert (whole["erm"].heads.signal[0] != whole["erm"].heads.signal[1]).all()
+
+
+def test_separable_data_without_penalty_is_a_named_outcome():
+    out = simulate(
+        experiment(head={"ridge": 0.0}, train={"n": 10, "proportions": [0.25] * 4}, method=[{"kind": "erm"}]), 2
+    )
+    assert out["erm"].outcome is Status.SEPARABLE
+    assert np.isnan(out["erm"].heads.signal).all()
+    assert "ridge" in repr(out)
+    assert out.to_dict()["methods"]["erm"]["wga"] is None
+
+
+def test_a_stage_that_starts_from_a_failed_one_fails_the_same_way():
+    methods = [{"kind": "erm", "head": {"ridge": 0.0}}, {"kind": "llr", "anchor": 0.1, "from": "erm"}]
+    out = simulate(experiment(train={"n": 10, "proportions": [0.25] * 4}, method=methods), 2)
+    assert out["llr"].outcome is Status.SEPARABLE
+
+
+def test_a_diverging_descent_names_the_largest_stable_step():
+    loud = {"loss": "squared", "ridge": 0.01, "solver": {"steps": 400, "step_size": 5.0}}
+    out = simulate(experiment(method=[{"kind": "erm", "head": loud}]), 2)
+    assert out["erm"].outcome is Status.DIVERGED
+    stable = out["erm"].largest_stable_step
+    calm = loud | {"solver": {"steps": 400, "step_size": 0.98 * stable}}
+    # The step is that of the first replicate that diverged: replicate 0 descends just below it.
+    assert simulate(experiment(method=[{"kind": "erm", "head": calm}]), 1)["erm"].outcome is Status.FINISHED
+    wild = loud | {"solver": {"steps": 4000, "step_size": 1.05 * stable}}
+    assert simulate(experiment(method=[{"kind": "erm", "head": wild}]), 1)["erm"].outcome is Status.DIVERGED
+
+
+@pytest.mark.filterwarnings("ignore::llrsim.experiment.EmptyGroupWarning")
+def test_empty_groups_are_read_out_and_never_crash():
+    out = simulate(experiment(heldout={"counts": [40, 0, 10, 40]}), 2)
+    for outcome in out:
+        assert outcome.outcome.ok, outcome.label
+        assert np.isfinite(outcome.readout.group_accuracy).all()
+    assert out["dfr"].mass.tolist() == pytest.approx([1 / 3, 0, 1 / 3, 1 / 3])
+
+
+@pytest.mark.filterwarnings("ignore::llrsim.experiment.EmptyGroupWarning")
+def test_one_class_is_a_named_outcome():
+    out = simulate(experiment(heldout={"counts": [40, 10, 0, 0]}, method=[{"kind": "erm"}, {"kind": "llr"}]), 2)
+    assert out["erm"].outcome.ok
+    assert out["llr"].outcome is Status.ONE_CLASS
+
+
+def test_fit_raises_named_outcomes_and_bad_arrays():
+    head = experiment().head
+    with pytest.raises(FitError, match="one-class"):
+        fit(np.eye(3), [1, 1, 1], head=head)
+    assert fit(np.eye(3), [1, 1, 1], head=head, raising=False).status is Status.ONE_CLASS
+    with pytest.raises(ValueError, match="labels"):
+        fit(np.eye(3), [0, 1, 2], head=head)
+    with pytest.raises(ValueError, match="sample_weight"):
+        fit(np.eye(3), [1, 1, -1], [1, -1, 1], head=head)
+    with pytest.raises(ValueError, match="anchor"):
+        fit(np.eye(3), [1, 1, -1], head=head, anchor=1.0)
+
+
+def test_the_interpreter_stays_out_of_the_loop():
+    """A thousand replicates enter the interpreter no more often than a hundred do."""
+
+    def entries(replicates):
+        count = 0
+
+        def tally(frame, event, argument):
+            nonlocal count
+            count += event in ("call", "c_call")
+
+        p = plan(experiment())
+        simulate_plan(p, replicates=1)
+        sys.setprofile(tally)
+        try:
+            simulate_plan(p, replicates=replicates)
+        finally:
+            sys.setprofile(None)
+        return count
+
+    few, many = entries(100), entries(1000)
+    assert many < 1.05 * few + 50
+    assert many < 3000
