@@ -13,8 +13,11 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from numba import config, njit
+import numba
+from numba import njit
 from threadpoolctl import threadpool_limits
+
+settings: Any = numba.config  # its names are set at run time, unseen by type checkers
 
 
 def _cache_directory() -> str:
@@ -29,7 +32,7 @@ def _cache_directory() -> str:
         source = path.read_bytes()
         if b"_jit import" in source or path.name == "_jit.py":
             digest.update(str(path.relative_to(package)).encode() + source)
-    base = config.CACHE_DIR or os.path.join(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "llrsim")
+    base = settings.CACHE_DIR or os.path.join(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "llrsim")
     return os.path.join(base, digest.hexdigest()[:16])
 
 
@@ -39,11 +42,13 @@ _CACHE_DIRECTORY = _cache_directory()
 def _cached(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     def decorate(function: Callable[..., Any]) -> Any:
         # The cache's place is read from numba's global setting while decorating; other packages keep theirs.
-        before, config.CACHE_DIR = config.CACHE_DIR, _CACHE_DIRECTORY
+        before, settings.CACHE_DIR = settings.CACHE_DIR, _CACHE_DIRECTORY
         try:
             return njit(function, cache=True, nogil=True, error_model="numpy", **options)
+        except RuntimeError:  # no folder to cache in can be written: compile in every process rather than fail
+            return njit(function, nogil=True, error_model="numpy", **options)
         finally:
-            config.CACHE_DIR = before
+            settings.CACHE_DIR = before
 
     return decorate
 

@@ -1,0 +1,299 @@
+"""Exact hinge loss and hard max margin: a primal-dual interior point with a duality gap as its certificate.
+
+With rows z_i = y_i x_i that count (c_i > 0), v = w - w0 and e_i = 1 - z_i.w0, both problems are quadratic programs:
+
+    hinge       min sum_i c_i (e_i - z_i.v)_+ + 1/2 v'Pv     dual box 0 <= alpha_i <= c_i
+    max margin  min 1/2 v'Pv  subject to  z_i.v >= e_i       dual cone 0 <= alpha_i
+    dual        max sum_i alpha_i e_i - 1/2 sum_j (Z'alpha)_j^2 / P_j   with (Z'alpha)_j = 0 wherever P_j = 0
+
+Each iteration solves two systems (P + Z'WZ) dv = r, W diagonal, with one factor (`predictor_corrector`). With more
+penalised coordinates than rows these are first rotated onto the span of the rows, so that the systems have about
+min(n, p) unknowns.
+"""
+
+from math import inf, sqrt
+
+import numpy as np
+
+from .._jit import kernel
+from ..losses import HINGE
+from ..status import CONVERGED, EMPTY, NOT_CONVERGED, NOT_SEPARABLE, ONE_CLASS, SEPARABLE
+from .passes import inner
+from .predictor_corrector import advance, transposed_times, weighted_factor
+from .semidefinite import solve
+
+# How well an equality of the dual must hold, relative to the sum of its absolute terms.
+_ROUNDING = 1e-13
+# A dual point this close to a Farkas ray is worth the attempt to make it one exactly.
+_NEARLY_RAY = 1e-4
+_SHORTEST_STEP = 1e-10
+
+
+@kernel
+def _annihilate(A, scale, boxed, mass, alpha):
+    """Move alpha (n,) by little, in units of sqrt(scale) a row, to A'alpha = 0 inside its bounds; whether it is there.
+
+    That is, |A'alpha| is rounding beside the sum of alpha_i |A_i|, after alpha is clipped to its bounds: at least 0
+    and, where boxed, at most mass.
+    """
+    n, k = A.shape
+    residual = np.zeros(k)
+    L = weighted_factor(A, scale, residual)
+    for _ in range(2):  # the second time for the rounding of the first
+        transposed_times(A, alpha, residual)
+        solve(L, residual.size, residual)
+        for i in range(n):
+            alpha[i] = max(0.0, alpha[i] - scale[i] * inner(A[i], residual))
+            if boxed:
+                alpha[i] = min(alpha[i], mass[i])
+    return _relative_pull(A, alpha) <= _ROUNDING
+
+
+@kernel
+def _relative_pull(A, alpha):
+    """|A'alpha| over sum_i alpha_i |A_i|, for alpha (n,) >= 0; 0 where A = 0."""
+    residual = np.empty(A.shape[1])
+    transposed_times(A, alpha, residual)
+    square, total = 0.0, 0.0
+    for j in range(residual.size):
+        square += residual[j] * residual[j]
+    for i in range(alpha.size):
+        total += alpha[i] * sqrt(inner(A[i], A[i]))
+    return sqrt(square) / total if square != 0.0 else 0.0
+
+
+@kernel
+def _dual_value(boxed, Z, A, P, e, mass, state):
+    """Dual objective at the state's alpha made feasible: A'alpha = 0 for A = Z[:, P == 0]; -inf where that fails."""
+    n, p = Z.shape
+    alpha = np.empty(n)
+    scale = np.empty(n)
+    for i in range(n):
+        alpha[i] = mass[i] * state[0, i]
+        scale[i] = alpha[i] * state[1, i]
+    if A.shape[1] > 0 and not _annihilate(A, scale, boxed, mass, alpha):
+        return -inf
+    total = 0.0
+    for i in range(n):
+        total += alpha[i] * e[i]
+    pull = np.empty(p)
+    transposed_times(Z, alpha, pull)
+    for j in range(p):
+        if P[j] > 0.0:
+            total -= 0.5 * pull[j] * pull[j] / P[j]
+    return total
+
+
+@kernel
+def _rotate(Z, P, A):
+    """Rows in the coordinates of their own span: features F (n, n + k), penalty (n + k,) and the factor L (n, n).
+
+    For more than n penalised coordinates; F = [L, A] with A = Z[:, P == 0] (n, k) and L L' = sum_j z_j z_j' / P_j.
+    """
+    n, p = Z.shape
+    m = n + A.shape[1]
+    transposed = np.empty((p, n))
+    inverse = np.empty(p)
+    F = np.empty((n, m))
+    penalty = np.empty(m)
+    for j in range(m):
+        penalty[j] = 0.0
+    for j in range(p):
+        inverse[j] = 1.0 / P[j] if P[j] > 0.0 else 0.0
+        for i in range(n):
+            transposed[j, i] = Z[i, j]
+    L = weighted_factor(transposed, inverse, penalty)
+    for i in range(n):
+        penalty[i] = 1.0
+        for j in range(m):
+            F[i, j] = A[i, j - n] if j >= n else (L[i, j] if j <= i else 0.0)
+    return F, penalty, L
+
+
+@kernel
+def _rotate_back(Z, P, F, L, rotated, v):
+    """The head v (p,) with the margins and the penalty of `rotated` (n + k,).
+
+    v_j = (Z' a)_j / P_j where P_j > 0, with L L' a the margins that the penalised part of `rotated` makes.
+    """
+    n = Z.shape[0]
+    a = np.empty(n)
+    for i in range(n):
+        a[i] = inner(F[i, :n], rotated[:n])
+    solve(L, n, a)
+    transposed_times(Z, a, v)
+    k = n
+    for j in range(v.size):
+        if P[j] > 0.0:
+            v[j] /= P[j]
+        else:
+            v[j] = rotated[k]
+            k += 1
+
+
+@kernel
+def _is_ray(boxed, F, mass, state):
+    """Whether the dual point is, after a small move, a Farkas ray: alpha >= 0, not 0, F'alpha = 0 to rounding."""
+    n = mass.size
+    alpha = np.empty(n)
+    scale = np.empty(n)
+    for i in range(n):
+        alpha[i] = mass[i] * state[0, i]
+        scale[i] = alpha[i] / state[2, i]
+    return _relative_pull(F, alpha) <= _NEARLY_RAY and _annihilate(F, scale, boxed, mass, alpha)
+
+
+@kernel
+def _primal_value(boxed, mass, penalty, centre, v, surplus, w):
+    """Write the feasible head into w (p,) and return its objective; inf where there is none yet.
+
+    For the max margin w0 + v is scaled up until its smallest margin is 1.
+    """
+    total = 0.0
+    smallest = 1.0
+    for i in range(mass.size):
+        if boxed:
+            total += mass[i] * max(0.0, -surplus[i])
+        else:
+            smallest = min(smallest, 1.0 + surplus[i])
+    if not smallest > 0.0:
+        return inf
+    for j in range(w.size):
+        w[j] = (centre[j] + v[j]) / smallest
+        total += 0.5 * penalty[j] * (w[j] - centre[j]) ** 2
+    return total
+
+
+@kernel
+def _rows_that_count(X, y, c):
+    """Signed rows z_i = y_i x_i (m, p) and weights (m,) of the rows with c_i > 0, and the positive labels' share."""
+    n, p = X.shape
+    count = 0
+    for i in range(n):
+        if c[i] != 0.0:
+            count += 1
+    Z = np.empty((count, p))
+    mass = np.empty(count)
+    k = 0
+    positive, total = 0.0, 0.0
+    for i in range(n):
+        if c[i] != 0.0:
+            mass[k] = c[i]
+            total += c[i]
+            positive += c[i] if y[i] > 0.0 else 0.0
+            for j in range(p):
+                Z[k, j] = y[i] * X[i, j]
+            k += 1
+    return Z, mass, positive / total
+
+
+@kernel
+def _columns_without_penalty(Z, P):
+    """Z[:, P == 0]."""
+    n, p = Z.shape
+    count = 0
+    for j in range(p):
+        if P[j] == 0.0:
+            count += 1
+    A = np.empty((n, count))
+    for i in range(n):
+        k = 0
+        for j in range(p):
+            if P[j] == 0.0:
+                A[i, k] = Z[i, j]
+                k += 1
+    return A
+
+
+@kernel
+def _separates_alone(Z, P, w):
+    """Whether the unpenalised coordinates of w by themselves give every row a positive margin."""
+    for i in range(Z.shape[0]):
+        margin = 0.0
+        for j in range(P.size):
+            if P[j] == 0.0:
+                margin += Z[i, j] * w[j]
+        if not margin > 0.0:
+            return False
+    return True
+
+
+@kernel
+def interior_point(loss, X, y, c, penalty, centre, w, tol, max_iterations):
+    """Minimise the objective of `passes` for HINGE or MAX_MARGIN; the head goes into w (p,), which is not a start.
+
+    Returns (status, relative_gap, iterations): CONVERGED once (primal - dual) / (1 + |primal|) <= tol, where primal is
+    the objective at w and dual that of a feasible dual point. The last column of X is the bias. MAX_MARGIN minimises
+    the penalty term under y_i x_i.w >= 1 for c_i > 0; it takes the penalty relative to its largest entry, and a
+    penalty of zeros as its limit: equal on every coordinate but the bias.
+
+    Other statuses: EMPTY (no c_i > 0), ONE_CLASS (one label among the rows that count, bias unpenalised),
+    SEPARABLE (hinge: the unpenalised coordinates alone separate), NOT_SEPARABLE (max margin: a Farkas ray alpha >= 0,
+    Z'alpha = 0 was found), NOT_CONVERGED (tolerance not reached, or a NaN). Then w is the last iterate and the gap is
+    inf where no feasible pair was found.
+    """
+    boxed = loss == HINGE
+    p = X.shape[1]
+    Z, mass, share = _rows_that_count(X, y, c)
+    n = mass.size
+    if n == 0:
+        return EMPTY, inf, 0
+    P = penalty.copy()
+    if not boxed:
+        largest = 0.0
+        for j in range(p):
+            largest = max(largest, P[j])
+        for j in range(p):
+            if largest > 0.0:
+                P[j] /= largest
+            elif j < p - 1:
+                P[j] = 1.0
+    if share == 0.0 or share == 1.0:
+        if P[p - 1] == 0.0:
+            return ONE_CLASS, inf, 0
+        share = 0.5
+
+    A = _columns_without_penalty(Z, P)
+    rotated = p - A.shape[1] > n
+    F, P_F, L = _rotate(Z, P, A) if rotated else (Z, P, Z)
+    v_F = np.zeros(P_F.size)
+    v = np.zeros(p)
+    e = np.empty(n)
+    surplus = np.empty(n)
+    state = np.empty((4, n))
+    for i in range(n):
+        # Strictly inside, with sum_i alpha_i y_i = 0, and for the hinge with s - t = z.v - e.
+        e[i] = 1.0 - inner(Z[i], centre)
+        a = 1.0 - share if Z[i, p - 1] > 0.0 else share
+        state[0, i] = a
+        state[1, i] = 1.0 - a if boxed else 1.0
+        state[2, i] = 1.0 + max(0.0, -e[i])
+        state[3, i] = 1.0 + max(0.0, e[i]) if boxed else 0.0
+        if not boxed:
+            mass[i] = 1.0 / n
+
+    gap = inf
+    iteration = 0
+    while True:
+        if rotated:
+            _rotate_back(Z, P, F, L, v_F, v)
+        else:
+            for j in range(p):
+                v[j] = v_F[j]
+        for i in range(n):
+            surplus[i] = inner(Z[i], v) - e[i]
+        primal = _primal_value(boxed, mass, P, centre, v, surplus, w)
+        if primal < inf:
+            gap = (primal - _dual_value(boxed, Z, A, P, e, mass, state)) / (1.0 + primal)
+            if gap <= tol:
+                return CONVERGED, gap, iteration
+            if boxed and A.shape[1] > 0 and _separates_alone(Z, P, w):
+                return SEPARABLE, gap, iteration
+        elif _is_ray(boxed, F, mass, state):
+            return NOT_SEPARABLE, inf, iteration
+        if iteration == max_iterations:
+            return NOT_CONVERGED, gap, iteration
+        iteration += 1
+        # Also ends a run with a nan in it, whose step length is nan.
+        if not advance(boxed, F, P_F, mass, surplus, v_F, state) > _SHORTEST_STEP:
+            return NOT_CONVERGED, gap, iteration

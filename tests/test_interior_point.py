@@ -1,0 +1,227 @@
+"""Hinge and hard margin: against clarabel, scikit-learn and linear programming, and their own optimality conditions."""
+
+import clarabel
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.optimize import linprog
+from sklearn.svm import SVC
+
+from llrsim.losses import Loss
+from llrsim.simulation.interior_point import interior_point
+from llrsim.status import Status
+
+TOL = 1e-9
+
+
+def solve(loss, X, y, c, penalty, centre=None, tol=TOL):
+    w = np.full(X.shape[1], np.nan)  # not a start, so what it holds must not matter
+    centre = np.zeros(X.shape[1]) if centre is None else centre
+    status, gap, iterations = interior_point(int(loss), X, y, c, penalty, centre, w, tol, 100)
+    return Status(status), gap, w, iterations
+
+
+def problem(seed, n, p, shift=1.0, lam=0.01, decades=0):
+    """Two Gaussian classes `shift` apart either side of zero; weights over `decades` decades; the bias is free."""
+    rng = np.random.default_rng(seed)
+    y = np.where(rng.random(n) < 0.5, 1.0, -1.0)
+    y[:2] = 1.0, -1.0
+    X = rng.standard_normal((n, p))
+    X[:, 0] += shift * y
+    X[:, -1] = 1.0
+    c = 10.0 ** (decades * rng.random(n))
+    return X, y, c / c.sum(), np.append(np.full(p - 1, lam), 0.0)
+
+
+def hinge_objective(X, y, c, penalty, centre, w):
+    return c @ np.maximum(0.0, 1.0 - y * (X @ w)) + 0.5 * penalty @ (w - centre) ** 2
+
+
+def clarabel_head(loss, X, y, c, penalty, centre):
+    """Head and objective of the same quadratic program from an outside interior point."""
+    n, p = X.shape
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-11
+    rows = sparse.csc_matrix(-X * y[:, None])
+    if loss == Loss.HINGE:
+        eye = sparse.identity(n)
+        P = sparse.block_diag([sparse.diags(penalty), sparse.csc_matrix((n, n))]).tocsc()
+        q = np.append(-penalty * centre, c)
+        A = sparse.bmat([[rows, -eye], [None, -eye]]).tocsc()
+        b = np.append(-np.ones(n), np.zeros(n))
+    else:
+        P, q, A, b = sparse.diags(penalty).tocsc(), -penalty * centre, rows, -np.ones(n)
+    found = clarabel.DefaultSolver(P, q, A, b, [clarabel.NonnegativeConeT(b.size)], settings).solve()
+    return np.array(found.x)[:p], found.obj_val + 0.5 * penalty @ centre**2
+
+
+SIZES = [(60, 6), (120, 30), (25, 60)]
+
+
+@pytest.mark.parametrize(("n", "p"), SIZES)
+@pytest.mark.parametrize("decades", [0, 4])
+@pytest.mark.parametrize("lam", [1e-6, 1e-3, 1.0])
+@pytest.mark.parametrize("anchored", [False, True])
+def test_hinge_reaches_the_objective_of_clarabel(n, p, decades, lam, anchored):
+    X, y, c, penalty = problem(n + p, n, p, lam=lam, decades=decades)
+    centre = np.zeros(p)
+    if anchored:
+        centre = np.random.default_rng(1).standard_normal(p)
+        penalty += 0.1
+    status, gap, w, _ = solve(Loss.HINGE, X, y, c, penalty, centre)
+    reference, value = clarabel_head(Loss.HINGE, X, y, c, penalty, centre)
+    assert status == Status.CONVERGED
+    assert gap <= TOL
+    assert abs(hinge_objective(X, y, c, penalty, centre, w) - value) <= 2 * TOL * (1 + value)
+    # The penalty makes F strongly convex: a gap g leaves at most sqrt(2 g / P_j) in coordinate j.
+    penalised = penalty > 0
+    room = np.sqrt(4 * TOL * (1 + value) / penalty[penalised])
+    assert (np.abs(w - reference)[penalised] <= room).all()
+
+
+@pytest.mark.parametrize(("n", "p"), SIZES)
+@pytest.mark.parametrize("anchored", [False, True])
+def test_max_margin_matches_clarabel_and_its_optimality_conditions(n, p, anchored):
+    X, y, c, penalty = problem(n, n, p, shift=6.0, decades=4)
+    centre = np.random.default_rng(2).standard_normal(p) if anchored else np.zeros(p)
+    status, gap, w, _ = solve(Loss.MAX_MARGIN, X, y, c, penalty, centre, tol=1e-11)
+    reference, _ = clarabel_head(Loss.MAX_MARGIN, X, y, c, penalty / penalty.max(), centre)
+    assert status == Status.CONVERGED
+    assert gap <= 1e-11
+    np.testing.assert_allclose(w, reference, atol=2e-5)
+    margins = y * (X @ w)
+    assert margins.min() == pytest.approx(1.0, abs=1e-9)
+    # Stationarity: w - w0 is a nonnegative combination of the support vectors' rows.
+    support = margins < 1 + 1e-4
+    assert 2 <= support.sum() <= p + 1
+    rows = (X * y[:, None])[support]
+    target = np.append((w - centre)[:-1], 0.0)
+    alpha, *_ = np.linalg.lstsq(rows.T, target, rcond=None)
+    np.testing.assert_allclose(rows.T @ alpha, target, atol=1e-4)
+    assert alpha.min() > -1e-4
+
+
+def test_max_margin_has_no_scale_of_ridge_and_no_weights():
+    X, y, c, penalty = problem(3, 50, 8, shift=6.0, decades=3)
+    _, _, w, _ = solve(Loss.MAX_MARGIN, X, y, c, penalty, tol=1e-12)
+    for other_c, other in ((np.full(50, 0.02), penalty), (c, 1e-5 * penalty), (c, 0.0 * penalty)):
+        status, _, v, _ = solve(Loss.MAX_MARGIN, X, y, other_c, other, tol=1e-12)
+        assert status == Status.CONVERGED
+        np.testing.assert_allclose(v, w, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_hinge_matches_support_vector_machine_of_scikit_learn(seed):
+    n, p, lam = 150, 8, 0.02
+    X, y, c, penalty = problem(seed, n, p, lam=lam, decades=1)
+    _, _, w, _ = solve(Loss.HINGE, X, y, c, penalty)
+    machine = SVC(kernel="linear", C=1 / (n * lam), tol=1e-8).fit(X[:, :-1], y, sample_weight=n * c)
+    np.testing.assert_allclose(w[:-1], machine.coef_[0], atol=1e-5)
+    assert w[-1] == pytest.approx(machine.intercept_[0], abs=1e-5)
+
+
+def test_weights_are_repeated_rows_and_rows_of_weight_zero_do_not_count():
+    X, y, _, penalty = problem(5, 40, 5)
+    repeats = np.arange(40) % 3
+    weighted = solve(Loss.HINGE, X, y, repeats / repeats.sum(), penalty, tol=1e-12)[2]
+    X_all, y_all = np.repeat(X, repeats, axis=0), np.repeat(y, repeats)
+    repeated = solve(Loss.HINGE, X_all, y_all, np.full(len(y_all), 1 / len(y_all)), penalty, tol=1e-12)[2]
+    np.testing.assert_allclose(weighted, repeated, atol=1e-5)
+
+
+def test_gap_bounds_the_distance_to_the_optimum():
+    """At a loose tolerance the reported gap must cover what is really missing, and not be a formality."""
+    X, y, c, penalty = problem(9, 80, 10, decades=2)
+    best = hinge_objective(X, y, c, penalty, 0.0, solve(Loss.HINGE, X, y, c, penalty, tol=1e-11)[2])
+    for tol in (1e-1, 1e-2, 1e-3):
+        _, gap, w, _ = solve(Loss.HINGE, X, y, c, penalty, tol=tol)
+        value = hinge_objective(X, y, c, penalty, 0.0, w)
+        assert 0.0 < value - best <= gap * (1 + value)
+        assert gap <= tol
+
+
+def separable(X, y):
+    """Linear program: the largest t with y x.w >= t, |w| <= 1, is positive."""
+    n, p = X.shape
+    A = np.column_stack([-X * y[:, None], np.ones(n)])
+    bounds = [(-1, 1)] * p + [(None, 1)]
+    found = linprog(np.append(np.zeros(p), -1.0), A_ub=A, b_ub=np.zeros(n), bounds=bounds, method="highs")
+    return -found.fun > 1e-9
+
+
+def check_separability(seed):
+    rng = np.random.default_rng(seed)
+    p = int(rng.integers(2, 20))
+    n = int(rng.integers(p, 4 * p) + 2)
+    X, y, c, penalty = problem(seed, n, p, shift=rng.choice([0.0, 1.0, 2.0]), decades=rng.choice([0, 4]))
+    if rng.random() < 0.3:  # a repeated point, with both labels in most draws
+        X[rng.integers(0, n, 3)] = X[0]
+    centre = rng.standard_normal(p) if rng.random() < 0.5 else np.zeros(p)
+    expected = separable(X, y)
+    status = solve(Loss.MAX_MARGIN, X, y, c, penalty, centre)[0]
+    assert status == (Status.CONVERGED if expected else Status.NOT_SEPARABLE), seed
+    return expected
+
+
+def test_not_separable_is_told_from_separable_as_by_linear_programming():
+    separable_ones = [check_separability(seed) for seed in range(60)]
+    assert 10 < sum(separable_ones) < 50
+
+
+@pytest.mark.slow
+def test_not_separable_at_length():
+    for seed in range(3000):
+        check_separability(seed)
+
+
+def test_points_of_both_labels_at_one_place_are_not_separable_even_with_more_columns_than_rows():
+    X, y, c, penalty = problem(4, 12, 40)
+    X[1] = X[0]
+    assert solve(Loss.MAX_MARGIN, X, y, c, penalty)[0] == Status.NOT_SEPARABLE
+
+
+def test_hinge_without_penalty():
+    X, y, c, _ = problem(6, 60, 4, shift=1.0)
+    none = np.zeros(4)
+    status, gap, w, _ = solve(Loss.HINGE, X, y, c, none)
+    _, value = clarabel_head(Loss.HINGE, X, y, c, none, none)
+    assert status == Status.CONVERGED
+    assert gap <= TOL
+    assert hinge_objective(X, y, c, none, none, w) == pytest.approx(value, abs=1e-8)
+    X, y, c, _ = problem(6, 60, 4, shift=6.0)
+    assert solve(Loss.HINGE, X, y, c, none)[0] == Status.SEPARABLE
+
+
+@pytest.mark.parametrize("loss", [Loss.HINGE, Loss.MAX_MARGIN])
+def test_named_outcomes(loss):
+    X, y, c, penalty = problem(7, 30, 4, shift=6.0)
+    assert solve(loss, X, y, np.zeros(30), penalty)[0] == Status.EMPTY
+    one_label = np.where(y > 0, c, 0.0)
+    assert solve(loss, X, y, one_label, penalty)[0] == Status.ONE_CLASS
+    assert solve(loss, X, y, one_label, np.full(4, 0.1))[0] == Status.CONVERGED
+    broken = X.copy()
+    broken[3, 1] = np.nan
+    assert solve(loss, broken, y, c, penalty)[0] == Status.NOT_CONVERGED
+    status, _, _, iterations = solve(loss, X, y, c, penalty, tol=-1.0)
+    assert status == Status.NOT_CONVERGED
+    assert iterations <= 100
+
+
+def test_the_scale_of_a_feature_does_not_matter():
+    X, y, c, penalty = problem(8, 80, 6)
+    unit = np.array([1e-3, 1.0, 1e3, 10.0, 0.1, 1.0])
+    w = solve(Loss.HINGE, X, y, c, penalty)[2]
+    scaled = solve(Loss.HINGE, X * unit, y, c, penalty * unit**2)[2]
+    np.testing.assert_allclose(scaled * unit, w, atol=1e-4)
+
+
+def test_iterations_stay_few_for_weights_over_four_decades():
+    counts = []
+    for seed in range(30):
+        X, y, c, penalty = problem(seed, 200, 20, lam=1e-4, decades=4)
+        status, _, _, iterations = solve(Loss.HINGE, X, y, c, penalty)
+        assert status == Status.CONVERGED
+        counts.append(iterations)
+    assert np.median(counts) <= 20
+    assert max(counts) <= 40
