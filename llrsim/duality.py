@@ -32,14 +32,14 @@ class Duality:
     nc4: Array
 
 
-def of_mixture(head: Head, mixture: GroupMixture, level: Level = "class") -> Duality:
+def from_mixture(head: Head, mixture: GroupMixture, level: Level = "class") -> Duality:
     """NC3 and NC4 of heads on a mixture, exact: NC4 sums orthant probabilities of two correlated normals per group.
 
     `level` chooses the means of NC3; NC4 is always against class means, for a head decides between classes. Raises
     ValueError for a head without weights, and as `units_of_mixture` does.
 
     >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[1.0]], noise_dim=9)
-    >>> found = of_mixture(Head.of([[3.0], [1.0]], [0.0, 0.0], [0.0, 1.0]), toy)
+    >>> found = from_mixture(Head.of([[3.0], [1.0]], [0.0, 0.0], [0.0, 1.0]), toy)
     >>> found.nc3.round(6).tolist(), found.nc4.round(6).tolist()
     ([0.0, 0.765367], [0.0, 0.18227])
     """
@@ -51,7 +51,7 @@ def of_mixture(head: Head, mixture: GroupMixture, level: Level = "class") -> Dua
     return Duality(nc3=nc3, nc4=_disagreement(head, mixture) @ mixture.proportions)
 
 
-def of_data(
+def from_data(
     features: ArrayLike, labels: ArrayLike, weights: ArrayLike, bias: float, *, units: ArrayLike | None = None
 ) -> Duality:
     """NC3 and NC4 of one head (weights (p,), bias) on features (n, p) with labels (n,) of -1 and +1; NC4 is counted.
@@ -59,7 +59,7 @@ def of_data(
     `units` (n,), by default the labels, chooses the means of NC3; every unit must lie inside one class. Raises
     ValueError for a head without weights, a unit across classes, and as `units_of_data` does.
 
-    >>> found = of_data([[-2.0, 1.0], [-2.0, -1.0], [2.0, 1.0], [2.0, -1.0]], [-1, -1, 1, 1], [1.0, 1.0], 1.5)
+    >>> found = from_data([[-2.0, 1.0], [-2.0, -1.0], [2.0, 1.0], [2.0, -1.0]], [-1, -1, 1, 1], [1.0, 1.0], 1.5)
     >>> found.nc3.round(6).tolist(), found.nc4.tolist()
     (0.765367, 0.25)
     """

@@ -57,4 +57,4 @@ def squared_positive_part(c, t):
 #     E h(G) = step * sum_i phi(i step) h(i step)
 # reads it at a stride. For h analytic within a of the real line its error is about exp(-2 pi a / step), so a function
 # that varies on a scale 1/t needs a step of order 1/t; the spacing of Gauss-Hermite nodes falls only as 1/sqrt(nodes).
-DENSITY_TABLE = np.array([density(i / FINEST) for i in range(-REACH * FINEST, REACH * FINEST + 1)])
+DENSITY_TABLE = _DENSITY_AT_ZERO * np.exp(-0.5 * (np.arange(-REACH * FINEST, REACH * FINEST + 1) / FINEST) ** 2)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .drawing import draw_sample
+
 Array = NDArray[np.float64]
 
 
@@ -154,8 +156,6 @@ class GroupMixture:
         >>> X.shape, y.tolist()
         ((8, 4), [-1.0, -1.0, -1.0, -1.0, 1.0, 1.0, 1.0, 1.0])
         """
-        from .simulation.draw import draw_sample
-
         if (n is None) == (counts is None):
             raise ValueError("sample: give exactly one of n and counts")
         rows = apportion(n, self.proportions) if n is not None else np.asarray(counts, dtype=np.int64)

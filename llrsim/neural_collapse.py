@@ -113,6 +113,10 @@ def data_limit(mixture: GroupMixture, rows: int) -> NeuralCollapse:
         VCI -> (1 - delta) / (1 + m'Sigma_W^-1 m) for delta < 1, else 0.
 
     Raises ValueError unless the two classes are balanced and all groups share one isotropic noise scale.
+
+    >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[0.5]], noise_dim=60)
+    >>> round(from_mixture(toy).cdnv, 4), round(data_limit(toy, rows=120).cdnv, 4)
+    (15.125, 10.0833)
     """
     if abs(mixture.labels @ mixture.proportions) > 1e-9:
         raise ValueError(f"proportions: {mixture.proportions.tolist()}; the limit is known for two balanced classes")
@@ -184,7 +188,7 @@ def units_of_data(
         names=[str(name) for name in names],
         labels=(unit if labels is None else np.asarray(labels))[first],
         means=means,
-        variances=len(names) * np.bincount(member, weights=(root**2).sum(axis=1)),
+        variances=len(names) * np.array([(root[member == c] ** 2).sum() for c in range(len(names))]),
         root=root,
     )
 

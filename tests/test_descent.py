@@ -6,7 +6,7 @@ import pytest
 
 from llrsim.losses import Loss
 from llrsim.simulation.descent import descend, descend_minibatch, largest_stable_step
-from llrsim.simulation.stream import shuffle
+from llrsim.stream import shuffle
 from llrsim.status import Status
 
 LOSSES = ["squared", "logistic", "hinge", "squared_hinge"]

@@ -9,8 +9,8 @@ from scipy.optimize import minimize
 import llrsim
 from llrsim.plan import plan
 from llrsim.simulation import FitError, fit, simulate, simulate_plan
-from llrsim.simulation.draw import draw, sample_law
-from llrsim.simulation.stream import Role, root_key
+from llrsim.drawing import draw, sample_law
+from llrsim.stream import Role, root_key
 from llrsim.status import Status
 
 TRAIN = [0.7295, 0.0384, 0.0117, 0.2204]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from llrsim.simulation.stream import Role, fill_normal, key, next_uint64, root_key, shuffle
+from llrsim.stream import Role, fill_normal, key, next_uint64, root_key, shuffle
 
 
 def numpy_generator(root: int, role: int, replicate: int, group: int) -> np.random.Generator:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .._jit import single_blas_thread
+from ..drawing import SampleLaw, draw
 from ..head import Head
 from ..losses import Loss
 from ..outcome import MethodOutcome, Outcome, Path
 from ..plan import Plan, plan
 from ..status import Status
+from ..stream import root_key
 from .descent import largest_stable_step
-from .draw import SampleLaw, draw
 from .engine import Records, Tables, records, run, tabulate
 from .fitting import descent_path, penalties, recipe
-from .stream import root_key
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
@@ -104,9 +104,7 @@ def simulate_plan(
         )
         for m, stage in enumerate(plan.stages)
     }
-    return Outcome(
-        name=name, methods=outcomes, side="simulation", simulator="dense", axes=axes or {}, gram=out.gram
-    )
+    return Outcome(name=name, methods=outcomes, side="simulation", simulator="dense", axes=axes or {}, gram=out.gram)
 
 
 def _heads(summary: np.ndarray) -> Head:

@@ -18,8 +18,8 @@ import numpy as np
 from .._jit import kernel
 from ..losses import HINGE, curvature, slope, value
 from ..status import DIVERGED, EMPTY, FINISHED
+from ..stream import shuffle
 from .passes import curvature_product, gradient, inner
-from .stream import shuffle
 
 DIVERGENCE = 1e6  # an objective this many times one plus the first is not coming back
 CLIP_SHIFT = 1e-6

@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from .._jit import kernel
+from ..drawing import SampleLaw, draw, sample_law
 from ..mixture import Array
 from ..plan import Plan
 from ..status import Status
-from .draw import SampleLaw, draw, sample_law
+from ..stream import Role, key, shuffle
 from .fitting import Recipe, descent_path, fit_kernel, penalties, recipe
-from .stream import Role, key, shuffle
 
 _OK = np.array([status.ok for status in Status])
 _ORDER, _SUBSET = int(Role.ORDER), int(Role.SUBSET)

@@ -16,11 +16,11 @@ from .._jit import kernel, single_blas_thread
 from ..losses import LOGISTIC, SQUARED, SQUARED_HINGE, Loss
 from ..mixture import Array
 from ..status import EMPTY, Status
+from ..stream import Role, key, root_key
 from .descent import descend, descend_minibatch
 from .interior_point import interior_point
 from .ridge import ridge
 from .smooth import minimise
-from .stream import Role, key, root_key
 
 if TYPE_CHECKING:
     from ..experiment.schema import Head

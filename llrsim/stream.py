@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .._jit import kernel
+from ._jit import kernel
 
 _U1, _U3, _U8, _U9, _U11, _U24, _U40 = (np.uint64(k) for k in (1, 3, 8, 9, 11, 24, 40))
 _STRIP, _SIGN, _MANTISSA = np.uint64(0xFF), np.uint64(0x100), np.uint64(0xFFFFFFFFFFFFF)

@@ -1,16 +1,20 @@
-"""Drawing samples: standard normals from a keyed stream, then scale and shift by group.
+"""Drawing samples of a group mixture: standard normals from a keyed stream, then scale and shift by group.
 
 The random numbers depend on (root, role, replicate, group) only; the law enters through `SampleLaw` afterwards. So
 two laws at equal noise dimension see the same Gaussians, and a group with more rows extends one with fewer.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .._jit import kernel
-from ..mixture import Array, GroupMixture
+from ._jit import kernel
 from .stream import Role, fill_normal, key, root_key
+
+if TYPE_CHECKING:
+    from .mixture import Array, GroupMixture
 
 
 class SampleLaw(NamedTuple):
