@@ -1,0 +1,126 @@
+"""Gradient descent in the population limit: a deterministic recursion on (u, b) (T14 at delta = 0).
+
+From a head without noise weights none appear, so the recursion lives in k + 1 dimensions. Its step is the simulation's:
+
+    step <- momentum * step - step_size * gradient        theta <- theta + step
+
+with gradients longer than `clip` scaled down to it. On least squares it is linear, theta_T = theta_0 + phi_T(H) g_0
+with H the Hessian and g_0 minus the first gradient, which is evaluated without iterating.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._jit import kernel
+from ..losses import Loss
+from ..mixture import Array
+from .objective import PopulationObjective, expand
+
+CLIP_SHIFT = 1e-6  # as PyTorch's clip_grad_norm_
+TOP_CURVATURE = {Loss.SQUARED: 1.0, Loss.LOGISTIC: 0.25, Loss.HINGE: 0.0, Loss.SQUARED_HINGE: 1.0}
+
+
+def descent_filter(eigenvalues: ArrayLike, steps: int, step_size: float, momentum: float = 0.0) -> Array:
+    """phi_T(z) of T14 for each eigenvalue z: what T steps make of a unit gradient that falls by z a unit of way.
+
+    Without momentum it is (1 - (1 - eta z)^T) / z, and eta T at z = 0. Computed as a power of the 3 x 3 matrix that
+    carries (position, last position, 1), so that neither z = 0 nor momentum needs a case of its own.
+
+    >>> descent_filter([0.0, 0.5, 1.0], steps=2, step_size=1.0).tolist()
+    [2.0, 1.5, 1.0]
+    """
+    z = np.asarray(eigenvalues, dtype=np.float64)
+    once = np.zeros((len(z), 3, 3))
+    once[:, 0, 0] = 1.0 + momentum - step_size * z
+    once[:, 0, 1] = -momentum
+    once[:, 0, 2] = step_size
+    once[:, 1, 0] = once[:, 2, 2] = 1.0
+    with np.errstate(over="ignore", invalid="ignore"):  # an unstable step runs off, and the caller sees it
+        return np.linalg.matrix_power(once, steps)[:, 0, 2]
+
+
+def flow_filter(eigenvalues: ArrayLike, time: float) -> Array:
+    """(1 - e^{-tz}) / z of gradient flow (T14), the limit of `descent_filter` at steps = t / step_size; t at z = 0.
+
+    >>> flow_filter([0.0, 1.0], 2.0).round(6).tolist()
+    [2.0, 0.864665]
+    """
+    z = np.asarray(eigenvalues, dtype=np.float64)
+    return np.divide(-np.expm1(-time * z), z, out=np.full_like(z, time), where=z > 0)
+
+
+def gradient_flow(objective: PopulationObjective, time: float, start: ArrayLike | None = None) -> Array:
+    """(k + 1,) head of gradient flow on least squares at `time`, from `start` (default zero), bias last."""
+    theta = np.zeros_like(objective.centre) if start is None else np.asarray(start, dtype=np.float64)
+    eigenvalues, vectors = np.linalg.eigh(objective.curvature(1.0))
+    return theta - vectors @ (flow_filter(eigenvalues, time) * (vectors.T @ objective.gradient(theta)))
+
+
+def descend(
+    objective: PopulationObjective,
+    start: ArrayLike,
+    at: Sequence[int],
+    *,
+    step_size: float,
+    momentum: float = 0.0,
+    clip: float | None = None,
+) -> Array:
+    """(len(at), k + 1) heads after the sorted step counts `at` of descent from `start` (k + 1,), bias last.
+
+    Any loss but MAX_MARGIN; the hinge's subgradient becomes a gradient under the expectation. Rows that overflow are
+    inf or nan.
+    """
+    theta = np.array(start, dtype=np.float64)
+    points = np.empty((len(at), len(theta)))
+    if objective.loss != Loss.SQUARED or clip is not None:
+        room = np.empty_like(theta), np.empty((len(theta), len(theta)))
+        steps_at, step = np.asarray(at, dtype=np.int64), np.zeros_like(theta)
+        _iterate(objective, theta, step, steps_at, step_size, momentum, clip or 0.0, points, *room)
+        return points
+    eigenvalues, vectors = np.linalg.eigh(objective.curvature(1.0))
+    force = vectors.T @ objective.gradient(theta)
+    with np.errstate(over="ignore", invalid="ignore"):  # an unstable step runs off, and the caller sees it
+        for point, steps in zip(points, at, strict=True):
+            point[:] = theta - vectors @ (descent_filter(eigenvalues, steps, step_size, momentum) * force)
+    return points
+
+
+def largest_stable_step(objective: PopulationObjective, momentum: float = 0.0) -> float:
+    """2 (1 + momentum) / L with L a bound on the curvature of F, exact for the squared loss (Polyak 1964).
+
+    L covers the noise coordinates too: their weights stay zero here, but from a finite sample an unstable step
+    amplifies them. The hinge counts by its penalties alone, as its own gradient is bounded; inf where nothing bends.
+    """
+    curvature = TOP_CURVATURE[Loss(objective.loss)]
+    signal = float(np.linalg.eigvalsh(objective.curvature(curvature))[-1])
+    top = max(signal, curvature * objective.noise + objective.penalty[0] + objective.anchor)
+    return 2.0 * (1.0 + momentum) / top if top > 0 else np.inf
+
+
+@kernel
+def _iterate(objective, theta, step, at, step_size, momentum, clip, points, gradient, hessian):
+    """Write the heads after `at` (S,) sorted numbers of steps from `theta` (p,) into `points` (S, p).
+
+    `clip` is 0 for none; `step` (p,) starts at zero; `gradient` and `hessian` are room to work in.
+    """
+    recorded = 0
+    for done in range(at[at.size - 1] + 1):
+        while recorded < at.size and at[recorded] == done:
+            for i in range(theta.size):
+                points[recorded, i] = theta[i]
+            recorded += 1
+        expand(objective, theta, gradient, hessian)
+        scale = step_size
+        if clip > 0.0:
+            square = 0.0
+            for i in range(theta.size):
+                square += gradient[i] * gradient[i]
+            scale *= min(1.0, clip / (sqrt(square) + CLIP_SHIFT))
+        for i in range(theta.size):
+            step[i] = momentum * step[i] - scale * gradient[i]
+            theta[i] += step[i]
