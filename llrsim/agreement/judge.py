@@ -54,12 +54,12 @@ def check(
     the experiment's own n the gap is shown but never called agreement. Of the grid, up to `cells` cells spread
     evenly are judged. `predictor` is what is judged: by default llrsim's own `predict`.
 
-    Raises ValueError for a limit without predictions, or fewer than two ratios or k + 3 replicates.
+    Raises ValueError for a limit without predictions, fewer than two different ratios, or fewer than k + 3 replicates.
     """
     if limit != "population":
         raise ValueError(f"limit: {limit!r}; this version predicts in: population")
-    if len(ratios) < 2 or min(ratios) <= 0:
-        raise ValueError(f"ratios: {tuple(ratios)}; expected two or more positive values of n/d")
+    if len(set(ratios)) < max(2, len(ratios)) or min(ratios) <= 0:
+        raise ValueError(f"ratios: {tuple(ratios)}; expected two or more different, positive values of n/d")
     if experiment.noise_dim == 0:
         raise ValueError("features.noise.dim: 0; a size study at n = ratio * dim needs noise coordinates")
     if replicates < experiment.signal_dim + 3:
@@ -117,7 +117,7 @@ def _judge_cell(
     for label in cell.method_labels:
         pairs = [(simulated[label], predicted[label]) for simulated, predicted in sizes]
         methods.append(_judge_method(label, (own[0][label], own[1][label]), pairs, ratios))
-    return CellAgreement(axes, sum(cell.train_counts()) / cell.noise_dim, tuple(methods))
+    return CellAgreement(axes, tuple(methods))
 
 
 def _judge_method(
@@ -127,13 +127,24 @@ def _judge_method(
     ratios: tuple[float, ...],
 ) -> MethodAgreement:
     groups = own[0].test.group_count
+    own_ratio = float(own[0].stage.selection.counts.sum() / own[0].test.noise_dim)
     blank = np.full(groups, np.nan)
     unpredicted = any(not predicted.outcome.ok for _, predicted in pairs)
     if unpredicted or any(not simulated.outcome.ok for simulated, _ in pairs):
         return MethodAgreement(
-            label, blank, np.array(ratios), np.full((len(ratios), groups), np.nan), blank, blank, blank, blank,
-            float("nan"), float("nan"), "no prediction" if unpredicted else "no simulation",
-        )  # fmt: skip
+            label=label,
+            own_ratio=own_ratio,
+            own_gap=blank,
+            ratios=np.array(ratios),
+            gaps=np.full((len(ratios), groups), np.nan),
+            extrapolated=blank,
+            standard_error=blank,
+            prediction=blank,
+            z=blank,
+            wga_z=float("nan"),
+            p_value=float("nan"),
+            verdict="no prediction" if unpredicted else "no simulation",
+        )
     intercept = intercept_weights(1.0 / np.array(ratios))
     accuracy = [s.readout.group_accuracy - p.readout.group_accuracy for s, p in pairs]
     heads = [_head_vector(s) - _head_vector(p) for s, p in pairs]
@@ -144,6 +155,7 @@ def _judge_method(
     p_heads = hotelling(*extrapolate(heads, intercept), freedom)
     return MethodAgreement(
         label=label,
+        own_ratio=own_ratio,
         own_gap=own[0].group_accuracy - own[1].group_accuracy,
         ratios=np.array(ratios),
         gaps=np.array([rows.mean(axis=0) for rows in accuracy]),

@@ -18,7 +18,7 @@ class MethodAgreement:
 
     Attributes:
         label: the method.
-        own_gap: (G,) difference of group accuracies at the experiment's own sizes.
+        own_ratio: rows the method uses over d in the experiment itself, and `own_gap` (G,) the difference there.
         ratios: (N,) n/d of the size study, and `gaps` (N, G) the differences of group accuracies there.
         extrapolated: (G,) difference at d/n = 0, with `standard_error` (G,).
         prediction: (G,) predicted group accuracies.
@@ -29,6 +29,7 @@ class MethodAgreement:
     """
 
     label: str
+    own_ratio: float
     own_gap: Array
     ratios: Array
     gaps: Array
@@ -46,7 +47,6 @@ class CellAgreement:
     """One cell of the grid: its axes and its methods."""
 
     axes: dict[str, Any]
-    own_ratio: float
     methods: tuple[MethodAgreement, ...]
 
 
@@ -83,7 +83,6 @@ class Agreement:
             "cells": [
                 {
                     "axes": cell.axes,
-                    "own_n_per_dim": cell.own_ratio,
                     "methods": {method.label: _entries(method) for method in cell.methods},
                 }
                 for cell in self.cells
@@ -96,7 +95,7 @@ class Agreement:
             where = ", ".join(f"{key} = {value:.4g}" for key, value in cell.axes.items()) or "as given"
             lines += ["", f"cell: {where}"]
             for method in cell.methods:
-                lines += self._describe(method, cell.own_ratio)
+                lines += self._describe(method)
         verdict = "agrees" if self.agrees else ("disagrees" if self.judged else "nothing could be judged")
         wrong = sum(method.verdict == "disagrees" for method in self.judged)
         lines += [
@@ -106,14 +105,14 @@ class Agreement:
         ]
         return "\n".join(lines)
 
-    def _describe(self, method: MethodAgreement, own_ratio: float) -> list[str]:
+    def _describe(self, method: MethodAgreement) -> list[str]:
         if not np.isfinite(method.p_value):
             return [f"  {method.label:<14} {method.verdict}"]
         worst = int(np.abs(method.own_gap).argmax())
         lines = [
             f"  {method.label:<14} {method.verdict} in the limit, p = {method.p_value:.2g}, "
             f"worst group z = {method.wga_z:+.1f}",
-            f"    at its own n/d = {own_ratio:.3g}: outside the {self.limit} limit, largest gap "
+            f"    at its own n/d = {method.own_ratio:.3g}: outside the {self.limit} limit, largest gap "
             f"{method.own_gap[worst]:+.4f} in group {self.group_names[worst]}",
             f"    {'group':<8}{'prediction':>11}"
             + "".join(f"{f'n/d {ratio:g}':>11}" for ratio in method.ratios)

@@ -1,0 +1,100 @@
+"""The house: imports run downwards only, and the two sides never see each other."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import llrsim
+
+PACKAGE = Path(llrsim.__file__).parent
+
+# From the ground up; a module may import from lower floors and from its own part.
+FLOORS = [
+    {"_jit", "kinds", "status"},
+    {"gaussian", "losses", "stream"},
+    {"drawing"},
+    {"mixture"},
+    {"collapse", "head", "methods"},
+    {"neural_collapse", "duality"},
+    {"experiment"},
+    {"plan"},
+    {"outcome"},
+    {"simulation", "prediction"},
+    {"attribution", "agreement"},
+    {"plots", "presets"},
+    {"sweep"},
+    {"commands"},
+    {"__main__", "__init__"},
+]
+FLOOR = {part: floor for floor, parts in enumerate(FLOORS) for part in parts}
+
+
+def part_of(path: Path) -> str:
+    relative = path.relative_to(PACKAGE)
+    return relative.parts[0].removesuffix(".py")
+
+
+def imported_parts(path: Path) -> set[str]:
+    """Parts of llrsim that a file imports anywhere, also inside functions; type-checking imports do not count."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.body = []
+    package = ("llrsim", *path.relative_to(PACKAGE).parts[:-1])
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            names = ".".join((*base, node.module or "")).strip(".").split(".")
+            targets = [names] if len(names) > 1 else [[*names, alias.name] for alias in node.names]
+            found |= {target[1] for target in targets if target[0] == "llrsim" and len(target) > 1}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("llrsim.")}
+    return found - {"__version__"}
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_downwards(path):
+    here = part_of(path)
+    if here == "__init__":
+        return
+    for there in imported_parts(path) & set(FLOOR):
+        assert there == here or FLOOR[there] < FLOOR[here], f"{here} imports {there}"
+
+
+def test_every_part_has_its_floor():
+    assert {part_of(path) for path in FILES} == set(FLOOR)
+
+
+def test_the_floors_are_seen_to_be_crossed():
+    """The control: the same reading finds the imports that are there."""
+    assert {"simulation", "prediction"} <= imported_parts(PACKAGE / "agreement" / "judge.py")
+    assert "prediction" not in imported_parts(PACKAGE / "simulation" / "dense.py")
+
+
+def test_files_stay_small_and_named_for_what_they_hold():
+    for path in FILES:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, path
+        assert path.stem not in {"utils", "util", "helpers", "misc", "common", "base", "core"}, path
+
+
+def test_theory_imports_nothing_of_llrsim():
+    theory = PACKAGE.parent / "theory"
+    if not theory.exists():  # an installed package has no clone around it
+        theory = Path(__file__).parent.parent / "theory"
+    for path in theory.glob("*.py"):
+        assert "llrsim" not in {
+            name.split(".")[0]
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            for name in (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+        }, path
