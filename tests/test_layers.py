@@ -16,7 +16,8 @@ FLOORS = [
     {"drawing"},
     {"mixture"},
     {"collapse", "head", "methods"},
-    {"neural_collapse", "duality"},
+    {"neural_collapse"},
+    {"duality"},
     {"experiment"},
     {"plan"},
     {"outcome"},
@@ -31,8 +32,8 @@ FLOOR = {part: floor for floor, parts in enumerate(FLOORS) for part in parts}
 
 
 def part_of(path: Path) -> str:
-    relative = path.relative_to(PACKAGE)
-    return relative.parts[0].removesuffix(".py")
+    """The floor's name for a file; a package's `__main__` is a door to the commands, wherever it stands."""
+    return "__main__" if path.stem == "__main__" else path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def imported_parts(path: Path) -> set[str]:

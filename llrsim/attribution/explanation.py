@@ -1,0 +1,114 @@
+"""`explain`: split every retraining method's gain over ERM, by simulation, by prediction, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..experiment.errors import ExperimentError
+from ..plan import plan
+from .attribution import Attribution, Side
+from .factorial import build
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """The attributions of one experiment's retraining methods, simulation before prediction for each method."""
+
+    name: str
+    attributions: tuple[Attribution, ...]
+
+    def of(self, label: str, side: Side | None = None) -> Attribution:
+        """The attribution of a method, on the side asked for; by default the simulation's where there is one."""
+        for split in self.attributions:
+            if split.label == label and side in (None, split.side):
+                return split
+        known = ", ".join(f"{split.label} ({split.side})" for split in self.attributions)
+        raise KeyError(f"no attribution of {label!r}{f' by {side}' if side else ''}; there are {known or 'none'}")
+
+    def __getitem__(self, label: str) -> Attribution:
+        return self.of(label)
+
+    def __iter__(self) -> Iterator[Attribution]:
+        return iter(self.attributions)
+
+    @property
+    def sentence(self) -> str:
+        """The sentences of all attributions, a line each."""
+        return "\n".join(split.sentence for split in self.attributions)
+
+    def table(self) -> str:
+        """The tables of all attributions."""
+        return "\n\n".join(split.table() for split in self.attributions)
+
+    def to_dict(self) -> dict[str, Any]:
+        """One JSON-ready object."""
+        return {"name": self.name, "attributions": [split.to_dict() for split in self.attributions]}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One flat dict an effect, of all methods and sides."""
+        return [row for split in self.attributions for row in split.rows()]
+
+    def __str__(self) -> str:
+        return "\n\n".join([self.name, *(str(split) for split in self.attributions)])
+
+
+def explain(
+    experiment: Experiment,
+    *,
+    methods: Iterable[str] | None = None,
+    replicates: int = 20,
+    seed: int | None = None,
+    side: Side | Literal["both"] = "both",
+    jobs: int = 1,
+) -> Explanation:
+    """Split the gain in worst-group accuracy of retraining methods over ERM into five switches (T21).
+
+    The switches are those of `factorial`: composition, weighting, collapse, size, solver; the baseline is the first
+    method of kind `erm`. `methods` are labels, by default all others. Simulated cells share random numbers within a
+    replicate; `seed` defaults to the experiment's and `jobs` threads share the replicates. Raises ExperimentError
+    for an unknown label and where there is no ERM, or nothing beside it.
+
+    >>> import llrsim
+    >>> split = llrsim.explain(llrsim.load("quick"), methods=["dfr"], side="prediction")["dfr"]
+    >>> split.verdict in ("balance", "both"), abs(sum(e.mean for e in split.effects.values()) - split.gain.mean) < 1e-12
+    (True, True)
+    """
+    if side not in ("both", "simulation", "prediction"):
+        raise ValueError(f"side: {side!r}; expected 'both', 'simulation' or 'prediction'")
+    if replicates < 1:
+        raise ValueError(f"replicates: {replicates}; expected at least 1")
+    resolved = plan(experiment)
+    baseline = next((stage for stage in resolved.stages if stage.kind == "erm"), None)
+    if baseline is None:
+        raise ExperimentError("method: explain compares with a method of kind 'erm', and this experiment has none")
+    wanted = experiment.method_labels if methods is None else [experiment.method_of(label).label for label in methods]
+    retraining = [stage for stage in resolved.stages if stage.label in wanted and stage is not baseline]
+    if not retraining:
+        raise ExperimentError(f"method: explain needs a method beside {baseline.label!r} to compare with it")
+    found: list[Attribution] = []
+    if side != "prediction":
+        from ..simulation import simulate_plan
+
+        cells, factorials = build(resolved, baseline, retraining)
+        outcome = simulate_plan(
+            cells,
+            name=experiment.name,
+            replicates=replicates,
+            seed=experiment.sweep.seed if seed is None else seed,
+            jobs=jobs,
+        )
+        found += [Attribution.of(factorial, outcome) for factorial in factorials]
+    if side != "simulation":
+        from ..prediction import predict_plan
+
+        limit = predict_plan(resolved)[baseline.label].limit
+        cells, factorials = build(resolved, baseline, retraining, sized=limit != "population")
+        outcome = predict_plan(cells, name=experiment.name)
+        found += [Attribution.of(factorial, outcome) for factorial in factorials]
+    order = {stage.label: place for place, stage in enumerate(retraining)}
+    return Explanation(experiment.name, tuple(sorted(found, key=lambda split: order[split.label])))
