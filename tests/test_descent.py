@@ -6,8 +6,8 @@ import pytest
 
 from llrsim.losses import Loss
 from llrsim.simulation.descent import descend, descend_minibatch, largest_stable_step
-from llrsim.stream import shuffle
 from llrsim.status import Status
+from llrsim.stream import shuffle
 
 LOSSES = ["squared", "logistic", "hinge", "squared_hinge"]
 SMOOTH = ["squared", "logistic", "squared_hinge"]

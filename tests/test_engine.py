@@ -7,11 +7,11 @@ import pytest
 from scipy.optimize import minimize
 
 import llrsim
+from llrsim.drawing import draw, sample_law
 from llrsim.plan import plan
 from llrsim.simulation import FitError, fit, simulate, simulate_plan
-from llrsim.drawing import draw, sample_law
-from llrsim.stream import Role, root_key
 from llrsim.status import Status
+from llrsim.stream import Role, root_key
 
 TRAIN = [0.7295, 0.0384, 0.0117, 0.2204]
 ALL_METHODS = [

@@ -22,7 +22,7 @@ def mixture():
 
 
 def test_samples_have_the_laws_moments(mixture):
-    """Means and covariances of 60 000 rows a group, each entry within 5 standard errors (62 entries: false alarm 4e-5)."""
+    """Means and covariances of 60 000 rows a group, entries within 5 standard errors (false alarm 4e-5)."""
     n = 60_000
     X, y, a = mixture.sample(counts=[n] * 4, seed=1)
     assert (y == np.repeat(mixture.labels, n)).all()

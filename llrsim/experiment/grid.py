@@ -81,20 +81,24 @@ class Grid:
         return self._at(self.cell(index))
 
     def check(self) -> None:
-        """Try every value of every axis by itself, the other keys as in the file: the sum of the axes, not the product.
+        """Try every value of every axis, the other axes at their first: the sum of the axes' lengths, not the product.
+
+        What it refuses is a cell of this grid. Values that fail only in other combinations are met in `experiment`.
 
         Raises
         ------
         ExperimentError
             Naming the axis, the value and what is accepted.
         """
+        first = self.cell(0)
         for keys, points in self._factors:
             for point in points:
-                self._at(dict(zip(keys, point, strict=True)))
+                here = dict(zip(keys, point, strict=True))
+                self._at(first | here, named=here)
 
-    def _at(self, cell: dict[str, Any]) -> Experiment:
+    def _at(self, cell: dict[str, Any], named: dict[str, Any] | None = None) -> Experiment:
         try:
             return self._base.with_values(cell)
         except ExperimentError as error:
-            where = ", ".join(f"{key} = {shown(value)}" for key, value in cell.items())
+            where = ", ".join(f"{key} = {shown(value)}" for key, value in (named or cell).items())
             raise ExperimentError(f"sweep cell {where}: {error}") from None

@@ -1,0 +1,126 @@
+"""Simulation approaches the population prediction as n grows at fixed d, by an error of order d/n."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.optimize import curve_fit
+
+from llrsim.plots import words
+from llrsim.plots.style import RC, Z95, blank, look
+
+FIRST_FITTED = 20.0
+"""Least n/d in the fit of the slope: below it, terms beyond d/n bend the curve."""
+
+
+class Gap(NamedTuple):
+    """How far one group's mean simulated accuracy lies from its prediction, at each size."""
+
+    group: str
+    ratio: np.ndarray  # (S,) n/d
+    size: np.ndarray  # (S,) positive where it has the sign it has at the least n/d
+    error: np.ndarray  # (S,) standard error
+
+    @property
+    def power_law(self) -> tuple[float, float, float]:
+        """Factor, slope and standard error of the slope of size = factor * ratio^slope, weighted least squares.
+
+        Fitted to the gaps themselves, not to their logarithms, so that a gap lost in noise counts as what it is.
+        """
+        kept = self.ratio >= FIRST_FITTED
+        x, y, sigma = self.ratio[kept], self.size[kept], self.error[kept]
+        (log_factor, slope), covariance = curve_fit(
+            lambda ratio, log_factor, slope: np.exp(log_factor + slope * np.log(ratio)),
+            x,
+            y,
+            p0=(np.log(y[0] * x[0]), -1.0),
+            sigma=sigma,
+            absolute_sigma=True,
+        )
+        return float(np.exp(log_factor)), float(slope), float(np.sqrt(covariance[1, 1]))
+
+
+def worst_gap(rows: Sequence[Mapping[str, Any]]) -> Gap:
+    """The gap of one method's worst group: the group with the largest gap at the least n/d, kept at all sizes.
+
+    Choosing anew at every size would choose the noise where gaps are small.
+    """
+    smallest = min(row["n_per_dim"] for row in rows)
+    first = max((row for row in rows if row["n_per_dim"] == smallest), key=lambda row: abs(_signed(row)))
+    own = sorted((row for row in rows if row["group"] == first["group"]), key=lambda row: row["n_per_dim"])
+    return Gap(
+        group=first["group"],
+        ratio=np.array([row["n_per_dim"] for row in own], dtype=np.float64),
+        size=np.sign(_signed(first)) * np.array([_signed(row) for row in own]),
+        error=np.array([row["standard_error"] for row in own]),
+    )
+
+
+def draw(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """A panel for each method, on shared logarithmic axes."""
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    figure = blank(8.6, 3.0 * -(-len(methods) // 2) + 1.2)
+    panels = figure.subplots(-(-len(methods) // 2), 2, sharex=True, sharey=True, squeeze=False).ravel()
+    gaps = [worst_gap([row for row in rows if row["method"] == method]) for method in methods]
+    floor = min(float(gap.size[gap.size > 0].min()) for gap in gaps) / 4
+    for place, (ax, method, gap) in enumerate(zip(panels, methods, gaps, strict=False)):
+        _draw_gap(gap, ax, floor=floor, style=look(place))
+        kind = next(row["kind"] for row in rows if row["method"] == method)
+        ax.set_title(f"{method}: {words.METHODS[kind]}")
+    panels[0].set_ylim(floor, 2.0 / min(gap.ratio.min() for gap in gaps))
+    for ax in panels[len(methods) :]:
+        ax.remove()
+    dimension, counts = rows[0]["noise_dim"], [row["replicates"] for row in rows]
+    figure.suptitle(
+        "Simulated accuracy approaches the closed-form prediction as n grows "
+        f"(population limit: n → ∞ at fixed d = {dimension})",
+        fontsize=10,
+    )
+    for ax in panels[-2:]:
+        ax.set_xlabel("rows fitted to per noise dimension, n/d")
+    for ax in panels[::2]:
+        ax.set_ylabel("gap between simulated and predicted accuracy,\nin the group where it is largest")
+    handles, labels = panels[0].get_legend_handles_labels()
+    told = {"points": f"simulation: mean of {words.span(counts)} replicates, 95 % interval", "fit": _fit_label()}
+    figure.legend(handles, [told.get(label, label) for label in labels], loc="outside lower center", ncols=3)
+    return figure
+
+
+def _draw_gap(gap: Gap, ax: Axes, *, floor: float, style: dict[str, Any]) -> None:
+    factor, slope, error = gap.power_law
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    half = Z95 * gap.error
+    # On a logarithmic axis an interval that reaches zero runs out of the picture at its floor.
+    low = np.minimum(half, np.maximum(gap.size - floor / 10, 0.0))
+    ax.errorbar(
+        gap.ratio,
+        gap.size,
+        yerr=[low, half],
+        **style | {"markersize": 5},
+        linestyle="none",
+        capsize=2.5,
+        label="points",
+    )
+    fitted = gap.ratio[gap.ratio >= FIRST_FITTED]
+    ax.plot(fitted, factor * fitted**slope, color=style["color"], linewidth=1.4, label="fit")
+    ax.plot(gap.ratio, 1 / gap.ratio, color="0.6", linestyle="--", linewidth=1.0, label="d/n, for comparison")
+    ax.text(
+        0.97,
+        0.95,
+        f"slope {slope:.2f} ± {Z95 * error:.2f}\ngroup (y, a) = {gap.group}",
+        transform=ax.transAxes,
+        ha="right",
+        va="top",
+        fontsize=RC["legend.fontsize"],
+    )
+
+
+def _fit_label() -> str:
+    return f"power law fitted to n/d ≥ {FIRST_FITTED:g}, slope ± 95 % interval"
+
+
+def _signed(row: Mapping[str, Any]) -> float:
+    return float(row["simulated"] - row["predicted"])

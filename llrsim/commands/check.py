@@ -1,0 +1,32 @@
+"""`llrsim check`: does simulation approach prediction?"""
+
+from __future__ import annotations
+
+import argparse
+
+from .options import add_experiment, add_jobs, add_json, emit, experiment_of, jobs_of, positive
+
+SUMMARY = "compare simulation with prediction at growing sizes; exit status 1 where they disagree"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """FILE, --set, --limit, --replicates, --jobs and --json."""
+    add_experiment(parser)
+    parser.add_argument("--limit", choices=("population",), default="population", help="how the sizes grow")
+    parser.add_argument("--replicates", metavar="N", type=positive, default=24, help="draws a size; default: 24")
+    add_jobs(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the verdict and what it rests on."""
+    experiment = experiment_of(args)
+    from ..agreement import check
+    from ..experiment import ExperimentError
+
+    try:
+        agreement = check(experiment, limit=args.limit, replicates=args.replicates, jobs=jobs_of(args))
+    except ValueError as error:  # sizes that no study can be made of
+        raise ExperimentError(str(error)) from error
+    emit(agreement, as_json=args.json)
+    return 0 if agreement.agrees else 1

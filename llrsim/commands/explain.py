@@ -1,0 +1,31 @@
+"""`llrsim explain`: what carried the gain, balance or un-collapsed features?"""
+
+from __future__ import annotations
+
+import argparse
+
+from .options import add_experiment, add_jobs, add_json, emit, experiment_of, jobs_of, positive
+
+SUMMARY = "split the worst-group gain of retraining into balance, collapse, sample size and solver"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """FILE, --set, --method, --side, --replicates, --jobs and --json."""
+    add_experiment(parser)
+    parser.add_argument(
+        "--method", metavar="LABEL", action="append", help="method to explain; may be repeated; default: all"
+    )
+    parser.add_argument("--side", choices=("both", "simulation", "prediction"), default="both")
+    parser.add_argument("--replicates", metavar="N", type=positive, default=20, help="paired draws; default: 20")
+    add_jobs(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table and the sentence of every method's attribution."""
+    experiment = experiment_of(args)
+    from ..attribution import explain
+
+    found = explain(experiment, methods=args.method, replicates=args.replicates, side=args.side, jobs=jobs_of(args))
+    emit(found, as_json=args.json)
+    return 0

@@ -1,0 +1,50 @@
+"""From exceptions to one line on standard error and an exit status; programming errors keep their traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from argparse import Namespace
+from collections.abc import Callable
+from typing import Any
+
+REFUSED = 2
+
+
+def guarded(run: Callable[[Namespace], int], args: Namespace) -> int:
+    """The exit status of a command, with what a person did not mean told in a line."""
+    from ..experiment.errors import ExperimentError
+    from ..sweep.errors import StoreError
+
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            status = run(args)
+            sys.stdout.flush()
+            return status
+        except BrokenPipeError:
+            # The reader, such as `head`, has left. Python flushes once more on its way out, which must not fail.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+        except KeyboardInterrupt:
+            return 130
+        except MemoryError as error:
+            return _told(f"out of memory: {error}")
+        except (ExperimentError, StoreError) as error:
+            return _told(str(error))
+        except OSError as error:
+            return _told(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        except ImportError as error:
+            if "pip install" not in str(error):
+                raise
+            return _told(str(error))
+
+
+def _told(message: str) -> int:
+    sys.stderr.write(f"llrsim: error: {message}\n")
+    return REFUSED
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    sys.stderr.write(f"llrsim: warning: {message}\n")

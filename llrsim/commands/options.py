@@ -1,0 +1,74 @@
+"""Options and output that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
+
+
+def add_experiment(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
+    """FILE and --set."""
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        nargs="?" if default else None,
+        default=default,
+        help="experiment file (TOML) or the name of a preset" + (f"; default: {default}" if default else ""),
+    )
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="change a value, for example --set train.n=900 or --set method.dfr.balance=subset; may be repeated",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """--json."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """--jobs."""
+    parser.add_argument("--jobs", metavar="N", type=positive, help="worker threads; default: one for each CPU")
+
+
+def positive(text: str) -> int:
+    """A whole number of at least one."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: must be at least 1")
+    return number
+
+
+def experiment_of(args: argparse.Namespace) -> Experiment:
+    """The experiment that FILE and --set describe."""
+    from ..experiment import load
+    from ..experiment.changes import parse_settings
+
+    experiment = load(args.file)
+    return experiment.with_values(parse_settings(args.settings)) if args.settings else experiment
+
+
+def jobs_of(args: argparse.Namespace) -> int:
+    """Worker threads asked for, or one for each CPU."""
+    return args.jobs or os.cpu_count() or 1
+
+
+def emit(told: Any, *, as_json: bool) -> None:
+    """Print the object's `to_dict` as JSON, or its text."""
+    text = json.dumps(told.to_dict(), allow_nan=False) if as_json else str(told)
+    sys.stdout.write(f"{text}\n")
+
+
+def tell(text: str) -> None:
+    """A line on standard error."""
+    sys.stderr.write(f"{text}\n")

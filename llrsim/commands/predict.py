@@ -1,0 +1,24 @@
+"""`llrsim predict`: the closed-form outcome of one experiment."""
+
+from __future__ import annotations
+
+import argparse
+
+from .options import add_experiment, add_json, emit, experiment_of
+
+SUMMARY = "predict every method of an experiment in closed form"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """FILE, --set and --json."""
+    add_experiment(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the prediction."""
+    experiment = experiment_of(args)
+    from ..prediction import predict
+
+    emit(predict(experiment), as_json=args.json)
+    return 0

@@ -1,0 +1,27 @@
+"""`llrsim simulate`: draw, fit and read out one experiment."""
+
+from __future__ import annotations
+
+import argparse
+
+from .options import add_experiment, add_jobs, add_json, emit, experiment_of, jobs_of, positive
+
+SUMMARY = "simulate every method of an experiment"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """FILE, --set, --replicates, --seed, --jobs and --json."""
+    add_experiment(parser)
+    parser.add_argument("--replicates", metavar="N", type=positive, default=1, help="independent draws; default: 1")
+    parser.add_argument("--seed", metavar="S", type=int, help="root seed; default: the file's sweep.seed")
+    add_jobs(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the simulated outcome."""
+    experiment = experiment_of(args)
+    from ..simulation import simulate
+
+    emit(simulate(experiment, args.replicates, seed=args.seed, jobs=jobs_of(args)), as_json=args.json)
+    return 0

@@ -1,0 +1,117 @@
+"""`llrsim sweep`, also `python -m llrsim.sweep`: run a grid, command it, look at it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .options import add_experiment, add_jobs, add_json, experiment_of, jobs_of, tell
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
+    from ..sweep.results import Results
+
+SUMMARY = "simulate and predict a grid of experiments into a folder; the same command again goes on where it was"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """FILE, --set, --jobs, --out, --dry-run, --predict-only and --json."""
+    add_experiment(parser, default="quick")
+    add_jobs(parser)
+    parser.add_argument("--out", metavar="DIR", type=Path, help="results folder; default: results/<name>-<hash>")
+    parser.add_argument("--dry-run", action="store_true", help="count cells and estimate the time; store nothing")
+    parser.add_argument("--predict-only", action="store_true", help="leave the simulation out")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the sweep and show what came of it."""
+    experiment = experiment_of(args)
+    if args.dry_run:
+        return _dry_run(experiment, args)
+    from ..sweep.interruption import Interrupted
+    from ..sweep.results import open_results
+    from ..sweep.runner import SweepFailed, default_folder, run_sweep
+
+    folder = args.out or default_folder(experiment)
+    command = _command(args, folder)
+    failed = ""
+    try:
+        results = run_sweep(
+            experiment,
+            out=folder,
+            jobs=jobs_of(args),
+            predict_only=args.predict_only,
+            progress=True,
+            command=command,
+        )
+    except KeyboardInterrupt as stopped:
+        sys.stderr.write(f"stopped; what was computed is kept. To go on:\n  {command}\n")
+        return stopped.exit_status if isinstance(stopped, Interrupted) else 130
+    except SweepFailed as error:
+        failed = str(error)
+        results = open_results(folder)
+    _show(results, args, command)
+    if failed:
+        sys.stderr.write(f"llrsim: error: {failed}\n")
+    return 1 if failed else 0
+
+
+def _show(results: Results, args: argparse.Namespace, command: str) -> None:
+    from ..sweep import finish
+
+    rows = results.rows()
+    explanation = finish.explanation_of(results, jobs=jobs_of(args), predict_only=args.predict_only)
+    files = finish.leave_files(results, rows, explanation, command)
+    if args.json:
+        told: dict[str, Any] = {
+            "name": results.experiment.name,
+            "folder": str(results.folder),
+            "cells": results.grid.size,
+            "files": [str(path) for path in files],
+            "rows": rows,
+            "explanation": explanation and explanation.to_dict(),
+        }
+        sys.stdout.write(json.dumps(told, allow_nan=False) + "\n")
+        return
+    from rich.console import Console
+
+    console = Console()
+    console.print(finish.terminal_table(results, rows))
+    for sentence in finish.sentences(explanation) if explanation is not None else ():
+        console.print(f"{sentence}\n", highlight=False, markup=False)
+    for path in files:
+        console.print(str(path), highlight=False, markup=False, soft_wrap=True)
+
+
+def _dry_run(experiment: Experiment, args: argparse.Namespace) -> int:
+    from ..sweep.rehearsal import rehearse
+
+    size = rehearse(experiment, jobs=jobs_of(args), predict_only=args.predict_only, say=tell)
+    if args.json:
+        sys.stdout.write(json.dumps(size.to_dict()) + "\n")
+        return 0
+    sys.stdout.write(
+        f"{experiment.name}: {size.cells} cells x {size.replicates} replicates x {len(size.methods)} methods "
+        f"({', '.join(size.methods)}) = {size.rows} rows\n"
+        f"about {timedelta(seconds=round(size.seconds))} with {size.jobs} workers\n"
+    )
+    return 0
+
+
+def _command(args: argparse.Namespace, folder: Path) -> str:
+    """The command that goes on with this sweep."""
+    words = ["python", "-m", "llrsim.sweep", args.file]
+    for setting in args.settings:
+        words += ["--set", setting]
+    words += ["--out", str(folder)]
+    if args.jobs:
+        words += ["--jobs", str(args.jobs)]
+    if args.predict_only:
+        words.append("--predict-only")
+    return shlex.join(words)

@@ -1,0 +1,33 @@
+"""Writing files whole: beside the old one first, then in its place, so that a reader never meets half a file."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def replace_file(path: Path, write: Callable[[Path], None]) -> None:
+    """Have `write` fill a file beside `path`, and put it in place at the end; raises OSError where it cannot."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(unfinished)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """A line of CSV for each row; numbers in shortest repr, nothing for None: the bytes depend on the numbers alone."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+
+    def write(unfinished: Path) -> None:
+        with unfinished.open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, columns, lineterminator="\n")
+            table.writeheader()
+            table.writerows(rows)
+
+    replace_file(path, write)

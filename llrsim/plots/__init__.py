@@ -1,0 +1,14 @@
+"""Figures: functions that take and return matplotlib Axes, never call show, and leave no pyplot state behind.
+
+Lines are theory, points are simulation with 95 % intervals (1.96 standard errors), and like is compared with like: a
+prediction gives the least of the groups' accuracies, so the simulation's point is the least of the groups' *mean*
+accuracies (`wga_of_means`), not the mean of the least one.
+"""
+
+from .attribution import attribution_bars
+from .saving import save
+from .sweep import sweep_figures
+from .table import wga_table
+from .wga import wga_lines
+
+__all__ = ["attribution_bars", "save", "sweep_figures", "wga_lines", "wga_table"]

@@ -1,0 +1,107 @@
+"""The numbers of a WGA figure as flat rows: what is drawn, what is written beside it, what a record holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from ..outcome import MethodOutcome, Outcome
+from .style import Z95
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Row: TypeAlias = Mapping[str, Any]
+Cell: TypeAlias = tuple[Mapping[str, Any], Outcome | None, Outcome | None]
+"""Values of the axes, the simulation's outcome and the prediction's; None for a side that is missing."""
+
+
+class HasOutcomes(Protocol):
+    """What `llrsim.open_results` returns, as far as figures need it."""
+
+    def outcomes(self) -> Iterable[Cell]:
+        """The cells, in grid order."""
+
+
+Source: TypeAlias = HasOutcomes | Iterable[Cell] | Iterable[Row]
+
+COLUMNS = (
+    "method",
+    "kind",
+    "simulated_wga",
+    "interval_low",
+    "interval_high",
+    "replicates",
+    "predicted_wga",
+    "limit",
+    "fitted_rows",
+    "noise_dim",
+)
+"""Columns of a row beside the axes."""
+
+
+def wga_table(source: Source, keep: Callable[[Mapping[str, Any]], bool] | None = None) -> list[Row]:
+    """One row for each cell and method: the axes, then COLUMNS. Rows given as `source` come back as they are.
+
+    `simulated_wga` is the least of the groups' mean accuracies and its interval is that group's; None stands for
+    what is not there. `keep` chooses cells by their axes, before anything is read out.
+
+    >>> import llrsim
+    >>> experiment = llrsim.load("quick")
+    >>> rows = wga_table([({"head.ridge": 0.01}, None, llrsim.predict(experiment))])
+    >>> rows[0]["method"], rows[0]["limit"], rows[0]["simulated_wga"]
+    ('erm', 'population', None)
+    """
+    cells = source.outcomes() if hasattr(source, "outcomes") else source
+    rows: list[Row] = []
+    for cell in cells:
+        axes = cell if isinstance(cell, Mapping) else cell[0]
+        if keep is not None and not keep(axes):
+            continue
+        if isinstance(cell, Mapping):
+            rows.append(cell)
+        else:
+            rows += _cell_rows(*cell)
+    return rows
+
+
+def axis_keys(row: Row) -> list[str]:
+    """The swept keys of a row: dotted paths, which no other column is."""
+    return [key for key in row if "." in key]
+
+
+def _cell_rows(axes: Mapping[str, Any], simulation: Outcome | None, prediction: Outcome | None) -> Iterable[Row]:
+    present = [side for side in (simulation, prediction) if side is not None]
+    for method in present[0]:
+        simulated = simulation[method.label] if simulation is not None else None
+        predicted = prediction[method.label] if prediction is not None else None
+        yield {
+            **axes,
+            "method": method.label,
+            "kind": method.stage.kind,
+            **_simulated(simulated),
+            "predicted_wga": None if predicted is None else _number(predicted.wga_of_means),
+            "limit": None if predicted is None else predicted.limit,
+            "fitted_rows": int(method.stage.selection.counts.sum()),
+            "noise_dim": method.test.noise_dim,
+        }
+
+
+def _simulated(method: MethodOutcome | None) -> dict[str, Any]:
+    if method is None or not method.kept.any():
+        return dict.fromkeys(COLUMNS[2:6])
+    accuracy = method.group_accuracy
+    worst = int(accuracy.argmin())
+    errors = method.standard_error(method.readout.group_accuracy)
+    half = math.nan if errors is None else Z95 * float(errors[worst])
+    return {
+        "simulated_wga": float(accuracy[worst]),
+        "interval_low": _number(accuracy[worst] - half),
+        "interval_high": _number(accuracy[worst] + half),
+        "replicates": int(method.kept.sum()),
+    }
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)

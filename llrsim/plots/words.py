@@ -1,0 +1,90 @@
+"""What keys, methods, switches and limits are called in a figure, so that it explains itself to a newcomer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+AXES = {
+    "train.n": "rows in the training set, n",
+    "train.n_per_dim": "training rows per noise dimension, n/d",
+    "train.collapse.noise": "noise left in the training features\n(1 untouched, 0 collapsed)",
+    "train.collapse.attribute": "attribute left in the training features\n(1 untouched, 0 collapsed)",
+    "heldout.n": "rows in the held-out set, n",
+    "heldout.n_per_dim": "held-out rows per noise dimension, n/d",
+    "heldout.minority_ratio": "minority : majority in the held-out set",
+    "heldout.class_prior": "share of the positive class in the held-out set",
+    "heldout.annotation_noise": "share of wrong attribute annotations in the held-out set",
+    "heldout.collapse.noise": "noise left in the held-out features\n(1 untouched, 0 collapsed)",
+    "heldout.collapse.attribute": "attribute left in the held-out features\n(1 untouched, 0 collapsed)",
+    "features.noise.dim": "noise dimensions, d",
+    "features.noise.std": "standard deviation of the noise features",
+    "features.core.mean": "mean of the core feature",
+    "features.core.std": "standard deviation of the core feature",
+    "features.spurious.mean": "mean of the spurious feature",
+    "features.spurious.std": "standard deviation of the spurious feature",
+    "head.ridge": "ridge penalty",
+    "head.loss": "loss",
+}
+
+METHODS: dict[str, str] = {
+    "erm": "trained on the training set",
+    "llr": "retrained on the held-out set",
+    "llr-on-train": "retrained on as many training rows",
+    "cb-llr": "retrained, classes balanced",
+    "dfr": "retrained, groups balanced",
+}
+
+SWITCHES = {
+    "composition": "balance: group shares of the sample",
+    "weighting": "balance: weights on the groups",
+    "collapse": "collapse: held-out features for training features",
+    "size": "sample size",
+    "solver": "loss, ridge and solver",
+    "averaging": "averaging heads over subsets",
+}
+
+LIMITS = {
+    "population": "population limit (n → ∞ at fixed d)",
+    "proportional": "proportional limit (n, d → ∞ at fixed n/d)",
+    "finite": "at this n and d",
+}
+
+APPROACH = {
+    "population": ", which points approach as n/d grows",
+    "proportional": ", which points approach as d grows",
+    "finite": "",
+}
+
+
+def axis_label(key: str) -> str:
+    """The key of an experiment file in words, with the key itself beneath."""
+    return f"{AXES[key]}\n{key}" if key in AXES else key
+
+
+def axis_line(key: str) -> str:
+    """The key, and what it means, on one line.
+
+    >>> axis_line("head.ridge"), axis_line("method.afr.gamma")
+    ('head.ridge, ridge penalty', 'method.afr.gamma')
+    """
+    return f"{key}, {' '.join(AXES[key].splitlines())}" if key in AXES else key
+
+
+def panel_title(key: str, setting: Any) -> str:
+    """What holds in a panel, without the explanation that the axis label gives."""
+    return f"{AXES.get(key, key).splitlines()[0]} = {value(setting)}"
+
+
+def value(setting: Any) -> str:
+    """A swept value in few characters."""
+    return f"{setting:.3g}" if isinstance(setting, float) else str(setting)
+
+
+def span(numbers: list[float]) -> str:
+    """One number, or the least and the largest.
+
+    >>> span([10.0, 10.0]), span([2.5, 10.0])
+    ('10', '2.5 to 10')
+    """
+    ends = dict.fromkeys(f"{end:.3g}" for end in (min(numbers), max(numbers)))
+    return " to ".join(ends)

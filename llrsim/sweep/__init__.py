@@ -1,0 +1,32 @@
+"""Sweeps: a grid of experiments simulated and predicted, stored in a folder, resumed, looked at.
+
+The names below are loaded on first use, so that the command line's help stays instant.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+_HOME = {
+    "Grid": "..experiment.grid",
+    "Interrupted": ".interruption",
+    "Results": ".results",
+    "StoreError": ".errors",
+    "SweepFailed": ".runner",
+    "open_results": ".results",
+    "run_sweep": ".runner",
+}
+
+__all__ = ["Grid", "Interrupted", "Results", "StoreError", "SweepFailed", "open_results", "run_sweep"]
+
+if TYPE_CHECKING:
+    from ..experiment.grid import Grid
+    from .errors import StoreError
+    from .interruption import Interrupted
+    from .results import Results, open_results
+    from .runner import SweepFailed, run_sweep
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'llrsim.sweep' has no attribute {name!r}; it offers {', '.join(__all__)}")
+    return getattr(import_module(_HOME[name], __name__), name)

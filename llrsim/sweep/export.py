@@ -1,0 +1,67 @@
+"""Results as files for other programs: CSV always, Parquet and NetCDF where the `[table]` extra is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..files import replace_file, write_rows
+from .errors import StoreError
+
+if TYPE_CHECKING:
+    from .results import Results
+
+
+def write_csv(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """`Results.rows` as CSV; see `files.write_rows`."""
+    with _named(path):
+        write_rows(rows, path)
+
+
+def write_parquet(results: Results, path: Path) -> None:
+    """`Results.to_pandas` as Parquet; ImportError, naming the extra to install, without pandas or pyarrow."""
+    frame = results.to_pandas()
+
+    def write(unfinished: Path) -> None:
+        try:
+            frame.to_parquet(unfinished, index=False)
+        except ImportError as error:
+            raise ImportError("Parquet needs pyarrow: pip install 'llrsim[table]'") from error
+
+    _replace(path, write)
+
+
+def write_netcdf(results: Results, path: Path) -> None:
+    """`Results.to_xarray` as NetCDF; ImportError, naming the extra to install, without xarray or h5netcdf."""
+    data = results.to_xarray()
+
+    def write(unfinished: Path) -> None:
+        try:
+            data.to_netcdf(unfinished, engine="h5netcdf")
+        except (ImportError, ValueError) as error:  # xarray raises ValueError for an engine that is not installed
+            raise ImportError("NetCDF needs h5netcdf: pip install 'llrsim[table]'") from error
+
+    _replace(path, write)
+
+
+WRITERS: dict[str, Callable[[Results, Path], None]] = {
+    "csv": lambda results, path: write_csv(results.rows(), path),
+    "parquet": write_parquet,
+    "netcdf": write_netcdf,
+}
+
+
+def _replace(path: Path, write: Callable[[Path], None]) -> None:
+    with _named(path):
+        replace_file(path, write)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Errors of the file system as a StoreError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,63 @@
+"""Ctrl-C and SIGTERM: stop at the end of the units being computed, keep them, and say how to go on."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, current_thread, main_thread
+from typing import NoReturn
+
+
+class Interrupted(KeyboardInterrupt):
+    """A sweep that a signal stopped; everything that was computed is in the folder."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.exit_status = 128 + number
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Raise Interrupted where a signal arrives."""
+
+    def receive(number: int) -> NoReturn:
+        raise Interrupted(number)
+
+    with _handled_by(receive):
+        yield
+
+
+@contextmanager
+def finishing(stop: Event) -> Iterator[None]:
+    """Let the first signal set `stop`, and raise Interrupted at the end; the second ends the process at once."""
+    received: list[int] = []
+
+    def receive(number: int) -> None:
+        if received:
+            # Nothing is lost: units are committed whole, and the lock falls away with the process.
+            os._exit(128 + number)
+        received.append(number)
+        stop.set()
+
+    with _handled_by(receive):
+        yield
+    if received:
+        raise Interrupted(received[0])
+
+
+@contextmanager
+def _handled_by(receive: Callable[[int], None]) -> Iterator[None]:
+    """Handle both signals; outside the main thread, where Python cannot catch signals, nothing changes."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = {
+        number: signal.signal(number, lambda number, _: receive(number)) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,81 @@
+"""What a sweep would be: its cells, rows and methods, and about how long it takes, from a small unit of two cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from ..experiment.grid import Grid
+from .compiling import warm_up
+from .units import simulated
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
+
+REPLICATES = 2
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """The size of a sweep, and the seconds of work it asks of so many workers."""
+
+    cells: int
+    replicates: int
+    methods: tuple[str, ...]
+    jobs: int
+    seconds: float
+
+    @property
+    def rows(self) -> int:
+        """Simulated rows: one for each cell, method and replicate."""
+        return self.cells * self.replicates * len(self.methods)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "cells": self.cells,
+            "replicates": self.replicates,
+            "methods": list(self.methods),
+            "rows": self.rows,
+            "jobs": self.jobs,
+            "seconds": self.seconds,
+        }
+
+
+def rehearse(experiment: Experiment, *, jobs: int, predict_only: bool = False, say: Callable[[str], None]) -> Rehearsal:
+    """Run a small unit of the first and of the last cell; nothing is stored and the grid is not expanded.
+
+    `say` is told where kernels have to be compiled first.
+    """
+    grid = Grid(experiment)
+    grid.check()
+    replicates = 0 if predict_only else experiment.sweep.replicates
+    ends = [grid.experiment(cell) for cell in sorted({0, grid.size - 1})]
+    seconds = sum(_predicting(end) for end in ends)
+    if not predict_only:
+        warm_up(say)
+        seconds += sum(_simulating(end) for end in ends) * replicates / REPLICATES
+    return Rehearsal(
+        cells=grid.size,
+        replicates=replicates,
+        methods=experiment.method_labels,
+        jobs=jobs,
+        seconds=seconds / len(ends) * grid.size / jobs,
+    )
+
+
+def _simulating(experiment: Experiment) -> float:
+    began = perf_counter()
+    simulated(experiment, 0, REPLICATES)
+    return perf_counter() - began
+
+
+def _predicting(experiment: Experiment) -> float:
+    from ..prediction import predict
+
+    predict(experiment)  # the first call also imports and builds tables
+    began = perf_counter()
+    predict(experiment)
+    return perf_counter() - began

@@ -1,0 +1,148 @@
+"""Run a sweep: find what is missing, compute it on worker threads, commit it in the parent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import chain, islice
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+from ..experiment.grid import Grid
+from .compiling import warm_up
+from .errors import StoreError
+from .identity import folder_name
+from .interruption import finishing, interruptible
+from .lock import locked
+from .progress import SweepProgress
+from .provenance import environment_json
+from .results import Results, open_results
+from .store import Store
+from .units import Block, Failure, Unit, compute, missing, units_per_cell
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
+
+TARGET = 1.5  # seconds a block is meant to take: long against a commit, short against a person's patience
+LARGEST_BLOCK = 4096
+WAKE = 0.25  # seconds after which a stop is noticed
+
+
+class SweepFailed(RuntimeError):
+    """Some cells could not be computed; all others are in the folder."""
+
+    def __init__(self, folder: Path, failures: list[Failure]) -> None:
+        told = list(dict.fromkeys(f"  {failure}" for failure in failures))
+        if len(told) > 10:
+            told[10:] = [f"  and {len(told) - 10} more"]
+        super().__init__("cells that could not be computed:\n" + "\n".join(told) + f"\nthe others are in {folder}")
+        self.folder = folder
+        self.failures = failures
+
+
+def default_folder(experiment: Experiment) -> Path:
+    """results/<name>-<hash>, the same whatever the replicates and the grid, so that both can grow."""
+    return Path("results") / folder_name(experiment)
+
+
+def run_sweep(
+    experiment: Experiment,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    jobs: int | None = None,
+    predict_only: bool = False,
+    progress: bool = False,
+    command: str = "",
+) -> Results:
+    """Simulate and predict every cell of the experiment's grid into a folder, and open the results.
+
+    What the folder has is kept: the same call again adds nothing, more replicates or axis values add what they need,
+    and a stopped sweep goes on where it was. The numbers do not depend on `jobs` (default: one for each CPU), nor on
+    how often the sweep was stopped.
+
+    Args:
+        out: the folder; default `default_folder(experiment)`.
+        predict_only: leave the simulation out.
+        progress: show it on standard error.
+        command: what to record as the command that was run.
+
+    Raises:
+        ExperimentError: an axis has an impossible value.
+        StoreError: the folder holds another sweep, is being written by another process, or cannot be written.
+        SweepFailed: some cells failed; all others are computed and kept.
+        Interrupted: a signal stopped the sweep; what was computed is kept.
+
+    >>> import tempfile, llrsim
+    >>> experiment = llrsim.load("quick").replace(sweep={"replicates": 2, "grid": {"head.ridge": [0.01, 0.1]}})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     results = llrsim.run_sweep(experiment, out=folder)
+    ...     [(row["head.ridge"], row["replicates"]) for row in results.select(method="dfr")]
+    [(0.01, 2), (0.1, 2)]
+    """
+    grid = Grid(experiment)
+    grid.check()
+    workers = jobs or os.cpu_count() or 1
+    folder = Path(out) if out is not None else default_folder(experiment)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be made: {error.strerror}") from error
+    replicates = 0 if predict_only else experiment.sweep.replicates
+    failures: list[Failure] = []
+    with (
+        interruptible(),
+        SweepProgress(grid.size, units_per_cell(replicates), shown=progress) as shown,
+        locked(folder),
+        Store(folder, experiment) as store,
+    ):
+        units = missing(store, grid, replicates, present=shown.present, failed=failures.append)
+        first = next(units, None)
+        if first is not None:
+            if not predict_only:
+                warm_up(shown.say)
+            run = store.begin_run(command, workers, environment_json())
+            _compute_all(store, grid, chain([first], units), workers=workers, shown=shown, failures=failures)
+            store.end_run(run)
+    if failures:
+        raise SweepFailed(folder, failures)
+    return open_results(folder)
+
+
+def _compute_all(
+    store: Store, grid: Grid, units: Iterator[Unit], *, workers: int, shown: SweepProgress, failures: list[Failure]
+) -> None:
+    from .. import _jit  # late: it loads numba
+
+    stop = Event()
+    size, told = 1, False
+    running: set[Future[Block]] = set()
+    shown.start_clock()
+    with finishing(stop), _jit.single_blas_thread(), ThreadPoolExecutor(workers) as pool:
+        try:
+            while True:
+                while not stop.is_set() and len(running) < 2 * workers and (block := list(islice(units, size))):
+                    running.add(pool.submit(compute, grid, block, stop))
+                if not running:
+                    return
+                if stop.is_set() and not told:
+                    told = True
+                    shown.say("stopping when the units at work are done; press again to stop at once")
+                ended, running = wait(running, timeout=WAKE, return_when=FIRST_COMPLETED)
+                for done in (future.result() for future in ended):
+                    store.write(done.simulated, done.predicted)
+                    failures += done.failures
+                    shown.computed(done.units, len(done.simulated))
+                    size = _next_size(size, done)
+        finally:
+            # Where committing failed, the workers must not go on for nothing.
+            stop.set()
+
+
+def _next_size(size: int, done: Block) -> int:
+    """Units for the next block, from the time that the last one took; at most four times as many as before."""
+    if not done.units or not done.seconds:
+        return size
+    wanted = round(TARGET * done.units / done.seconds)
+    return max(1, min(wanted, 4 * size, LARGEST_BLOCK))

@@ -1,0 +1,58 @@
+"""How far the sweep in a folder is, and what it ran on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..experiment.grid import Grid
+from .reader import Reader
+from .units import grid_keys
+
+
+@dataclass(frozen=True)
+class State:
+    """Rows done of those asked, and the provenance of every run."""
+
+    folder: Path
+    name: str
+    cells: int
+    rows_asked: int
+    rows_done: int
+    runs: tuple[dict[str, Any], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return vars(self) | {"folder": str(self.folder), "runs": list(self.runs)}
+
+    def __str__(self) -> str:
+        lines = [f"{self.folder}: {self.name}, {self.cells} cells, {self.rows_done} of {self.rows_asked} rows"]
+        for run in self.runs:
+            machine = run["environment"]
+            git = machine["git"]
+            commit = f", commit {git['commit'][:12]}{' with changes' if git['modified'] else ''}" if git else ""
+            blas = ", ".join(f"{pool['internal_api']} {pool['version']}" for pool in machine["blas"])
+            versions = ", ".join(f"{name} {machine[name]}" for name in ("llrsim", "numpy", "scipy", "numba", "python"))
+            lines += [
+                f"run {run['run']}: {run['started']} to {run['finished'] or '(not finished)'}, {run['jobs']} workers",
+                f"  {run['command'] or '(from Python)'}",
+                f"  {versions}{commit}",
+                f"  {machine['cpu']}, {machine['cpu_count']} CPUs; {blas}",
+            ]
+        return "\n".join(lines)
+
+
+def state_of(folder: Path) -> State:
+    """The state of a results folder, also while a sweep writes to it; StoreError where there is none."""
+    with Reader(folder) as reader:
+        experiment = reader.experiment
+        grid, replicates = Grid(experiment), experiment.sweep.replicates
+        return State(
+            folder=folder,
+            name=experiment.name,
+            cells=grid.size,
+            rows_asked=grid.size * len(experiment.method) * replicates,
+            rows_done=sum(reader.row_count(axes, replicates) for _, axes in grid_keys(grid)),
+            runs=tuple(reader.runs()),
+        )

@@ -1,0 +1,193 @@
+"""The one writer of a results folder: what is there, what is missing, and whole units committed at once.
+
+What is missing is worked out by SQL over many cells at a time, never row by row here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import filesystem
+from .encoding import FIELDS
+from .errors import reported
+from .identity import NUMERICS, check_same
+from .tables import CREATE, FILE, SCHEMA, check_versions, decoded, json_list
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
+
+
+class Cell(NamedTuple):
+    """A grid cell by what it is: canonical JSON of its axes, the hash of its law, and its methods."""
+
+    axes: str
+    law: str
+    methods: tuple[tuple[str, str, str], ...]  # label, hash, definition
+
+
+class Store:
+    """The one writer of a folder; a context manager. Open it under the folder's lock (`lock.locked`).
+
+    Raises StoreError for a folder that holds another sweep, or a file that cannot be read or written.
+    """
+
+    def __init__(self, folder: Path, experiment: Experiment) -> None:
+        self.path = folder / FILE
+        self._experiment = experiment
+        with reported(self.path):
+            self.connection = sqlite3.connect(self.path, isolation_level=None, timeout=30.0)
+            try:
+                self._prepare(folder)
+            except BaseException:
+                self.connection.close()
+                raise
+
+    def _prepare(self, folder: Path) -> None:
+        asked = self._experiment
+        # Looked at before anything is changed: a folder that is refused stays as it was, to the byte.
+        held = self._held()
+        if held is not None:
+            check_versions(self.path, *held[:2])
+            check_same(folder, decoded(held[2]), asked)
+        # Write-ahead logging needs memory shared between processes, which network file systems do not give.
+        self.connection.execute(f"PRAGMA journal_mode = {'DELETE' if filesystem.is_network(folder) else 'WAL'}")
+        self.connection.execute("PRAGMA synchronous = NORMAL")
+        with self._transaction():
+            for table in CREATE:
+                self.connection.execute(table)
+            self.connection.execute("DELETE FROM sweep")
+            self.connection.execute("INSERT INTO sweep VALUES (?, ?, ?)", (SCHEMA, NUMERICS, asked.to_json()))
+
+    def _held(self) -> Any:
+        """Schema, numerics and experiment of the folder; None for a new one."""
+        made = self.connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sweep'").fetchone()
+        return made and self.connection.execute("SELECT schema, numerics, experiment FROM sweep").fetchone()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # A closed folder is one plain file that can be read from read-only media; a reader may stand in the way.
+        with suppress(sqlite3.Error):
+            self.connection.execute("PRAGMA journal_mode = DELETE")
+        self.connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with reported(self.path):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # SQLite has rolled back by itself after some errors
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    def unknown(self, axes: Sequence[str]) -> set[str]:
+        """Those of the cells, given by their axes, that are not registered."""
+        with reported(self.path):
+            found = self.connection.execute(
+                "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT axes FROM cells)", (json_list(axes),)
+            )
+            return {row[0] for row in found}
+
+    def register(self, cells: Iterable[Cell]) -> None:
+        """Store what cells are, so that later runs need not build their experiments to know what is there."""
+        with self._transaction():
+            for cell in cells:
+                self.connection.execute("INSERT OR IGNORE INTO cells (axes, law) VALUES (?, ?)", (cell.axes, cell.law))
+                (number,) = self.connection.execute("SELECT cell FROM cells WHERE axes = ?", (cell.axes,)).fetchone()
+                self.connection.executemany(
+                    "INSERT OR REPLACE INTO cell_methods VALUES (?, ?, ?)",
+                    [(number, label, method) for label, method, _ in cell.methods],
+                )
+                self.connection.executemany(
+                    "INSERT OR IGNORE INTO methods VALUES (?, ?, ?)",
+                    [(method, label, definition) for label, method, definition in cell.methods],
+                )
+
+    def missing_units(self, axes: Sequence[str], *, replicates: int, size: int) -> list[tuple[int, int, int]]:
+        """(position in `axes`, first replicate, replicates) of every unit of `size` that is not complete."""
+        with reported(self.path):
+            return self.connection.execute(
+                """
+                WITH RECURSIVE starts (first) AS (
+                    SELECT 0 WHERE :replicates > 0
+                    UNION ALL SELECT first + :size FROM starts WHERE first + :size < :replicates
+                ), units AS (SELECT first, min(:size, :replicates - first) AS many FROM starts)
+                SELECT chosen.key, first, many
+                FROM json_each(:axes) AS chosen JOIN cells ON cells.axes = chosen.value CROSS JOIN units
+                WHERE EXISTS (
+                    SELECT 1 FROM cell_methods AS m WHERE m.cell = cells.cell AND many > (
+                        SELECT count(*) FROM rows AS r
+                        WHERE r.law = cells.law AND r.method = m.method AND r.seed = :seed AND r.numerics = :numerics
+                        AND r.replicate >= first AND r.replicate < first + many))
+                ORDER BY chosen.key, first
+                """,
+                {
+                    "axes": json_list(axes),
+                    "replicates": replicates,
+                    "size": size,
+                    "seed": self._experiment.sweep.seed,
+                    "numerics": NUMERICS,
+                },
+            ).fetchall()
+
+    def missing_predictions(self, axes: Sequence[str]) -> list[int]:
+        """Position in `axes` of every cell without a prediction for one of its methods."""
+        with reported(self.path):
+            found = self.connection.execute(
+                """
+                SELECT chosen.key FROM json_each(?) AS chosen JOIN cells ON cells.axes = chosen.value
+                WHERE EXISTS (
+                    SELECT 1 FROM cell_methods AS m WHERE m.cell = cells.cell AND NOT EXISTS (
+                        SELECT 1 FROM predictions AS p
+                        WHERE p.law = cells.law AND p.method = m.method AND p.numerics = ?))
+                ORDER BY chosen.key
+                """,
+                (json_list(axes), NUMERICS),
+            )
+            return [row[0] for row in found]
+
+    def write(self, simulated: Iterable[Sequence[Any]], predicted: Iterable[Sequence[Any]]) -> None:
+        """Commit whole units in one transaction.
+
+        Simulated rows are (law, method, replicate, *FIELDS), predicted ones (law, method, limit, *FIELDS). A row that
+        is there already is replaced by the same numbers.
+        """
+        rest = ", ".join("?" * len(FIELDS))
+        with self._transaction():
+            self.connection.executemany(
+                f"INSERT OR REPLACE INTO rows (seed, numerics, law, method, replicate, {', '.join(FIELDS)}) "
+                f"VALUES ({self._experiment.sweep.seed}, {NUMERICS}, ?, ?, ?, {rest})",
+                simulated,
+            )
+            self.connection.executemany(
+                f"INSERT OR REPLACE INTO predictions (numerics, law, method, outcome_limit, {', '.join(FIELDS)}) "
+                f"VALUES ({NUMERICS}, ?, ?, ?, {rest})",
+                predicted,
+            )
+
+    def begin_run(self, command: str, jobs: int, environment: str) -> int:
+        """Record that a run began; returns its number."""
+        with self._transaction():
+            cursor = self.connection.execute(
+                "INSERT INTO runs (started, command, jobs, environment) VALUES (?, ?, ?, ?)",
+                (_now(), command, jobs, environment),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def end_run(self, run: int) -> None:
+        """Record that a run came to its end."""
+        with self._transaction():
+            self.connection.execute("UPDATE runs SET finished = ? WHERE run = ?", (_now(), run))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,209 @@
+"""The command line: what it prints, how it refuses, and how it ends."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sweep_cases import small
+
+import llrsim
+from llrsim.commands import COMMANDS, main, main_sweep
+
+TESTS = Path(__file__).parent
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(small().to_toml())
+    return str(path)
+
+
+def said(capsys, argv, status=0):
+    assert main(argv) == status
+    return capsys.readouterr()
+
+
+def test_predict_and_simulate_print_one_object(capsys, file):
+    predicted = json.loads(said(capsys, ["predict", file, "--json"]).out)
+    assert predicted == json.loads(json.dumps(llrsim.predict(small()).to_dict()))
+    argv = ["simulate", file, "--json", "--replicates", "3", "--seed", "5", "--set", "train.n=90"]
+    simulated = json.loads(said(capsys, argv).out)
+    expected = llrsim.simulate(small(train__n=90), 3, seed=5).to_dict()
+    assert simulated == json.loads(json.dumps(expected))
+    assert simulated["methods"]["dfr"]["replicates"] == 3
+    assert simulated["methods"]["dfr"]["standard_error"]["wga"] > 0
+
+
+def test_predict_prints_a_table(capsys, file):
+    assert said(capsys, ["predict", file]).out == f"{llrsim.predict(small())}\n"
+
+
+def test_settings_reach_methods_by_label_and_accept_bare_words(capsys, file):
+    argv = ["predict", file, "--json", "--set", "method.dfr.balance=subset", "--set", "head.loss=squared"]
+    told = json.loads(said(capsys, argv).out)
+    changed = small(method__dfr__balance="subset", head__loss="squared")
+    assert told == json.loads(json.dumps(llrsim.predict(changed).to_dict()))
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["predict", "nowhere.toml"], "nowhere.toml: no such file or preset"),
+        (["predict", "quick", "--set", "train.m=3"], "train.m: unknown key"),
+        (["predict", "quick", "--set", "train.n"], "must be key=value"),
+        (["explain", "quick", "--method", "dfrr"], "did you mean method.dfr?"),
+        (["check", "quick", "--replicates", "2"], "replicates: 2"),
+        (["status", "nowhere"], "nowhere: no results here"),
+        (["export", "nowhere", "--csv", "x.csv"], "nowhere: no results here"),
+        (["export", "nowhere"], "at least one of --csv"),
+        (["sweep", "quick", "--set", "sweep.replicates=-1"], "sweep.replicates"),
+    ],
+)
+def test_refusals_are_one_line_and_exit_status_two(capsys, argv, message):
+    told = said(capsys, argv, status=2)
+    assert told.out == ""
+    assert told.err.startswith("llrsim: error: ")
+    assert message in told.err
+    assert told.err.count("\n") == 1
+
+
+def test_warnings_are_one_line(tmp_path):
+    path = tmp_path / "empty.toml"
+    path.write_text(small(train__proportions=[0.7, 0.0, 0.2, 0.1]).to_toml())
+    command = [sys.executable, "-m", "llrsim", "predict", str(path)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"llrsim: warning: train: group 1 .* rows.*\n", told.stderr)
+
+
+def test_schema_is_a_json_schema(capsys):
+    assert "Experiment" in json.loads(said(capsys, ["schema"]).out)["$defs"]
+
+
+def test_explain_prints_its_sentence(capsys, file):
+    told = said(capsys, ["explain", file, "--replicates", "3", "--jobs", "1"]).out
+    assert "Verdict" in told
+    argv = ["explain", file, "--side", "prediction", "--method", "dfr", "--json"]
+    told = json.loads(said(capsys, argv).out)
+    assert [split["side"] for split in told["attributions"]] == ["prediction"]
+
+
+def test_check_exits_by_its_verdict(capsys, file, monkeypatch):
+    from types import SimpleNamespace
+
+    for agrees, status in ((True, 0), (False, 1)):
+        verdict = SimpleNamespace(agrees=agrees, to_dict=lambda agrees=agrees: {"agrees": agrees})
+        monkeypatch.setattr("llrsim.agreement.check", lambda *_, verdict=verdict, **__: verdict)
+        assert json.loads(said(capsys, ["check", file, "--json"], status).out) == {"agrees": agrees}
+
+
+def test_sweep_leaves_a_table_a_csv_and_figures(capsys, file, tmp_path):
+    out = tmp_path / "out"
+    told = said(capsys, ["sweep", file, "--out", str(out), "--jobs", "1", "--set", "sweep.replicates=3"])
+    assert "worst-group accuracy" in told.out
+    assert "Verdict" in told.out
+    names = {path.name for path in out.iterdir()}
+    assert {"sweep.sqlite", "results.csv", "wga_by_train_n.png", "attribution.png"} <= names
+    assert len((out / "results.csv").read_text().splitlines()) == 1 + 8
+    status = said(capsys, ["status", str(out)]).out
+    assert "24 of 24 rows" in status
+    assert f"--out {out}" in status
+    copy = tmp_path / "copy.csv"
+    said(capsys, ["export", str(out), "--csv", str(copy)])
+    assert copy.read_bytes() == (out / "results.csv").read_bytes()
+
+
+def test_sweep_as_json(capsys, file, tmp_path):
+    argv = [file, "--out", str(tmp_path / "out"), "--json", "--predict-only"]
+    assert main_sweep(argv) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["name"], told["cells"], len(told["rows"])) == ("small", 4, 8)
+    assert all(Path(path).exists() for path in told["files"])
+
+
+def test_sweep_into_another_sweeps_folder_shows_what_differs(capsys, file, tmp_path):
+    argv = ["sweep", file, "--out", str(tmp_path / "out"), "--predict-only"]
+    said(capsys, argv)
+    told = said(capsys, [*argv, "--set", "head.ridge=0.5"], status=2)
+    assert "head.ridge: stored 0.1, asked 0.5" in told.err
+
+
+def test_a_failed_cell_gives_exit_status_one_and_the_others_are_shown(capsys, file, tmp_path):
+    grid = "sweep.grid={'method.dfr.balance'=['subset', 'weights'], 'method.dfr.average'=[1, 2]}"
+    told = said(capsys, ["sweep", file, "--out", str(tmp_path / "out"), "--predict-only", "--set", grid], status=1)
+    assert "method.dfr.average = 2" in told.err
+    assert "subset" in told.out
+
+
+def test_dry_run_stores_nothing(capsys, file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    told = said(capsys, ["sweep", file, "--dry-run", "--jobs", "2"]).out
+    assert "4 cells x 6 replicates x 2 methods (erm, dfr) = 48 rows" in told
+    assert "with 2 workers" in told
+    assert json.loads(said(capsys, ["sweep", file, "--dry-run", "--json"]).out)["rows"] == 48
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_dry_run_of_a_million_cells_is_quick(capsys, file):
+    grid = "sweep.grid={'train.n'={linear=[80,5000],num=1000},'head.ridge'={log10=[-3,0],num=1000}}"
+    began = time.perf_counter()
+    assert "1000000 cells" in said(capsys, ["sweep", file, "--dry-run", "--predict-only", "--set", grid]).out
+    assert time.perf_counter() - began < 10.0
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_sweep_prints_a_command_that_completes_it(file, tmp_path, number, status):
+    out = tmp_path / "out"
+    begun = [sys.executable, "-m", "llrsim.sweep", file, "--out", str(out), "--jobs", "1"]
+    settings = ["--set", "sweep.grid={'train.n'=[80]}", "--set", "sweep.replicates=6400"]
+    running = subprocess.Popen(begun + settings, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (out / "sweep.sqlite-wal").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.5)
+    running.send_signal(number)
+    _, told = running.communicate(timeout=120)
+    assert running.returncode == status, told
+    words = shlex.split(told.splitlines()[-1])
+    assert words[:3] == ["python", "-m", "llrsim.sweep"]
+    assert words[3:] == [file, *settings, "--out", str(out), "--jobs", "1"]
+
+
+def test_a_reader_that_leaves_is_no_error(file):
+    script = f"{shlex.quote(sys.executable)} -m llrsim schema | head -n 1"
+    told = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert told.stdout == "{\n"
+    assert told.stderr == ""
+
+
+def test_help_is_quick_and_imports_nothing_heavy():
+    command = [sys.executable, "-X", "importtime", "-m", "llrsim.sweep", "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in told.stderr.splitlines()}
+    assert "argparse" in imported
+    assert not imported & {"numpy", "scipy", "numba", "matplotlib", "rich", "msgspec", "sympy", "sqlite3"}
+    assert "--dry-run" in told.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(capsys, name):
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert COMMANDS[name].SUMMARY.split(",")[0][:20] in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root writes anywhere")
+def test_a_read_only_folder_is_told(capsys, file, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir(mode=0o500)
+    told = said(capsys, ["sweep", file, "--out", str(out), "--predict-only"], status=2)
+    assert str(out) in told.err

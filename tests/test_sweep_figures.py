@@ -1,0 +1,120 @@
+"""What a sweep leaves: a figure an axis, its origin in the metadata, its numbers beside it, the same bytes."""
+
+import csv
+
+import matplotlib
+import matplotlib.figure
+import numpy as np
+import pytest
+from made_up_outcomes import EXPERIMENT, EXPLANATION, PRIOR, PRIORS, RATIO, RATIOS, curves, made_up_cells, results_of
+from PIL import Image
+
+from llrsim import __version__
+from llrsim.plots import save, style, sweep, sweep_figures, wga_lines, wga_table
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return made_up_cells()
+
+
+def test_sweep_leaves_a_figure_for_each_axis_and_the_split(cells, tmp_path):
+    written = sweep_figures(results_of(EXPERIMENT, cells), tmp_path / "figures", EXPLANATION, command="llrsim sweep f")
+    names = ["wga_by_heldout_minority_ratio.png", "wga_by_heldout_class_prior.png", "attribution.png"]
+    assert [path.name for path in written] == names
+    for path in written:
+        with Image.open(path) as image:
+            assert image.info["Experiment"] == EXPERIMENT.hash
+            assert image.info["Command"] == "llrsim sweep f"
+            assert image.info["Software"] == f"llrsim {__version__}"
+    assert rows_of(written[0]) == as_text(wga_table(cells))
+    assert rows_of(written[2]) == as_text(EXPLANATION.rows())
+
+
+def test_panels_show_every_value_of_the_second_axis(cells):
+    first, last = sweep.layouts_of(EXPERIMENT)
+    assert (first.x, first.panel, tuple(first.settings)) == (RATIO, PRIOR, (0.25, 0.5))
+    assert (last.x, last.panel, tuple(last.settings)) == (PRIOR, RATIO, tuple(RATIOS))
+    figure = sweep.wga_figure(wga_table(cells), first, title="small")
+    assert [ax.get_title().rpartition(" = ")[2] for ax in figure.axes] == ["0.25", "0.5"]
+    for ax, prior in zip(figure.axes, PRIORS, strict=True):
+        alone = wga_lines(cells, RATIO, fixed={PRIOR: prior})
+        for drawn, again in zip(curves(ax), curves(alone), strict=True):
+            np.testing.assert_array_equal(drawn[0], again[0])
+            np.testing.assert_array_equal(drawn[1], again[1])
+
+
+def test_further_axes_stay_at_their_middle_value_and_zips_are_one_axis():
+    grid = {RATIO: RATIOS, "head.ridge": {"log10": [-3, 0], "num": 9}}
+    together = [{"train.n": [400, 800, 1600], "heldout.n": [200, 400, 800]}]
+    experiment = EXPERIMENT.replace(sweep={"grid": grid, "zip": together})
+    layouts = sweep.layouts_of(experiment)
+    assert [(one.x, one.panel, dict(one.fixed)) for one in layouts] == [
+        (RATIO, "head.ridge", {"train.n": 800}),
+        ("head.ridge", "train.n", {RATIO: 0.2}),
+        ("train.n", RATIO, {"head.ridge": pytest.approx(10**-1.5)}),
+    ]
+    assert layouts[2].companions == {"train.n": ["heldout.n"]}
+    rows = wga_table(made_up_cells(experiment), layouts[2].shows)
+    figure = sweep.wga_figure(rows, layouts[2], title="small")
+    assert figure.axes[-1].get_xlabel().endswith("train.n\nwith heldout.n")
+    shown = list(layouts[0].settings)
+    assert len(shown) == sweep.MOST_PANELS
+    assert (shown[0], shown[-1]) == (1e-3, 1.0)
+
+
+def test_a_sweep_without_axes_has_no_wga_figure(tmp_path):
+    experiment = EXPERIMENT.replace(sweep={})
+    assert sweep_figures(results_of(experiment, made_up_cells(experiment)), tmp_path) == []
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf"])
+def test_the_same_figure_has_the_same_bytes(suffix, cells, tmp_path, monkeypatch):
+    rows = wga_table(cells)
+    origin = {"experiment": EXPERIMENT, "command": "x", "table": rows}
+    first = save(wga_lines(rows, RATIO, fixed={PRIOR: 0.5}).figure, tmp_path / f"first{suffix}", **origin)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    second = save(wga_lines(rows, RATIO, fixed={PRIOR: 0.5}).figure, tmp_path / f"second{suffix}", **origin)
+    assert first.read_bytes() == second.read_bytes()
+    assert rows_of(first) == rows_of(second) == as_text(rows)
+
+
+def test_pdf_says_where_it_comes_from_and_embeds_its_fonts(cells, tmp_path):
+    ax = wga_lines(cells, RATIO, fixed={PRIOR: 0.5})
+    path = save(ax.figure, tmp_path / "one.pdf", experiment="0123456789abcdef", command="python -m figures", table=[])
+    content = path.read_bytes()
+    assert b"llrsim experiment 0123456789abcdef" in content
+    assert b"python -m figures" in content
+    assert b"llrsim " + __version__.encode() in content
+    assert b"/FontFile2" in content  # TrueType, where Type 3 has no font file
+    assert b"/Type3" not in content
+    assert b"CreationDate" not in content
+
+
+def test_other_formats_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"written as \.png or \.pdf"):
+        save(style.blank(), tmp_path / "one.svg", experiment="0", command="x", table=[])
+
+
+def test_no_pyplot_state_and_no_show(cells, tmp_path, monkeypatch):
+    import matplotlib.pyplot as plt
+
+    def refuse(*_, **__):
+        raise AssertionError("show was called")
+
+    monkeypatch.setattr(plt, "show", refuse)
+    monkeypatch.setattr(matplotlib.figure.Figure, "show", refuse)
+    before = dict(matplotlib.rcParams)
+    sweep_figures(results_of(EXPERIMENT, cells), tmp_path, EXPLANATION)
+    assert plt.get_fignums() == []
+    assert dict(matplotlib.rcParams) == before
+
+
+def rows_of(image):
+    """The rows of the CSV beside an image, as text."""
+    with image.with_suffix(".csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def as_text(rows):
+    return [{key: "" if value is None else str(value) for key, value in row.items()} for row in rows]
