@@ -18,7 +18,8 @@ class Grid:
     A sweep without axes has one cell. Cells are experiments without axes of their own.
 
     >>> from llrsim.experiment import load
-    >>> grid = Grid(load("quick").with_values({"sweep.grid": {"train.n": [400, 800], "head.ridge": [0.01, 0.1, 1]}}))
+    >>> axes = {"train.n": [400, 800], "head.ridge": [0.01, 0.1, 1]}
+    >>> grid = Grid(load("quick").replace(sweep={"grid": axes}))
     >>> len(grid), grid.cell(4)
     (6, {'train.n': 800, 'head.ridge': 0.1})
     """
