@@ -1,7 +1,7 @@
-"""The compile policy: every kernel of llrsim is compiled by one of the two decorators below.
+"""The compile policy: every kernel of llrsim is compiled by one of the three decorators below.
 
-Both cache to disk (a second process compiles nothing), release the GIL (threads run in parallel) and use NumPy's
-error model (a division by zero gives inf, not an exception). Neither uses full fastmath: its `nnan` flag would make
+All cache to disk (a second process compiles nothing), release the GIL (threads run in parallel) and use NumPy's
+error model (a division by zero gives inf, not an exception). None uses full fastmath: its `nnan` flag would make
 `isnan(nan)` False, and the guards in the solvers rest on that.
 """
 
@@ -53,11 +53,17 @@ def _cached(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     return decorate
 
 
+# What Python and C call a kernel by. Both take longer to compile than a small kernel itself.
+_WITHOUT_ENTRY = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
 kernel = _cached()
 
+# For kernels that only other kernels call.
+private = _cached(**_WITHOUT_ENTRY)
+
 # For inner loops that are sums: lets LLVM reorder and contract the additions, so that they vectorise. Results are
-# deterministic on one machine, but not bitwise those of a left-to-right sum.
-reduction = _cached(fastmath={"reassoc", "contract", "arcp", "nsz"})
+# deterministic on one machine, but not bitwise those of a left-to-right sum. Private too.
+reduction = _cached(fastmath={"reassoc", "contract", "arcp", "nsz"}, **_WITHOUT_ENTRY)
 
 
 class _SingleBlasThread:

@@ -15,7 +15,7 @@ every process.
 from enum import IntEnum
 from math import exp, inf, log1p
 
-from ._jit import kernel
+from ._jit import kernel, private
 
 
 class Loss(IntEnum):
@@ -50,7 +50,7 @@ def value(loss, m):
     (0.693147, 0.75, 2.0)
     """
     if loss == LOGISTIC:
-        return log1p(exp(-m)) if m > 0.0 else -m + log1p(exp(m))
+        return max(-m, 0.0) + log1p(exp(-abs(m)))
     if loss == SQUARED:
         return 0.5 * (1.0 - m) * (1.0 - m)
     if m >= 1.0:
@@ -62,6 +62,12 @@ def value(loss, m):
     return inf
 
 
+@private
+def rough_value(loss, m):
+    """Loss at margin m less at most log 2, by arithmetic alone: for the logistic loss max(0, -m)."""
+    return max(-m, 0.0) if loss == LOGISTIC else value(loss, m)
+
+
 @kernel
 def slope(loss, m):
     """Derivative of the loss in m; for HINGE the subgradient -1{m < 1}, for MAX_MARGIN nan.
@@ -70,10 +76,8 @@ def slope(loss, m):
     (-0.5, -0.5, 0.0)
     """
     if loss == LOGISTIC:
-        if m > 0.0:
-            e = exp(-m)
-            return -e / (1.0 + e)
-        return -1.0 / (1.0 + exp(m))
+        # No branch on the sign of m, which no processor can foresee. The bound keeps exp finite.
+        return -1.0 / (1.0 + exp(min(m, 700.0)))
     if loss == SQUARED:
         return m - 1.0
     if loss == HINGE:

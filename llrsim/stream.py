@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ._jit import kernel
+from ._jit import kernel, private
 
 _U1, _U3, _U8, _U9, _U11, _U24, _U40 = (np.uint64(k) for k in (1, 3, 8, 9, 11, 24, 40))
 _STRIP, _SIGN, _MANTISSA = np.uint64(0xFF), np.uint64(0x100), np.uint64(0xFFFFFFFFFFFFF)
@@ -93,13 +93,13 @@ def key(state, root, role, replicate, group):
         next_uint64(state)
 
 
-@kernel
+@private
 def next_double(state):
     """Uniform on [0, 1) with 53 random bits."""
     return np.float64(next_uint64(state) >> _U11) * _TO_UNIT
 
 
-@kernel
+@private
 def _rare_normal(state, word, x):
     """The ziggurat's slow path, about 1.2 % of draws; nan asks for a fresh word."""
     strip = word & _STRIP
@@ -145,7 +145,7 @@ def fill_normal(state, out):
     state[0], state[1], state[2], state[3] = a, b, c, count
 
 
-@kernel
+@private
 def _below(state, bound):
     """Uniform integer in [0, bound) by masked rejection: unbiased, for bound >= 1."""
     mask = np.uint64(bound - 1)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from llrsim.losses import Loss
-from llrsim.simulation.descent import descend, descend_minibatch, largest_stable_step
+from llrsim.simulation.descent import descend, largest_stable_step
+from llrsim.simulation.solvers import DESCENT, Recipe
 from llrsim.status import Status
 from llrsim.stream import shuffle
 
@@ -24,17 +25,14 @@ def problem(seed=0, n=37, p=6):
     return X, y, c / c.sum(), penalty, rng.standard_normal(p), rng.standard_normal(p)
 
 
-def run(loss, parts, *, steps, step_size, momentum=0.0, clip=0.0, path=(), batch=None, stream=STREAM):
-    """(status, relative gradient, steps done, final head, path of heads) of the kernel for the batch asked for."""
+def run(loss, parts, *, steps, step_size, momentum=0.0, clip=0.0, path=(), batch=0, stream=STREAM):
+    """(status, relative gradient, steps done, final head, path of heads) of the kernel."""
     *data, start = parts
     w = start.copy()
     path = np.array(path, dtype=np.int64)
     path_w = np.full((path.size, w.size), 7.0)
-    shared = int(Loss[loss.upper()]), *data, w, steps, step_size, momentum, clip
-    if batch is None:
-        status, relative, done = descend(*shared, path, path_w)
-    else:
-        status, relative, done = descend_minibatch(*shared, batch, stream.copy(), path, path_w)
+    how = Recipe(DESCENT, int(Loss[loss.upper()]), steps, batch, step_size=step_size, momentum=momentum, clip=clip)
+    status, relative, done = descend(how, *data, w, stream.copy(), path, path_w)
     return Status(status), relative, done, w, path_w
 
 
@@ -136,7 +134,7 @@ def test_hinge_has_no_largest_stable_step():
     assert np.isnan(largest_stable_step(int(Loss.HINGE), X, c, penalty, 0.0))
 
 
-@pytest.mark.parametrize("batch", [None, 4])
+@pytest.mark.parametrize("batch", [0, 4])
 def test_bad_data_end_in_a_named_outcome(batch):
     X, y, c, penalty, centre, w = problem()
     broken = X.copy()
@@ -150,7 +148,7 @@ def test_bad_data_end_in_a_named_outcome(batch):
     assert run("squared", problem(), steps=500, step_size=50.0, batch=batch)[0] == Status.DIVERGED
 
 
-@pytest.mark.parametrize("batch", [None, 4])
+@pytest.mark.parametrize("batch", [0, 4])
 def test_no_steps_leave_the_start(batch):
     parts = problem()
     status, _, done, w, path_w = run("logistic", parts, steps=0, step_size=0.1, batch=batch, path=[0])

@@ -9,6 +9,7 @@ from sklearn.svm import SVC
 
 from llrsim.losses import Loss
 from llrsim.simulation.interior_point import interior_point
+from llrsim.simulation.solvers import INTERIOR_POINT, Recipe
 from llrsim.status import Status
 
 TOL = 1e-9
@@ -17,7 +18,9 @@ TOL = 1e-9
 def solve(loss, X, y, c, penalty, centre=None, tol=TOL):
     w = np.full(X.shape[1], np.nan)  # not a start, so what it holds must not matter
     centre = np.zeros(X.shape[1]) if centre is None else centre
-    status, gap, iterations = interior_point(int(loss), X, y, c, penalty, centre, w, tol, 100)
+    how = Recipe(INTERIOR_POINT, int(loss), iterations=100, tolerance=tol)
+    no_path = np.empty(4, np.uint64), np.empty(0, np.int64), np.empty((0, X.shape[1]))
+    status, gap, iterations = interior_point(how, X, y, c, penalty, centre, w, *no_path)
     return Status(status), gap, w, iterations
 
 

@@ -54,7 +54,8 @@ class Explanation:
         return [row for split in self.attributions for row in split.rows()]
 
     def __str__(self) -> str:
-        return "\n\n".join([self.name, *(str(split) for split in self.attributions)])
+        """The answers first, then the tables they rest on."""
+        return "\n\n".join([self.name, *(split.sentence for split in self.attributions), self.table()])
 
 
 def explain(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,17 +12,18 @@ import numpy as np
 from .._jit import single_blas_thread
 from ..drawing import SampleLaw, draw
 from ..head import Head
-from ..losses import Loss
 from ..outcome import MethodOutcome, Outcome, Path
 from ..plan import Plan, plan
 from ..status import Status
 from ..stream import root_key
 from .descent import largest_stable_step
 from .engine import Records, Tables, records, run, tabulate
-from .fitting import descent_path, penalties, recipe
+from .fitting import descent_path, penalties
+from .solvers import INTERIOR_POINT, NEWTON, RIDGE, SOLVERS, call_with_solvers, only, recipe
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
+    from ..experiment import Head as ExperimentHead
 
 Pairing = Literal["common", "independent"]
 
@@ -74,13 +75,15 @@ def simulate_plan(
     """
     laws, tables = tabulate(plan)
     _check_memory(plan, jobs)
+    solvers = only(tables.codes[:, 0].tolist())
     root = root_key(seed, law)
     out = records(plan, replicates, tables)
     # A few chunks a worker even out replicates of unequal cost; the split changes no number.
     chunks = np.array_split(np.arange(replicates), min(replicates, 4 * jobs if jobs > 1 else 1))
 
     def work(rows: np.ndarray) -> None:
-        run(laws, tables, root, first + int(rows[0]), Records(*(field[rows[0] : rows[-1] + 1] for field in out)))
+        part = Records(*(field[rows[0] : rows[-1] + 1] for field in out))
+        call_with_solvers(run, solvers, laws, tables, root, first + int(rows[0]), part)
 
     with single_blas_thread():
         if jobs > 1:
@@ -156,19 +159,26 @@ def _largest_stable_step(
     return float(largest_stable_step(how.loss, X, c, penalty, how.momentum))
 
 
-def warm_up() -> None:
-    """Compile every kernel, or load it from the cache: one tiny plan that passes through each solver."""
+def warm_up(heads: Iterable[ExperimentHead] | None = None) -> None:
+    """Compile what simulating these heads takes (default: any head), or load it from the cache.
+
+    By one tiny plan that passes through each of their solvers.
+    """
     from ..experiment import load
 
-    exact = [{"kind": "erm", "name": loss.label, "head": {"loss": loss.label, "ridge": 0.1}} for loss in Loss]
-    descent = {"steps": 2, "step_size": 0.1}
+    solvers = range(len(SOLVERS)) if heads is None else {recipe(head).solver for head in heads}
+    exact = {RIDGE: "squared", NEWTON: "logistic", INTERIOR_POINT: "hinge"}
     tiny = {
         "features": {"core": {"mean": 1.0, "std": 0.6}, "noise": {"dim": 2}},
         "train": {"n": 40, "proportions": [0.25] * 4},
+        "head": {"ridge": 0.1},
         "method": [
-            *exact,
-            {"kind": "erm", "name": "descent", "head": {"solver": descent}},
-            {"kind": "erm", "name": "minibatch", "head": {"solver": descent | {"batch": 8}}},
+            {
+                "kind": "erm",
+                "name": str(solver),
+                "head": {"loss": exact[solver]} if solver in exact else {"solver": {"steps": 2, "step_size": 0.1}},
+            }
+            for solver in solvers
         ],
     }
     simulate_plan(plan(load(tiny)))

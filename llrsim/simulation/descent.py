@@ -15,8 +15,8 @@ from math import inf, nan, sqrt
 
 import numpy as np
 
-from .._jit import kernel
-from ..losses import HINGE, curvature, slope, value
+from .._jit import kernel, private
+from ..losses import HINGE, curvature, rough_value, slope
 from ..status import DIVERGED, EMPTY, FINISHED
 from ..stream import shuffle
 from .passes import curvature_product, gradient, inner
@@ -27,7 +27,7 @@ EIGENVALUE_TOLERANCE = 1e-6
 EIGENVALUE_ITERATIONS = 20_000
 
 
-@kernel
+@private
 def _move(w, step, grad, step_size, momentum, clip):
     """One heavy-ball step of w and `step` (p,), in place."""
     scale = step_size
@@ -38,62 +38,20 @@ def _move(w, step, grad, step_size, momentum, clip):
         w[q] += step[q]
 
 
-@kernel
-def _record(done, w, path, path_w, recorded):
-    """Copy w into the rows of path_w whose step is `done`; the number of rows filled so far."""
-    while recorded < path.size and path[recorded] == done:
-        for q in range(w.size):
-            path_w[recorded, q] = w[q]
-        recorded += 1
-    return recorded
+@private
+def _rough_objective(loss, c, penalty, centre, w, margins):
+    """The objective at w, from the margins there, with the losses' rough values."""
+    total = 0.0
+    for q in range(w.size):
+        total += 0.5 * penalty[q] * (w[q] - centre[q]) ** 2
+    for i in range(c.size):
+        total += c[i] * rough_value(loss, margins[i])
+    return total
 
 
-@kernel
-def _gradient_at_zero(loss, X, y, c, penalty, centre):
-    """|grad F(0)|, or 1 where that is 0: the unit of relative gradients."""
-    n, p = X.shape
-    grad = np.empty(p)
-    gradient(loss, X, y, c, penalty, centre, np.zeros(p), np.empty(n), grad)
-    size = sqrt(inner(grad, grad))
-    return size if size != 0.0 else 1.0
-
-
-@kernel
-def descend(loss, X, y, c, penalty, centre, w, steps, step_size, momentum, clip, path, path_w):
-    """Full-batch descent from w (p,), in place; returns (status, relative gradient, steps done).
-
-    `path` (S,) lists sorted steps in [0, steps] and `path_w` (S, p) receives the weights after them, nan for those not
-    reached. For every loss but MAX_MARGIN; HINGE takes a subgradient. The relative gradient is |grad F(w)| over
-    |grad F(0)| (over 1 if that is 0). FINISHED: all steps done. DIVERGED: the objective or w is not finite, or the
-    objective passed 1e6 (1 + its first value); a NaN in X ends here too. EMPTY: no row has weight.
-    """
-    if not c.max() > 0.0:
-        return EMPTY, nan, 0
-    n, p = X.shape
-    margins, grad, step = np.empty(n), np.empty(p), np.zeros(p)
-    ceiling = nan
-    diverged = False
-    recorded = 0
-    done = 0
-    while True:
-        recorded = _record(done, w, path, path_w, recorded)
-        objective = gradient(loss, X, y, c, penalty, centre, w, margins, grad)
-        if done == 0:
-            ceiling = DIVERGENCE * (1.0 + objective)
-        # An infinite or nan w shows in the objective, through the penalty term, even where P is 0.
-        diverged = not objective <= ceiling < inf
-        if diverged or done == steps:
-            break
-        _move(w, step, grad, step_size, momentum, clip)
-        done += 1
-    path_w[recorded:] = nan
-    relative = sqrt(inner(grad, grad)) / _gradient_at_zero(loss, X, y, c, penalty, centre)
-    return DIVERGED if diverged else FINISHED, relative, done
-
-
-@kernel
+@private
 def _batch_gradient(loss, X, y, c, penalty, centre, w, rows, grad):
-    """The objective and, in `grad` (p,), the gradient as the batch `rows` (B,) of the n rows estimates them."""
+    """The rough objective and, in `grad` (p,), the gradient as the batch `rows` (B,) of the n rows estimates them."""
     n, p = X.shape
     objective = 0.0
     for q in range(p):
@@ -101,9 +59,10 @@ def _batch_gradient(loss, X, y, c, penalty, centre, w, rows, grad):
         grad[q] = penalty[q] * shift
         objective += 0.5 * grad[q] * shift
     scale = n / rows.size
-    for i in rows:
+    for k in range(rows.size):
+        i = rows[k]
         m = y[i] * inner(X[i], w)
-        objective += scale * c[i] * value(loss, m)
+        objective += scale * c[i] * rough_value(loss, m)
         pull = scale * c[i] * slope(loss, m) * y[i]
         for q in range(p):
             grad[q] += pull * X[i, q]
@@ -111,42 +70,65 @@ def _batch_gradient(loss, X, y, c, penalty, centre, w, rows, grad):
 
 
 @kernel
-def descend_minibatch(
-    loss, X, y, c, penalty, centre, w, steps, step_size, momentum, clip, batch, stream, path, path_w
-):  # fmt: skip
-    """Minibatch descent from w (p,), in place; arguments and result as for `descend`.
+def descend(how, X, y, c, penalty, centre, w, stream, path, path_w):
+    """Descend `how.steps` steps from w (p,), in place; returns (status, relative gradient, steps done).
 
-    Each epoch takes all n rows in a fresh random order, `batch` (at least 1) at a time, the last batch with what is
-    left. `stream` (uint64[4]) is advanced. Divergence is judged on the batch's estimate of the objective and, after
-    the last step, on the objective.
+    Full batch where `how.batch` is 0 or at least n. Else each epoch takes all n rows in a fresh random order, `batch`
+    at a time, the last batch with what is left; `stream` (uint64[4]) is advanced. `path` (S,) lists sorted steps in
+    [0, steps] and `path_w` (S, p) receives the weights after them, nan for those not reached. For every loss but
+    MAX_MARGIN; HINGE takes a subgradient.
+
+    The relative gradient is |grad F(w)| over |grad F(0)| (over 1 if that is 0). FINISHED: all steps done. DIVERGED: the
+    objective or w is not finite, or the objective passed 1e6 (1 + its first value), in every step of full batch
+    descent; between the first and last step of minibatches, the batch's estimate of it. A NaN in X ends here too, and
+    the logistic loss counts as max(0, -m). EMPTY: no row has weight.
     """
-    if not c.max() > 0.0:
-        return EMPTY, nan, 0
     n, p = X.shape
+    heaviest = 0.0
+    for i in range(n):
+        heaviest = max(heaviest, c[i])
+    if not heaviest > 0.0:
+        return EMPTY, nan, 0
+    loss, whole = how.loss, not 0 < how.batch < n
     margins, grad, step = np.empty(n), np.empty(p), np.zeros(p)
-    order = np.arange(n)
+    gradient(loss, X, y, c, penalty, centre, step, margins, grad)
+    reference = sqrt(inner(grad, grad))
+    order = np.empty(n, np.int64)
+    for i in range(n):
+        order[i] = i
     used = n
-    ceiling = DIVERGENCE * (1.0 + gradient(loss, X, y, c, penalty, centre, w, margins, grad))
+    ceiling = nan
     diverged = False
-    recorded = 0
-    done = 0
+    recorded = done = 0
     while True:
-        recorded = _record(done, w, path, path_w, recorded)
-        if done == steps:
+        while recorded < path.size and path[recorded] == done:
+            for q in range(p):
+                path_w[recorded, q] = w[q]
+            recorded += 1
+        if whole or done == 0 or done == how.steps:
+            gradient(loss, X, y, c, penalty, centre, w, margins, grad)
+            objective = _rough_objective(loss, c, penalty, centre, w, margins)
+            if done == 0:
+                ceiling = DIVERGENCE * (1.0 + objective)
+            # An infinite or nan w shows in the objective, through the penalty term, even where P is 0.
+            diverged = not objective <= ceiling < inf
+        if diverged or done == how.steps:
             break
-        if used == n:
-            shuffle(stream, order)
-            used = 0
-        rows = order[used : min(used + batch, n)]
-        used += rows.size
-        diverged = not _batch_gradient(loss, X, y, c, penalty, centre, w, rows, grad) <= ceiling < inf
-        if diverged:
-            break
-        _move(w, step, grad, step_size, momentum, clip)
+        if not whole:
+            if used == n:
+                shuffle(stream, order)
+                used = 0
+            rows = order[used : min(used + how.batch, n)]
+            used += rows.size
+            diverged = not _batch_gradient(loss, X, y, c, penalty, centre, w, rows, grad) <= ceiling
+            if diverged:
+                break
+        _move(w, step, grad, how.step_size, how.momentum, how.clip)
         done += 1
-    path_w[recorded:] = nan
-    diverged |= not gradient(loss, X, y, c, penalty, centre, w, margins, grad) <= ceiling < inf
-    relative = sqrt(inner(grad, grad)) / _gradient_at_zero(loss, X, y, c, penalty, centre)
+    for s in range(recorded, path.size):
+        for q in range(p):
+            path_w[s, q] = nan
+    relative = sqrt(inner(grad, grad)) / (reference if reference != 0.0 else 1.0)
     return DIVERGED if diverged else FINISHED, relative, done
 
 
@@ -162,8 +144,9 @@ def largest_stable_step(loss, X, c, penalty, momentum):
     if loss == HINGE:
         return nan
     n, p = X.shape
-    weights = c * curvature(loss, 0.0)
-    rows = np.arange(n)
+    rows, weights = np.empty(n, np.intp), np.empty(n)
+    for i in range(n):
+        rows[i], weights[i] = i, c[i] * curvature(loss, 0.0)
     v, image = np.empty(p), np.empty(p)
     for q in range(p):
         v[q] = 1.0 + (0.6180339887498949 * q) % 1.0  # generic: no eigenvector of a symmetric design is orthogonal to it

@@ -7,20 +7,23 @@ workers or machines gives the same rows.
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import kernel
+from .._jit import kernel, private
 from ..drawing import SampleLaw, draw, sample_law
 from ..mixture import Array
 from ..plan import Plan
 from ..status import Status
 from ..stream import Role, key, shuffle
-from .fitting import Recipe, descent_path, fit_kernel, penalties, recipe
+from .fitting import descent_path, penalties
+from .solvers import INTERIOR_POINT, NEWTON, RIDGE, Recipe, recipe
 
 _OK = np.array([status.ok for status in Status])
-_ORDER, _SUBSET = int(Role.ORDER), int(Role.SUBSET)
+# NumPy's integers, because numba would take Python's for constants and compile what they are passed to anew.
+_ORDER, _SUBSET = np.int64(Role.ORDER), np.int64(Role.SUBSET)
 
 
 class Tables(NamedTuple):
@@ -33,8 +36,9 @@ class Tables(NamedTuple):
     available: np.ndarray  # (M, B) rows of each section in the sample
     used: np.ndarray  # (M, B) rows of each section in the fit
     weight: np.ndarray  # (M, B) weight of each used row
-    codes: np.ndarray  # (M, 3) loss, steps, batch
-    rates: np.ndarray  # (M, 5) step size, momentum, clip, ridge, anchor
+    codes: np.ndarray  # (M, 5) the integers of a Recipe
+    rates: np.ndarray  # (M, 4) the floats of a Recipe
+    pulls: np.ndarray  # (M, 2) ridge, anchor
     start: np.ndarray  # (M,) earlier stage, -1 for none
     average: np.ndarray  # (M,) heads averaged
     path: np.ndarray  # (M, P) path steps, padded
@@ -78,14 +82,9 @@ def tabulate(plan: Plan) -> tuple[SampleLaw, Tables]:
             available=_padded([stage.selection.available for stage in stages], np.int64),
             used=_padded([stage.selection.used for stage in stages], np.int64),
             weight=_padded([stage.selection.weight for stage in stages], np.float64),
-            codes=np.array([(r.loss, r.steps, r.batch) for r in recipes], dtype=np.int64),
-            rates=np.array(
-                [
-                    (r.step_size, r.momentum, r.clip, stage.head.ridge, stage.anchor)
-                    for r, stage in zip(recipes, stages, strict=True)
-                ],
-                dtype=np.float64,
-            ),
+            codes=np.array([r[:5] for r in recipes], dtype=np.int64),
+            rates=np.array([r[5:] for r in recipes], dtype=np.float64),
+            pulls=np.array([(stage.head.ridge, stage.anchor) for stage in stages], dtype=np.float64),
             start=np.array([-1 if stage.start is None else stage.start for stage in stages]),
             average=np.array([stage.average for stage in stages]),
             path=_padded(paths, np.int64),
@@ -114,7 +113,7 @@ def records(plan: Plan, replicates: int, tables: Tables) -> Records:
     )
 
 
-@kernel
+@private
 def _summarise(w, spectrum_root, out):
     """Head summary (u, b, |v|, q) of the weights w (k + d + 1,) with the bias last."""
     d = spectrum_root.shape[0]
@@ -124,20 +123,12 @@ def _summarise(w, spectrum_root, out):
         v = w[k + j]
         norm += v * v
         spread += v * v * spectrum_root[j] * spectrum_root[j]
-    out[:k] = w[:k]
-    out[k], out[k + 1], out[k + 2] = w[k + d], np.sqrt(norm), np.sqrt(spread)
+    for j in range(k):
+        out[j] = w[j]
+    out[k], out[k + 1], out[k + 2] = w[k + d], sqrt(norm), sqrt(spread)
 
 
-@kernel
-def _spread_weights(used, weight, c):
-    """The weight of each used row, section by section."""
-    row = 0
-    for b in range(used.shape[0]):
-        c[row : row + used[b]] = weight[b]
-        row += used[b]
-
-
-@kernel
+@private
 def _gather(X, y, available, used, random, state, X_used, y_used):
     """Copy the rows a stage uses, section by section: a prefix, or random rows of each section if `random`.
 
@@ -146,79 +137,109 @@ def _gather(X, y, available, used, random, state, X_used, y_used):
     """
     first = row = 0
     for b in range(available.shape[0]):
-        order = np.arange(available[b])
+        order = np.empty(available[b], np.int64)
+        for i in range(available[b]):
+            order[i] = i
         if random:
             shuffle(state, order)
         for i in range(used[b]):
             source = first + order[i % available[b]]
-            X_used[row] = X[source]
+            for j in range(X.shape[1]):
+                X_used[row, j] = X[source, j]
             y_used[row] = y[source]
             row += 1
         first += available[b]
 
 
+@private
+def _solve(ridge, newton, interior_point, descent, how, X, y, c, penalty, centre, w, state, path, path_w):
+    """Fit w (p,) in place from its start by the solver that `how` asks for."""
+    if how.solver == RIDGE:
+        return ridge(how, X, y, c, penalty, centre, w, state, path, path_w)
+    if how.solver == NEWTON:
+        return newton(how, X, y, c, penalty, centre, w, state, path, path_w)
+    if how.solver == INTERIOR_POINT:
+        return interior_point(how, X, y, c, penalty, centre, w, state, path, path_w)
+    return descent(how, X, y, c, penalty, centre, w, state, path, path_w)
+
+
 @kernel
-def run(laws, tables, root, first, out):
-    """Draw, fit and summarise the replicates first, first + 1, ... into the rows of `out` (Records)."""
+def run(ridge, newton, interior_point, descent, laws, tables, root, first, out):
+    """Draw, fit and summarise the replicates first, first + 1, ... into the rows of `out` (Records).
+
+    For `call_with_solvers`; numba's lowering of array statements is slow, so all that is here are loops.
+    """
     stages = tables.sample.shape[0]
     k, d = laws.means.shape[2], laws.spectrum_root.shape[0]
     p = k + d + 1
     state = np.empty(4, np.uint64)
     total = tables.offset[-1]
     X_all, y_all = np.empty((total, p)), np.empty(total)
+    rows_used = np.zeros(stages, np.int64)
     largest = 0
     for m in range(stages):
-        largest = max(largest, tables.used[m].sum())
+        for b in range(tables.used.shape[1]):
+            rows_used[m] += tables.used[m, b]
+        largest = max(largest, rows_used[m])
     X_used, y_used, c_used = np.empty((largest, p)), np.empty(largest), np.empty(largest)
-    W = np.empty((stages, p))
+    W, w, zero = np.empty((stages, p)), np.empty(p), np.zeros(p)
     path_w = np.empty((tables.path.shape[1], p))
-    path_sum = np.empty_like(path_w)
-    zero = np.zeros(p)
+    path_sum = np.empty((tables.path.shape[1], p))
     for r in range(out.heads.shape[0]):
         replicate = first + r
         for s in range(tables.role.shape[0]):
-            rows = slice(tables.offset[s], tables.offset[s + 1])
+            begin, end = tables.offset[s], tables.offset[s + 1]
             law = SampleLaw(laws.labels, laws.means[s], laws.factors[s], laws.noise_scale[s], laws.spectrum_root)
-            draw(state, root, tables.role[s], replicate, law, tables.counts[s], X_all[rows], y_all[rows])
+            draw(state, root, tables.role[s], replicate, law, tables.counts[s], X_all[begin:end], y_all[begin:end])
         for m in range(stages):
             start = tables.start[m]
             W[m] = 0.0
             if start >= 0 and not _OK[out.status[r, start]]:
                 out.status[r, m] = out.status[r, start]
                 continue
-            loss, steps, batch = tables.codes[m]
-            step_size, momentum, clip, ridge, anchor = tables.rates[m]
-            how = Recipe(loss, steps, step_size, momentum, clip, batch)
+            solver, loss, steps, batch, iterations = tables.codes[m]
+            step_size, momentum, clip, tolerance = tables.rates[m]
+            how = Recipe(solver, loss, steps, batch, iterations, step_size, momentum, clip, tolerance)
             origin = W[start] if start >= 0 else zero
-            penalty, centre = penalties(ridge, anchor, origin)
+            penalty, centre = penalties(tables.pulls[m, 0], tables.pulls[m, 1], origin)
             path = tables.path[m, : tables.path_size[m]]
             s = tables.sample[m]
             X, y = X_all[tables.offset[s] : tables.offset[s + 1]], y_all[tables.offset[s] : tables.offset[s + 1]]
-            n = tables.used[m].sum()
+            n = rows_used[m]
+            available, used = tables.available[m], tables.used[m]
+            count = tables.average[m]
+            gathered = count > 1
+            row = 0
+            for b in range(used.shape[0]):
+                gathered |= used[b] != available[b]
+                for _ in range(used[b]):
+                    c_used[row] = tables.weight[m, b]
+                    row += 1
             path_sum[:] = 0.0
             worst = 0.0
-            count = tables.average[m]
             for a in range(count):
-                if count > 1:
-                    key(state, root, _SUBSET, replicate, a)
-                available, used = tables.available[m], tables.used[m]
-                _spread_weights(used, tables.weight[m], c_used)
                 X_fit, y_fit = X, y
-                if count > 1 or (used != available).any():
+                if gathered:
+                    if count > 1:
+                        key(state, root, _SUBSET, replicate, a)
                     _gather(X, y, available, used, count > 1, state, X_used, y_used)
                     X_fit, y_fit = X_used[:n], y_used[:n]
                 key(state, root, _ORDER, replicate, a)
-                w = origin.copy()
-                status, certificate, iterations = fit_kernel(
-                    how, X_fit, y_fit, c_used[:n], penalty, centre, w, state, path, path_w[: path.shape[0]]
-                )
+                for j in range(p):
+                    w[j] = origin[j]
+                status, certificate, iterations = _solve(
+                    ridge, newton, interior_point, descent,
+                    how, X_fit, y_fit, c_used[:n], penalty, centre, w, state, path, path_w[: path.shape[0]],
+                )  # fmt: skip
                 out.status[r, m] = status
                 out.iterations[r, m] += iterations
                 worst = max(worst, certificate)
                 if not _OK[status]:
                     break
-                W[m] += w / count
-                path_sum += path_w / count
+                for j in range(p):
+                    W[m, j] += w[j] / count
+                    for t in range(path.shape[0]):
+                        path_sum[t, j] += path_w[t, j] / count
             out.certificate[r, m] = worst
             if _OK[out.status[r, m]]:
                 _summarise(W[m], laws.spectrum_root, out.heads[r, m])

@@ -1,4 +1,4 @@
-"""One fit: the solver that belongs to a loss, and the public door to the array solvers.
+"""One fit: the public door to the array solvers.
 
 The solvers know nothing of mixtures: a design, labels, weights that sum to one, a penalty and a centre for each
 coordinate. Learned or real features go through the same door.
@@ -7,71 +7,19 @@ coordinate. Learned or real features go through the same door.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .._jit import kernel, single_blas_thread
-from ..losses import LOGISTIC, SQUARED, SQUARED_HINGE, Loss
 from ..mixture import Array
-from ..status import EMPTY, Status
+from ..status import Status
 from ..stream import Role, key, root_key
-from .descent import descend, descend_minibatch
-from .interior_point import interior_point
-from .ridge import ridge
-from .smooth import minimise
+from .solvers import SOLVERS, recipe
 
 if TYPE_CHECKING:
     from ..experiment.schema import Head
-
-TOLERANCE = 1e-9  # of the relative gradient, or the relative duality gap
-MAX_ITERATIONS = 500
-
-
-class Recipe(NamedTuple):
-    """A loss and a solver as numbers; `steps` = 0 asks for the exact minimum, `batch` = 0 for full-batch descent."""
-
-    loss: int
-    steps: int
-    step_size: float
-    momentum: float
-    clip: float
-    batch: int
-
-
-def recipe(head: Head) -> Recipe:
-    """The kernel form of the fitting options."""
-    loss = int(Loss[head.loss.upper()])
-    solver = head.solver
-    if isinstance(solver, str):
-        return Recipe(loss, 0, 0.0, 0.0, 0.0, 0)
-    return Recipe(loss, solver.steps, solver.step_size, solver.momentum, solver.clip or 0.0, solver.batch or 0)
-
-
-@kernel
-def fit_kernel(recipe, X, y, c, penalty, centre, w, state, path, path_w):
-    """Fit w (p,) in place from its start; returns (status, certificate, iterations).
-
-    `state` (uint64[4]) orders minibatches; `path` (S,) and `path_w` (S, p) take the heads along a descent.
-    """
-    if X.shape[0] == 0:
-        return EMPTY, np.nan, 0
-    if recipe.steps > 0:
-        if recipe.batch > 0:
-            return descend_minibatch(
-                recipe.loss, X, y, c, penalty, centre, w,
-                recipe.steps, recipe.step_size, recipe.momentum, recipe.clip, recipe.batch, state, path, path_w,
-            )  # fmt: skip
-        return descend(
-            recipe.loss, X, y, c, penalty, centre, w,
-            recipe.steps, recipe.step_size, recipe.momentum, recipe.clip, path, path_w,
-        )  # fmt: skip
-    if recipe.loss == SQUARED:
-        return ridge(X, y, c, penalty, centre, w)
-    if recipe.loss == LOGISTIC or recipe.loss == SQUARED_HINGE:
-        return minimise(recipe.loss, X, y, c, penalty, centre, w, TOLERANCE, MAX_ITERATIONS)
-    return interior_point(recipe.loss, X, y, c, penalty, centre, w, TOLERANCE, MAX_ITERATIONS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +77,7 @@ def fit(
     ([0.6], 0.0, 'converged')
     """
     x = np.asarray(features, dtype=np.float64)
-    y = np.asarray(labels, dtype=np.float64)
+    y = np.array(labels, dtype=np.float64)
     if x.ndim != 2 or y.shape != x.shape[:1]:
         raise ValueError(f"features {x.shape} and labels {y.shape}: expected (n, p) and (n,)")
     if not np.isin(y, (-1.0, 1.0)).all():
@@ -139,16 +87,18 @@ def fit(
         raise ValueError("sample_weight: expected (n,) nonnegative numbers, not all zero")
     if anchor > 0 and start is None:
         raise ValueError("anchor: needs `start`, the head to pull to")
-    design = np.column_stack([x, np.ones(len(y))])
+    design = np.ones((len(y), x.shape[1] + 1))
+    design[:, :-1] = x
     origin = np.zeros(design.shape[1]) if start is None else np.append(start.weights, start.bias)
     penalty, centre = penalties(head.ridge, anchor, origin)
     w, path = origin.copy(), descent_path(head)
     path_w = np.empty((len(path), len(w)))
     state = np.empty(4, np.uint64)
     key(state, root_key(seed), int(Role.ORDER), 0, 0)
+    how = recipe(head)
     with single_blas_thread():
-        status, certificate, iterations = fit_kernel(
-            recipe(head), design, y, c / c.sum() if len(c) else c, penalty, centre, w, state, path, path_w
+        status, certificate, iterations = SOLVERS[how.solver](
+            how, design, y, c / c.sum() if len(c) else c.copy(), penalty, centre, w, state, path, path_w
         )
     if raising and not Status(status).ok:
         raise FitError(Status(status))
@@ -161,12 +111,11 @@ def penalties(ridge_strength, anchor, origin):
 
     lam |w|^2 + lam0 |w - w0|^2 is (lam + lam0) |w - lam0 w0 / (lam + lam0)|^2 up to a constant; the bias has no lam.
     """
-    penalty = np.full(origin.shape[0], ridge_strength + anchor)
-    penalty[-1] = anchor
-    centre = np.zeros(origin.shape[0])
-    if anchor > 0.0:
-        for j in range(origin.shape[0]):
-            centre[j] = anchor * origin[j] / penalty[j]
+    p = origin.shape[0]
+    penalty, centre = np.empty(p), np.empty(p)
+    for j in range(p):
+        penalty[j] = anchor if j == p - 1 else ridge_strength + anchor
+        centre[j] = anchor * origin[j] / penalty[j] if anchor > 0.0 else 0.0
     return penalty, centre
 
 

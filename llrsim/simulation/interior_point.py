@@ -15,7 +15,7 @@ from math import inf, sqrt
 
 import numpy as np
 
-from .._jit import kernel
+from .._jit import kernel, private
 from ..losses import HINGE
 from ..status import CONVERGED, EMPTY, NOT_CONVERGED, NOT_SEPARABLE, ONE_CLASS, SEPARABLE
 from .passes import inner
@@ -29,7 +29,7 @@ _NEARLY_RAY = 1e-4
 _SHORTEST_STEP = 1e-10
 
 
-@kernel
+@private
 def _annihilate(A, scale, boxed, mass, alpha):
     """Move alpha (n,) by little, in units of sqrt(scale) a row, to A'alpha = 0 inside its bounds; whether it is there.
 
@@ -49,7 +49,7 @@ def _annihilate(A, scale, boxed, mass, alpha):
     return _relative_pull(A, alpha) <= _ROUNDING
 
 
-@kernel
+@private
 def _relative_pull(A, alpha):
     """|A'alpha| over sum_i alpha_i |A_i|, for alpha (n,) >= 0; 0 where A = 0."""
     residual = np.empty(A.shape[1])
@@ -62,7 +62,7 @@ def _relative_pull(A, alpha):
     return sqrt(square) / total if square != 0.0 else 0.0
 
 
-@kernel
+@private
 def _dual_value(boxed, Z, A, P, e, mass, state):
     """Dual objective at the state's alpha made feasible: A'alpha = 0 for A = Z[:, P == 0]; -inf where that fails."""
     n, p = Z.shape
@@ -84,7 +84,7 @@ def _dual_value(boxed, Z, A, P, e, mass, state):
     return total
 
 
-@kernel
+@private
 def _rotate(Z, P, A):
     """Rows in the coordinates of their own span: features F (n, n + k), penalty (n + k,) and the factor L (n, n).
 
@@ -110,7 +110,7 @@ def _rotate(Z, P, A):
     return F, penalty, L
 
 
-@kernel
+@private
 def _rotate_back(Z, P, F, L, rotated, v):
     """The head v (p,) with the margins and the penalty of `rotated` (n + k,).
 
@@ -131,7 +131,7 @@ def _rotate_back(Z, P, F, L, rotated, v):
             k += 1
 
 
-@kernel
+@private
 def _is_ray(boxed, F, mass, state):
     """Whether the dual point is, after a small move, a Farkas ray: alpha >= 0, not 0, F'alpha = 0 to rounding."""
     n = mass.size
@@ -143,7 +143,7 @@ def _is_ray(boxed, F, mass, state):
     return _relative_pull(F, alpha) <= _NEARLY_RAY and _annihilate(F, scale, boxed, mass, alpha)
 
 
-@kernel
+@private
 def _primal_value(boxed, mass, penalty, centre, v, surplus, w):
     """Write the feasible head into w (p,) and return its objective; inf where there is none yet.
 
@@ -164,7 +164,7 @@ def _primal_value(boxed, mass, penalty, centre, v, surplus, w):
     return total
 
 
-@kernel
+@private
 def _rows_that_count(X, y, c):
     """Signed rows z_i = y_i x_i (m, p) and weights (m,) of the rows with c_i > 0, and the positive labels' share."""
     n, p = X.shape
@@ -187,7 +187,7 @@ def _rows_that_count(X, y, c):
     return Z, mass, positive / total
 
 
-@kernel
+@private
 def _columns_without_penalty(Z, P):
     """Z[:, P == 0]."""
     n, p = Z.shape
@@ -205,7 +205,7 @@ def _columns_without_penalty(Z, P):
     return A
 
 
-@kernel
+@private
 def _separates_alone(Z, P, w):
     """Whether the unpenalised coordinates of w by themselves give every row a positive margin."""
     for i in range(Z.shape[0]):
@@ -219,20 +219,21 @@ def _separates_alone(Z, P, w):
 
 
 @kernel
-def interior_point(loss, X, y, c, penalty, centre, w, tol, max_iterations):
-    """Minimise the objective of `passes` for HINGE or MAX_MARGIN; the head goes into w (p,), which is not a start.
+def interior_point(how, X, y, c, penalty, centre, w, stream, path, path_w):
+    """Minimise the objective of `passes` for HINGE or MAX_MARGIN; the head goes into w (p,), which is only written.
 
-    Returns (status, relative_gap, iterations): CONVERGED once (primal - dual) / (1 + |primal|) <= tol, where primal is
-    the objective at w and dual that of a feasible dual point. The last column of X is the bias. MAX_MARGIN minimises
-    the penalty term under y_i x_i.w >= 1 for c_i > 0; it takes the penalty relative to its largest entry, and a
-    penalty of zeros as its limit: equal on every coordinate but the bias.
+    Returns (status, relative gap, iterations): CONVERGED once (primal - dual) / (1 + |primal|) <= `how.tolerance`,
+    where primal is the objective at w and dual that of a feasible dual point. The last column of X is the bias.
+    MAX_MARGIN minimises the penalty term under y_i x_i.w >= 1 for c_i > 0; it takes the penalty relative to its largest
+    entry, and a penalty of zeros as its limit: equal on every coordinate but the bias. What only descents need is not
+    read.
 
     Other statuses: EMPTY (no c_i > 0), ONE_CLASS (one label among the rows that count, bias unpenalised),
     SEPARABLE (hinge: the unpenalised coordinates alone separate), NOT_SEPARABLE (max margin: a Farkas ray alpha >= 0,
     Z'alpha = 0 was found), NOT_CONVERGED (tolerance not reached, or a NaN). Then w is the last iterate and the gap is
     inf where no feasible pair was found.
     """
-    boxed = loss == HINGE
+    boxed = how.loss == HINGE
     p = X.shape[1]
     Z, mass, share = _rows_that_count(X, y, c)
     n = mass.size
@@ -285,13 +286,13 @@ def interior_point(loss, X, y, c, penalty, centre, w, tol, max_iterations):
         primal = _primal_value(boxed, mass, P, centre, v, surplus, w)
         if primal < inf:
             gap = (primal - _dual_value(boxed, Z, A, P, e, mass, state)) / (1.0 + primal)
-            if gap <= tol:
+            if gap <= how.tolerance:
                 return CONVERGED, gap, iteration
             if boxed and A.shape[1] > 0 and _separates_alone(Z, P, w):
                 return SEPARABLE, gap, iteration
         elif _is_ray(boxed, F, mass, state):
             return NOT_SEPARABLE, inf, iteration
-        if iteration == max_iterations:
+        if iteration == how.iterations:
             return NOT_CONVERGED, gap, iteration
         iteration += 1
         # Also ends a run with a nan in it, whose step length is nan.

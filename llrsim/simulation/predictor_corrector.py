@@ -11,14 +11,14 @@ from math import sqrt
 
 import numpy as np
 
-from .._jit import kernel
+from .._jit import private
 from .passes import inner
 from .semidefinite import PANEL, add_gram, factorise, solve
 
 DAMPING = 0.995  # part of the way to the boundary that a step goes
 
 
-@kernel
+@private
 def transposed_times(Z, alpha, out):
     """out (p,) = Z' alpha."""
     out[:] = 0.0
@@ -27,7 +27,7 @@ def transposed_times(Z, alpha, out):
             out[j] += alpha[i] * Z[i, j]
 
 
-@kernel
+@private
 def weighted_factor(A, weights, penalty):
     """Triangular factor of A' diag(weights) A + diag(penalty) for A (n, p), weights (n,) >= 0, penalty (p,)."""
     n, p = A.shape
@@ -48,7 +48,7 @@ def weighted_factor(A, weights, penalty):
     return L
 
 
-@kernel
+@private
 def _direction(boxed, F, P, L, weights, state, targets, residual_rows, residual_v, dv, move):
     """Newton step for one choice of complementarity targets; writes dv (p,) and move (4, n).
 
@@ -86,7 +86,7 @@ def _direction(boxed, F, P, L, weights, state, targets, residual_rows, residual_
         move[3, i] = (targets[1, i] + t * da) / u
 
 
-@kernel
+@private
 def _longest(state, move):
     """Largest step, at most 1 / damping, that keeps every entry of state (4, n) nonnegative."""
     length = 1.0 / DAMPING
@@ -97,7 +97,7 @@ def _longest(state, move):
     return length
 
 
-@kernel
+@private
 def advance(boxed, F, P, mass, surplus, v, state):
     """One predictor-corrector step of v and state in place; its length."""
     n, p = F.shape

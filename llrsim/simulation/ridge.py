@@ -12,8 +12,7 @@ from math import inf, isfinite, nan, sqrt
 
 import numpy as np
 
-from .._jit import kernel
-from ..losses import SQUARED
+from .._jit import kernel, private
 from ..status import CONVERGED, EMPTY, NOT_CONVERGED, SEPARABLE
 from .passes import gradient, inner
 from .semidefinite import PANEL, add_gram, factorise, solve
@@ -23,12 +22,13 @@ REFINEMENTS = 20
 
 
 @kernel
-def ridge(X, y, c, penalty, centre, w):
+def ridge(how, X, y, c, penalty, centre, w, stream, path, path_w):
     """Minimise the squared-loss objective of `passes` into w; returns (status, relative gradient, iterations).
 
-    w is only written. The relative gradient is |grad F(w)| over |grad F(0)| (over 1 if that is 0). Statuses: CONVERGED:
-    relative gradient <= 1e-10. NOT_CONVERGED: rounding stands in the way, or a NaN. EMPTY: no row has weight.
-    SEPARABLE: nothing is penalised and the rows with weight are fewer than the columns, so that many heads interpolate.
+    `how.loss` is SQUARED; w is only written, and what only descents need is not read. The relative gradient is
+    |grad F(w)| over |grad F(0)| (over 1 if that is 0). Statuses: CONVERGED: relative gradient <= 1e-10. NOT_CONVERGED:
+    rounding stands in the way, or a NaN. EMPTY: no row has weight. SEPARABLE: nothing is penalised and the rows with
+    weight are fewer than the columns, so that many heads interpolate.
     """
     n, p = X.shape
     root, free = np.empty(n), np.empty(p, np.intp)
@@ -54,7 +54,7 @@ def ridge(X, y, c, penalty, centre, w):
     margins, grad, scratch = np.empty(n), np.empty(p), np.empty(order)
     reference, iteration, status = 1.0, 0, CONVERGED
     while True:
-        gradient(SQUARED, X, y, c, penalty, centre, w, margins, grad)
+        gradient(how.loss, X, y, c, penalty, centre, w, margins, grad)
         size = sqrt(inner(grad, grad))
         if iteration == 0 and size > 0.0:
             reference = size
@@ -76,7 +76,7 @@ def ridge(X, y, c, penalty, centre, w):
     return status, size / reference, iteration
 
 
-@kernel
+@private
 def _assemble(X, root, penalty, free, panel, A):
     """Write the matrix to factorise (module docstring) into A; `panel` (positive, PANEL) is scratch."""
     n, p = X.shape
@@ -101,7 +101,7 @@ def _assemble(X, root, penalty, free, panel, A):
         add_gram(panel, A)
 
 
-@kernel
+@private
 def _solve_dual(X, root, penalty, free, factor, beta, g):
     """Overwrite g (p,) with H^-1 g; `beta` (n + |U|,) is scratch.
 

@@ -9,14 +9,14 @@ from math import sqrt
 
 import numpy as np
 
-from .._jit import kernel, reduction
+from .._jit import private, reduction
 from .passes import dots
 
 PANEL = 128  # columns of a panel: a few hundred rows of it stay in the second-level cache
 PIVOT = 1e-13  # a pivot below this fraction of what it is the difference of is rounding
 
 
-@kernel
+@private
 def add_gram(panel, A):
     """A[:m, :m] += panel panel' with panel (m, PANEL); lower triangle only."""
     block = np.empty(4)
@@ -37,7 +37,7 @@ def _row_product(A, i, j, start, stop):
     return total
 
 
-@kernel
+@private
 def factorise(A, positive):
     """Overwrite A (m, m) with L, where A = L S L' and S is +1 on the first `positive` coordinates, -1 on the rest.
 
@@ -56,7 +56,7 @@ def factorise(A, positive):
                 A[i, j] = (plus - minus) / A[j, j] if A[j, j] > 0.0 else 0.0
 
 
-@kernel
+@private
 def solve(L, positive, b):
     """Overwrite b (m,) with a solution of A x = b, 0 at dropped coordinates, given the factor of A."""
     m = b.size

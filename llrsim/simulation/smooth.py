@@ -14,7 +14,7 @@ from math import inf, isfinite, nan, sqrt
 
 import numpy as np
 
-from .._jit import kernel
+from .._jit import kernel, private
 from ..losses import LOGISTIC, curvature, slope
 from ..status import CONVERGED, EMPTY, NOT_CONVERGED, ONE_CLASS, SEPARABLE
 from .passes import curvature_product, gradient, inner
@@ -26,16 +26,17 @@ FLATNESS = 0.02  # the line search stops at this fraction of the slope it starte
 
 
 @kernel
-def minimise(loss, X, y, c, penalty, centre, w, tol, max_iterations):
+def minimise(how, X, y, c, penalty, centre, w, stream, path, path_w):
     """Minimise the objective of `passes` from w, in place; returns (status, relative gradient, iterations).
 
-    `loss` is LOGISTIC or SQUARED_HINGE. The relative gradient is |grad F(w)| over |grad F(0)| (over 1 if that is 0), of
-    the w returned. The last column of X is taken for the bias. Statuses: CONVERGED: relative gradient <= tol.
-    NOT_CONVERGED: iterations ran out, or a NaN. EMPTY: no row has weight. ONE_CLASS: logistic, free bias, one label.
-    SEPARABLE: nothing is penalised and w separates the rows that have weight, so no minimum is attained (logistic) or
-    it is not unique (squared hinge).
+    `how.loss` is LOGISTIC or SQUARED_HINGE; what only descents need is not read. The relative gradient is |grad F(w)|
+    over |grad F(0)| (over 1 if that is 0), of the w returned. The last column of X is taken for the bias. Statuses:
+    CONVERGED: relative gradient <= `how.tolerance`. NOT_CONVERGED: `how.iterations` ran out, or a NaN. EMPTY: no row
+    has weight. ONE_CLASS: logistic, free bias, one label. SEPARABLE: nothing is penalised and w separates the rows that
+    have weight, so no minimum is attained (logistic) or it is not unique (squared hinge).
     """
     n, p = X.shape
+    loss, tol = how.loss, how.tolerance
     status = obstacle(loss, y, c, penalty)
     if status != CONVERGED:
         return status, nan, 0
@@ -62,7 +63,7 @@ def minimise(loss, X, y, c, penalty, centre, w, tol, max_iterations):
             break
         if size <= tol * reference < inf:
             break
-        if iteration == max_iterations or not isfinite(size + reference):
+        if iteration == how.iterations or not isfinite(size + reference):
             status = NOT_CONVERGED
             break
         relative = size / reference
@@ -77,7 +78,7 @@ def minimise(loss, X, y, c, penalty, centre, w, tol, max_iterations):
     return status, size / reference, iteration
 
 
-@kernel
+@private
 def obstacle(loss, y, c, penalty):
     """CONVERGED, or the status that says why there is nothing to solve: EMPTY or ONE_CLASS."""
     positive = negative = False
@@ -92,7 +93,7 @@ def obstacle(loss, y, c, penalty):
     return CONVERGED
 
 
-@kernel
+@private
 def _separates(margins, c):
     """Whether every row with weight has a positive margin."""
     wrong = 0
@@ -101,7 +102,7 @@ def _separates(margins, c):
     return wrong == 0
 
 
-@kernel
+@private
 def _survey(loss, X, y, c, penalty, centre, design, square, grad):
     """One pass: grad F(0) into `grad`, X in single precision into `design`, weighted mean squares into `square`.
 
@@ -125,7 +126,7 @@ def _survey(loss, X, y, c, penalty, centre, design, square, grad):
     return size if size != 0.0 else 1.0
 
 
-@kernel
+@private
 def _newton_step(loss, design, square, y, c, penalty, margins, grad, forcing, thinning, step, image):
     """Write minus the Hessian's inverse times `grad` into `step`, and y_i x_i.step into `image`.
 
@@ -190,7 +191,7 @@ def _newton_step(loss, design, square, y, c, penalty, margins, grad, forcing, th
         image[i] = size / total * y[i] * inner(design[i], solution)
 
 
-@kernel
+@private
 def _exact_length(loss, c, penalty, grad, step, margins, image):
     """The t > 0 at which the objective along the step is least: safeguarded Newton on its monotone derivative.
 
