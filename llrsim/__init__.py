@@ -18,15 +18,13 @@ _HOME = {
     "ExperimentError": ".experiment",
     "load": ".experiment",
     "GroupMixture": ".mixture",
-    "collapse": ".collapse",
-    "class_centres": ".collapse",
     "Head": ".head",
     "Readout": ".head",
     "read_out": ".head",
     "Status": ".status",
     "Outcome": ".outcome",
-    "Plan": ".plan",
-    "plan": ".plan",
+    "Plan": ".planning",
+    "plan": ".planning",
     "Fit": ".simulation",
     "FitError": ".simulation",
     "fit": ".simulation",
@@ -40,17 +38,18 @@ _HOME = {
     "run_sweep": ".sweep",
 }
 
-__all__ = ["__version__", *_HOME]
+_MODULES = ("agreement", "attribution", "collapse", "duality", "neural_collapse", "plots")
+
+__all__ = ["__version__", *_HOME, *_MODULES]
 
 if TYPE_CHECKING:
     from .agreement import check
     from .attribution import explain
-    from .collapse import class_centres, collapse
     from .experiment import Experiment, ExperimentError, load
     from .head import Head, Readout, read_out
     from .mixture import GroupMixture
     from .outcome import Outcome
-    from .plan import Plan, plan
+    from .planning import Plan, plan
     from .prediction import predict, predict_plan
     from .simulation import Fit, FitError, fit, simulate, simulate_plan
     from .status import Status
@@ -58,6 +57,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     if name not in _HOME:
         raise AttributeError(f"module 'llrsim' has no attribute {name!r}; it offers {', '.join(__all__)}")
     return getattr(import_module(_HOME[name], __name__), name)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .head import Head, Readout, read_out
 from .mixture import Array, GroupMixture
-from .plan import Stage
+from .planning import Stage
 from .status import Status
 
 Limit = Literal["population", "proportional", "finite"]

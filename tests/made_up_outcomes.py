@@ -10,7 +10,7 @@ from llrsim.experiment import load
 from llrsim.experiment.grid import Grid
 from llrsim.head import Head
 from llrsim.outcome import MethodOutcome, Outcome
-from llrsim.plan import plan
+from llrsim.planning import plan
 from llrsim.status import Status
 
 RATIO, PRIOR = "heldout.minority_ratio", "heldout.class_prior"

@@ -11,7 +11,7 @@ from scipy import stats
 import llrsim
 from llrsim.attribution import build, explain, shapley
 from llrsim.experiment import EmptyGroupWarning, ExperimentError
-from llrsim.plan import Plan, plan
+from llrsim.planning import Plan, plan
 from llrsim.simulation import simulate_plan
 
 SOLVE = 1e-8  # the accuracy that follows from heads solved to 1e-9 or better

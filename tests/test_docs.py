@@ -66,5 +66,7 @@ def test_the_readme_names_what_there_is():
 def test_public_names_exist():
     for name in llrsim.__all__:
         assert getattr(llrsim, name) is not None
+    # A module of the same name would take the name's place once it is imported.
+    assert not {f"llrsim.{name}" for name in llrsim._HOME} & set(MODULES)
     with pytest.raises(AttributeError, match="it offers"):
         _ = llrsim.nothing

@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 
 import llrsim
 from llrsim.drawing import draw, sample_law
-from llrsim.plan import plan
+from llrsim.planning import plan
 from llrsim.simulation import FitError, fit, simulate, simulate_plan
 from llrsim.status import Status
 from llrsim.stream import Role, root_key

@@ -19,7 +19,7 @@ FLOORS = [
     {"neural_collapse"},
     {"duality"},
     {"experiment"},
-    {"plan"},
+    {"planning"},
     {"outcome"},
     {"simulation", "prediction"},
     {"attribution", "agreement"},

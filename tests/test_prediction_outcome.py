@@ -10,7 +10,7 @@ from llrsim.head import read_out
 from llrsim.losses import Loss
 from llrsim.methods import select
 from llrsim.mixture import GroupMixture
-from llrsim.plan import plan
+from llrsim.planning import plan
 from llrsim.prediction import predict, predict_plan
 from llrsim.prediction.annotation import effective_correlation
 from llrsim.prediction.least_squares import orthogonal_least_squares

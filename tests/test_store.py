@@ -14,7 +14,7 @@ from sweep_cases import small
 import llrsim
 from llrsim.experiment.grid import Grid
 from llrsim.experiment.identity import canonical_json
-from llrsim.plan import plan
+from llrsim.planning import plan
 from llrsim.sweep import StoreError
 from llrsim.sweep.encoding import FIELDS, rebuilt, records
 from llrsim.sweep.errors import reported

@@ -24,7 +24,7 @@ from msgspec import structs
 from ..experiment.grid import Grid
 from ..mixture import Array
 from ..outcome import MethodOutcome, Outcome
-from ..plan import features
+from ..planning import features
 from ..prediction import predict
 from ..simulation import simulate
 from .statistics import extrapolate, hotelling, intercept_weights, rejected, smallest_t

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..experiment.errors import ExperimentError
-from ..plan import plan
+from ..planning import plan
 from .attribution import Attribution, Side
 from .factorial import build
 

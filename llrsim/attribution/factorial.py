@@ -33,7 +33,7 @@ from msgspec.structs import replace as replace_fields
 from ..experiment.schema import Descent, Head
 from ..methods import Counts, Selection
 from ..mixture import Array, GroupMixture, apportion
-from ..plan import Plan, Sample, Stage
+from ..planning import Plan, Sample, Stage
 
 SWITCHES = ("composition", "weighting", "collapse", "size", "solver")
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..outcome import MethodOutcome, Outcome
-from ..plan import Plan, plan
+from ..planning import Plan, plan
 from .population import predict_stage
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from ..head import Head
 from ..losses import Loss
 from ..mixture import Array, GroupMixture
 from ..outcome import MethodOutcome, Path
-from ..plan import Plan, Stage
+from ..planning import Plan, Stage
 from ..status import Status
 from .descent import descend, largest_stable_step
 from .minimise import minimise

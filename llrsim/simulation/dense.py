@@ -13,7 +13,7 @@ from .._jit import single_blas_thread
 from ..drawing import SampleLaw, draw
 from ..head import Head
 from ..outcome import MethodOutcome, Outcome, Path
-from ..plan import Plan, plan
+from ..planning import Plan, plan
 from ..status import Status
 from ..stream import root_key
 from .descent import largest_stable_step

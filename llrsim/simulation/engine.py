@@ -15,7 +15,7 @@ import numpy as np
 from .._jit import kernel, private
 from ..drawing import SampleLaw, draw, sample_law
 from ..mixture import Array
-from ..plan import Plan
+from ..planning import Plan
 from ..status import Status
 from ..stream import Role, key, shuffle
 from .fitting import descent_path, penalties

@@ -19,7 +19,7 @@ from ..outcome import Limit, MethodOutcome, Path
 
 if TYPE_CHECKING:
     from ..mixture import Array, GroupMixture
-    from ..plan import Stage
+    from ..planning import Stage
 
 FIELDS = (
     "status",

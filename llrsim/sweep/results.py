@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..experiment.grid import Grid
 from ..experiment.identity import canonical_json
 from ..outcome import Outcome
-from ..plan import plan
+from ..planning import plan
 from .encoding import rebuilt
 from .reader import Reader
 from .rows import CellOutcome, method_row
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import xarray
 
     from ..experiment import Experiment
-    from ..plan import Plan
+    from ..planning import Plan
 
 
 def open_results(folder: str | os.PathLike[str]) -> Results:

@@ -17,7 +17,7 @@ from ..experiment import Experiment, ExperimentError
 from ..experiment.grid import Grid
 from ..experiment.identity import canonical_json
 from ..outcome import Outcome
-from ..plan import plan
+from ..planning import plan
 from .encoding import records
 from .store import Cell, Store
 
