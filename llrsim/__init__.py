@@ -14,14 +14,19 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "EmptyGroupWarning": ".experiment",
     "Experiment": ".experiment",
     "ExperimentError": ".experiment",
+    "FitOptions": ".experiment",
+    "Grid": ".experiment",
+    "preset_names": ".experiment",
     "load": ".experiment",
     "GroupMixture": ".mixture",
     "Head": ".head",
     "Readout": ".head",
     "read_out": ".head",
     "Status": ".status",
+    "MethodOutcome": ".outcome",
     "Outcome": ".outcome",
     "Plan": ".planning",
     "plan": ".planning",
@@ -45,10 +50,10 @@ __all__ = ["__version__", *_HOME, *_MODULES]
 if TYPE_CHECKING:
     from .agreement import check
     from .attribution import explain
-    from .experiment import Experiment, ExperimentError, load
+    from .experiment import EmptyGroupWarning, Experiment, ExperimentError, FitOptions, Grid, load, preset_names
     from .head import Head, Readout, read_out
     from .mixture import GroupMixture
-    from .outcome import Outcome
+    from .outcome import MethodOutcome, Outcome
     from .planning import Plan, plan
     from .prediction import predict, predict_plan
     from .simulation import Fit, FitError, fit, simulate, simulate_plan

@@ -18,7 +18,7 @@ from .mixture import GroupMixture, apportion
 
 if TYPE_CHECKING:
     from .experiment import Experiment
-    from .experiment.schema import Collapse, Head
+    from .experiment.schema import Collapse, FitOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class Stage:
     kind: str
     sample: int
     selection: Selection
-    head: Head
+    head: FitOptions
     anchor: float = 0.0
     start: int | None = None
     average: int = 1

@@ -20,7 +20,7 @@ from llrsim.experiment import (
     EmptyGroupWarning,
     Experiment,
     ExperimentError,
-    Head,
+    FitOptions,
     load,
 )
 from llrsim.experiment.changes import parse_settings
@@ -115,7 +115,7 @@ def test_changes_leave_their_arguments_alone():
 
 def test_replace_takes_structs_and_tables():
     experiment = load(SMALL)
-    assert experiment.replace(head=Head(ridge=0.5)) == experiment.replace(head={"ridge": 0.5})
+    assert experiment.replace(head=FitOptions(ridge=0.5)) == experiment.replace(head={"ridge": 0.5})
     assert experiment.replace(head={"ridge": 0.5}).replace(head=None) == experiment
     axes = description.Sweep(grid=(Axis(key="train.n", values=(400, 800)),))
     assert experiment.replace(sweep=axes) == experiment.with_values({"sweep.grid.train.n": [400, 800]})

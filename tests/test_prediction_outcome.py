@@ -5,7 +5,18 @@ import dataclasses
 import numpy as np
 import pytest
 
-from llrsim.experiment import Collapse, Coordinates, Descent, Experiment, Features, Head, Heldout, Method, Noise, Train
+from llrsim.experiment import (
+    Collapse,
+    Coordinates,
+    Descent,
+    Experiment,
+    Features,
+    FitOptions,
+    Heldout,
+    Method,
+    Noise,
+    Train,
+)
 from llrsim.head import read_out
 from llrsim.losses import Loss
 from llrsim.methods import select
@@ -31,7 +42,7 @@ def experiment(*methods, heldout=None, train_collapse=0.5, **head):
         train=Train(counts=(700, 50, 30, 220), collapse=collapse),
         heldout=heldout or Heldout(counts=(200, 50, 40, 110)),
         method=methods,
-        head=Head(**head),
+        head=FitOptions(**head),
     )
 
 

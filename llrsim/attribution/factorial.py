@@ -30,7 +30,7 @@ from itertools import product
 import numpy as np
 from msgspec.structs import replace as replace_fields
 
-from ..experiment.schema import Descent, Head
+from ..experiment.schema import Descent, FitOptions
 from ..methods import Counts, Selection
 from ..mixture import Array, GroupMixture, apportion
 from ..planning import Plan, Sample, Stage
@@ -77,7 +77,7 @@ class Setting:
     rows: Counts
     weight: Array
     law: GroupMixture
-    solver: tuple[Head, float, int | None]
+    solver: tuple[FitOptions, float, int | None]
 
     @classmethod
     def of(cls, plan: Plan, stage: Stage) -> Setting:
@@ -205,7 +205,7 @@ class _Cells:
         law: GroupMixture,
         counts: Counts,
         selection: Selection,
-        solver: tuple[Head, float, int | None],
+        solver: tuple[FitOptions, float, int | None],
         average: int = 1,
     ) -> str:
         """Label of the stage that fits this selection of a sample with `counts` (G,) rows."""

@@ -2,6 +2,7 @@
 
 from .errors import EmptyGroupWarning, ExperimentError
 from .experiment import Experiment
+from .grid import Grid
 from .reading import load, preset_names, schema_json
 from .schema import (
     Axis,
@@ -9,8 +10,8 @@ from .schema import (
     Coordinates,
     Descent,
     Features,
-    Head,
-    HeadChanges,
+    FitChanges,
+    FitOptions,
     Heldout,
     Method,
     Noise,
@@ -28,8 +29,9 @@ __all__ = [
     "Experiment",
     "ExperimentError",
     "Features",
-    "Head",
-    "HeadChanges",
+    "FitChanges",
+    "FitOptions",
+    "Grid",
     "Heldout",
     "Method",
     "Noise",

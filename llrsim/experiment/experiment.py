@@ -9,7 +9,7 @@ from . import changes, checks, groups, identity, writing
 from .conversion import convert, plain
 from .errors import ExperimentError, suggestion
 from .paths import fields_of
-from .schema import DEFAULT_METHODS, Collapse, Features, Head, Heldout, Method, Section, Sweep, Test, Train
+from .schema import DEFAULT_METHODS, Collapse, Features, FitOptions, Heldout, Method, Section, Sweep, Test, Train
 
 
 class Experiment(Section, frozen=True, kw_only=True):
@@ -26,7 +26,7 @@ class Experiment(Section, frozen=True, kw_only=True):
     train: Train
     heldout: Heldout | None = None
     test: Test = Test()
-    head: Head = Head()
+    head: FitOptions = FitOptions()
     method: tuple[Method, ...] = DEFAULT_METHODS
     sweep: Sweep = Sweep()
 
@@ -125,7 +125,7 @@ class Experiment(Section, frozen=True, kw_only=True):
             f"this experiment has {', '.join(self.method_labels)}"
         )
 
-    def head_of(self, method: Method | str) -> Head:
+    def head_of(self, method: Method | str) -> FitOptions:
         """The effective head: `[head]` with the method's own `head` over it."""
         return identity.effective_head(self.head, self.method_of(method) if isinstance(method, str) else method)
 

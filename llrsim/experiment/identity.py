@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from . import groups
-from .schema import Collapse, Head, HeadChanges, Method, Noise
+from .schema import Collapse, FitChanges, FitOptions, Method, Noise
 
 if TYPE_CHECKING:
     from .experiment import Experiment
@@ -74,9 +74,9 @@ def method_hash(experiment: "Experiment", method: Method) -> str:
     return _digest(fields)
 
 
-def effective_head(head: Head, method: Method) -> Head:
+def effective_head(head: FitOptions, method: Method) -> FitOptions:
     """`[head]` with what the method changes; a table for `solver` replaces the other solver whole."""
-    changes = method.head or HeadChanges()
+    changes = method.head or FitChanges()
     given = {name: getattr(changes, name) for name in changes.__struct_fields__}
     return msgspec.structs.replace(head, **{name: value for name, value in given.items() if value is not None})
 

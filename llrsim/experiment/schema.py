@@ -122,7 +122,7 @@ class Descent(Section, frozen=True, kw_only=True):
 Solver = Literal["exact"] | Descent
 
 
-class Head(Section, frozen=True, kw_only=True):
+class FitOptions(Section, frozen=True, kw_only=True):
     """How a head is fitted."""
 
     loss: str = "logistic"
@@ -130,7 +130,7 @@ class Head(Section, frozen=True, kw_only=True):
     solver: Solver = "exact"
 
 
-class HeadChanges(Section, frozen=True, kw_only=True):
+class FitChanges(Section, frozen=True, kw_only=True):
     """What one method does differently from `[head]`."""
 
     loss: str | None = None
@@ -148,7 +148,7 @@ class Method(Section, frozen=True, kw_only=True):
     anchor: float = 0.0
     data: Data | None = None
     start: str | None = field(default=None, name="from")
-    head: HeadChanges | None = None
+    head: FitChanges | None = None
 
     def __post_init__(self) -> None:
         if not self.kind:

@@ -22,8 +22,7 @@ from .fitting import descent_path, penalties
 from .solvers import INTERIOR_POINT, NEWTON, RIDGE, SOLVERS, call_with_solvers, only, recipe
 
 if TYPE_CHECKING:
-    from ..experiment import Experiment
-    from ..experiment import Head as ExperimentHead
+    from ..experiment import Experiment, FitOptions
 
 Pairing = Literal["common", "independent"]
 
@@ -159,7 +158,7 @@ def _largest_stable_step(
     return float(largest_stable_step(how.loss, X, c, penalty, how.momentum))
 
 
-def warm_up(heads: Iterable[ExperimentHead] | None = None) -> None:
+def warm_up(heads: Iterable[FitOptions] | None = None) -> None:
     """Compile what simulating these heads takes (default: any head), or load it from the cache.
 
     By one tiny plan that passes through each of their solvers.

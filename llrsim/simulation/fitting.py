@@ -7,19 +7,16 @@ coordinate. Learned or real features go through the same door.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .._jit import kernel, single_blas_thread
+from ..experiment import FitOptions
 from ..mixture import Array
 from ..status import Status
 from ..stream import Role, key, root_key
 from .solvers import SOLVERS, recipe
-
-if TYPE_CHECKING:
-    from ..experiment.schema import Head
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +53,7 @@ def fit(
     labels: ArrayLike,
     sample_weight: ArrayLike | None = None,
     *,
-    head: Head,
+    head: FitOptions,
     start: Fit | None = None,
     anchor: float = 0.0,
     seed: int = 0,
@@ -71,11 +68,13 @@ def fit(
     `start` is the head that a descent starts from and that `anchor` pulls to. `seed` orders minibatches. Raises
     FitError for a named outcome without a head, unless `raising` is False; ValueError for arrays that do not fit.
 
-    >>> from llrsim.experiment import Head
-    >>> found = fit([[2.0], [1.0], [-1.0], [-2.0]], [1, 1, -1, -1], head=Head(loss="squared", ridge=0.0))
+    >>> from llrsim import FitOptions
+    >>> found = fit([[2.0], [1.0], [-1.0], [-2.0]], [1, 1, -1, -1], head=FitOptions(loss="squared", ridge=0.0))
     >>> found.weights.round(6).tolist(), round(abs(found.bias), 6), found.status.label
     ([0.6], 0.0, 'converged')
     """
+    if not isinstance(head, FitOptions):
+        raise TypeError(f"head: {type(head).__name__}; expected FitOptions(loss=..., ridge=..., solver=...)")
     x = np.asarray(features, dtype=np.float64)
     y = np.array(labels, dtype=np.float64)
     if x.ndim != 2 or y.shape != x.shape[:1]:
@@ -119,6 +118,6 @@ def penalties(ridge_strength, anchor, origin):
     return penalty, centre
 
 
-def descent_path(head: Head) -> np.ndarray:
+def descent_path(head: FitOptions) -> np.ndarray:
     """(S,) steps at which a descent records its head; empty for exact solvers."""
     return np.asarray([] if isinstance(head.solver, str) else head.solver.path, dtype=np.int64)

@@ -21,7 +21,7 @@ from .ridge import ridge
 from .smooth import minimise
 
 if TYPE_CHECKING:
-    from ..experiment.schema import Head
+    from ..experiment.schema import FitOptions
 
 TOLERANCE = 1e-9  # of the relative gradient, or the relative duality gap
 ITERATIONS = 500
@@ -55,7 +55,7 @@ class Recipe(NamedTuple):
     tolerance: float = TOLERANCE
 
 
-def recipe(head: Head) -> Recipe:
+def recipe(head: FitOptions) -> Recipe:
     """The kernel form of the fitting options."""
     loss = Loss[head.loss.upper()]
     solver = head.solver

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..axes import axis_values
 from ..errors import ExperimentError, shown, suggestion
 from ..identity import effective_head
-from ..schema import KINDS, LOSSES, Descent, Head, Method
+from ..schema import KINDS, LOSSES, Descent, FitOptions, Method
 from .requirements import require
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}\Z")
 _BALANCED = ("cb-llr", "dfr")
 
 
-def check_head(key: str, head: Head) -> None:
+def check_head(key: str, head: FitOptions) -> None:
     """Raise ExperimentError unless the head can be fitted."""
     if head.loss not in LOSSES:
         raise ExperimentError(
