@@ -6,42 +6,41 @@ two laws at equal noise dimension see the same Gaussians, and a group with more 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ._jit import kernel
 from .stream import Role, fill_normal, key, root_key
 
-if TYPE_CHECKING:
-    from .mixture import Array, GroupMixture
-
 
 class SampleLaw(NamedTuple):
     """A group mixture as kernels need it; `factors` (G, k, k) satisfy F F' = S_g."""
 
-    labels: Array
-    means: Array
-    factors: Array
-    noise_scale: Array  # (G,) sigma_g
-    spectrum_root: Array  # (d,) sqrt(e_j)
+    labels: np.ndarray  # (G,)
+    means: np.ndarray  # (G, k)
+    factors: np.ndarray  # (G, k, k)
+    noise_scale: np.ndarray  # (G,) sigma_g
+    spectrum_root: np.ndarray  # (d,) sqrt(e_j)
 
 
-def sample_law(mixture: GroupMixture) -> SampleLaw:
-    """The kernel form of a mixture.
+def sample_law(
+    *, labels: np.ndarray, means: np.ndarray, covariances: np.ndarray, noise_std: np.ndarray, spectrum: np.ndarray
+) -> SampleLaw:
+    """The kernel form of a mixture's arrays: (G,), (G, k), (G, k, k), (G,) and (d,).
 
     The factor is the symmetric square root: unlike Cholesky's it exists for singular S_g (full collapse), and it
     varies continuously with S_g, so that paired cells stay paired.
     """
-    values, vectors = np.linalg.eigh(mixture.covariances)
+    values, vectors = np.linalg.eigh(covariances)
     roots = np.sqrt(np.maximum(values, 0.0))
     factors = np.einsum("gij,gj,gkj->gik", vectors, roots, vectors)
     return SampleLaw(
-        mixture.labels,
-        np.ascontiguousarray(mixture.means),
+        labels,
+        np.ascontiguousarray(means),
         np.ascontiguousarray(factors),
-        np.ascontiguousarray(mixture.noise_std),
-        np.sqrt(mixture.spectrum),
+        np.ascontiguousarray(noise_std),
+        np.sqrt(spectrum),
     )
 
 
@@ -70,9 +69,9 @@ def draw(state, root, role, replicate, law, counts, X, y):
         row = last
 
 
-def draw_sample(mixture: GroupMixture, counts: np.ndarray, seed: int) -> tuple[Array, Array, Array]:
-    """Features (n, k + d), labels (n,) and attributes (n,) of one sample, rows ordered by group."""
-    n, p = int(counts.sum()), mixture.signal_dim + mixture.noise_dim
+def draw_sample(law: SampleLaw, counts: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Features (n, k + d) and labels (n,) of one sample with `counts` (G,) rows, ordered by group."""
+    n, p = int(counts.sum()), law.means.shape[1] + len(law.spectrum_root)
     design, labels = np.empty((n, p + 1)), np.empty(n)
-    draw(np.empty(4, np.uint64), root_key(seed), int(Role.SAMPLE), 0, sample_law(mixture), counts, design, labels)
-    return design[:, :p].copy(), labels, np.repeat(mixture.attributes, counts)
+    draw(np.empty(4, np.uint64), root_key(seed), int(Role.SAMPLE), 0, law, counts, design, labels)
+    return design[:, :p].copy(), labels

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .drawing import draw_sample
+from .drawing import SampleLaw, draw_sample, sample_law
 
 Array = NDArray[np.float64]
 
@@ -143,6 +143,16 @@ class GroupMixture:
         coefficients = np.linalg.pinv(design) @ self.means
         return coefficients[1], coefficients[2]
 
+    def kernel_law(self) -> SampleLaw:
+        """The mixture as the kernels that draw samples take it."""
+        return sample_law(
+            labels=self.labels,
+            means=self.means,
+            covariances=self.covariances,
+            noise_std=self.noise_std,
+            spectrum=self.spectrum,
+        )
+
     def sample(
         self, n: int | None = None, *, counts: Sequence[int] | None = None, seed: int = 0
     ) -> tuple[Array, Array, Array]:
@@ -161,4 +171,5 @@ class GroupMixture:
         rows = apportion(n, self.proportions) if n is not None else np.asarray(counts, dtype=np.int64)
         if rows.shape != (self.group_count,) or rows.min() < 0:
             raise ValueError(f"counts: {rows.tolist()}; expected {self.group_count} nonnegative numbers")
-        return draw_sample(self, rows, seed)
+        features, classes = draw_sample(self.kernel_law(), rows, seed)
+        return features, classes, np.repeat(self.attributes, rows)

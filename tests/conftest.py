@@ -3,5 +3,5 @@
 from hypothesis import settings
 
 # Shared machines pause; a slow example is not a failure.
-settings.register_profile("llrsim", deadline=None)
+settings.register_profile("llrsim", deadline=None, derandomize=True)
 settings.load_profile("llrsim")

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from llrsim.attribution import Accuracies, Attribution, Explanation
+from llrsim.attribution import Attribution, CellAccuracies, Explanation
 from llrsim.experiment import load
 from llrsim.experiment.grid import Grid
 from llrsim.head import Head
@@ -72,7 +72,7 @@ def split(side, replicates, seed=0):
         side=side,
         limit="finite" if side == "simulation" else "population",
         switches=("weighting", "collapse"),
-        cells=Accuracies(accuracy.min(axis=-1), accuracy.min(axis=-1) + 0.01, accuracy),
+        cells=CellAccuracies(accuracy.min(axis=-1), accuracy.min(axis=-1) + 0.01, accuracy),
     )
 
 

@@ -1,4 +1,4 @@
-"""The judge: calibrated where simulation and prediction agree, and not fooled by a formula a few per cent off."""
+"""The size study: calibrated where simulation and prediction agree, and not fooled by a formula a few per cent off."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from scipy import stats
 
 import llrsim
 from llrsim.agreement import check
-from llrsim.agreement.judge import resized
+from llrsim.agreement.size_study import resized
 from llrsim.agreement.statistics import extrapolate, hotelling, intercept_weights, rejected, smallest_t
 from llrsim.head import Head
 

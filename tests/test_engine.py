@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize
 
 import llrsim
-from llrsim.drawing import draw, sample_law
+from llrsim.drawing import draw
 from llrsim.planning import plan
 from llrsim.simulation import FitError, fit, simulate, simulate_plan
 from llrsim.status import Status
@@ -48,7 +48,7 @@ def redrawn(e, role, replicate, seed):
     n, p = int(sample.counts.sum()), e.signal_dim + e.noise_dim + 1
     X, y = np.empty((n, p)), np.empty(n)
     code = int(Role[role.upper()])
-    draw(np.empty(4, np.uint64), root_key(seed), code, replicate, sample_law(sample.mixture), sample.counts, X, y)
+    draw(np.empty(4, np.uint64), root_key(seed), code, replicate, sample.mixture.kernel_law(), sample.counts, X, y)
     return X, y
 
 

@@ -73,7 +73,7 @@ def test_every_part_has_its_floor():
 
 def test_the_floors_are_seen_to_be_crossed():
     """The control: the same reading finds the imports that are there."""
-    assert {"simulation", "prediction"} <= imported_parts(PACKAGE / "agreement" / "judge.py")
+    assert {"simulation", "prediction"} <= imported_parts(PACKAGE / "agreement" / "size_study.py")
     assert "prediction" not in imported_parts(PACKAGE / "simulation" / "dense.py")
 
 

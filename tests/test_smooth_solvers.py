@@ -8,6 +8,7 @@ coincide, identities in the data, and every named status.
 import naive_solvers as naive
 import numpy as np
 import pytest
+from sizes import sized
 from sklearn.linear_model import LogisticRegression
 
 from llrsim._jit import kernel
@@ -44,7 +45,8 @@ def fit(loss, X, y, c, penalty, centre, start=None, iterations=200):
     return (w, *solver(how, X, y, c, penalty, centre, w, *no_path))
 
 
-SHAPES = [(40, 3), (203, 17), (60, 60), (50, 170), (7, 30)]
+MIDDLE = sized((203, 17), (43, 5))
+SHAPES = sized([(40, 3), MIDDLE, (60, 60), (50, 170), (7, 30)], [(20, 3), (23, 6), (9, 9), (9, 18)])
 
 
 @pytest.mark.parametrize("loss", CODES)
@@ -87,7 +89,7 @@ def test_certificate_recomputed(loss, shape, lam, anchor):
 
 
 @pytest.mark.parametrize("loss", CODES)
-@pytest.mark.parametrize("shape", [(40, 3), (203, 17), (30, 40)])
+@pytest.mark.parametrize("shape", [(40, 3), MIDDLE, sized((30, 40), (9, 12))])
 def test_agrees_with_an_unlike_solver(loss, shape):
     data = problem(*shape, lam=0.05, anchor=0.02)
     expected = naive.ridge(*data) if loss == "squared" else naive.fit(loss, *data)
@@ -96,7 +98,7 @@ def test_agrees_with_an_unlike_solver(loss, shape):
 
 @pytest.mark.parametrize("lam", [1e-2, 1e-4])
 def test_agrees_with_scikit_learn(lam):
-    n, p = 300, 21
+    n, p = sized((300, 21), (60, 5))
     X, y, c, penalty, centre = problem(n, p, lam)
     model = LogisticRegression(C=1 / (n * lam), tol=1e-10, max_iter=10_000)
     model.fit(X[:, :-1], y, sample_weight=n * c)
@@ -105,7 +107,7 @@ def test_agrees_with_scikit_learn(lam):
 
 
 @pytest.mark.parametrize("loss", CODES)
-@pytest.mark.parametrize("shape", [(60, 9), (12, 40)])
+@pytest.mark.parametrize("shape", [sized((60, 9), (30, 4)), sized((12, 40), (8, 14))])
 def test_integer_weights_are_repeated_rows(loss, shape):
     X, y, _, penalty, centre = problem(*shape, anchor=0.1)
     times = np.random.default_rng(3).integers(0, 4, len(y))
@@ -116,7 +118,7 @@ def test_integer_weights_are_repeated_rows(loss, shape):
 
 
 @pytest.mark.parametrize("loss", CODES)
-@pytest.mark.parametrize("shape", [(60, 9), (30, 50)])
+@pytest.mark.parametrize("shape", [sized((60, 9), (30, 4)), sized((30, 50), (9, 14))])
 def test_row_order_label_flip_and_start_do_not_matter(loss, shape):
     X, y, c, penalty, centre = problem(*shape, anchor=0.1)
     w, *_ = fit(loss, X, y, c, penalty, centre)
@@ -151,7 +153,7 @@ def test_scale_of_columns_does_not_matter(loss):
 
 @pytest.mark.parametrize("loss", CODES)
 def test_hardly_penalised_wide_problem(loss):
-    data = problem(100, 1500, lam=1e-6)
+    data = problem(*sized((100, 1500), (10, 60)), lam=1e-6)
     w, status, *_ = fit(loss, *data)
     assert status == CONVERGED
     assert naive.relative_gradient(loss, *data, w) <= 1.01 * TOL
@@ -160,10 +162,10 @@ def test_hardly_penalised_wide_problem(loss):
 @pytest.mark.parametrize("loss", CODES)
 def test_collapsed_features_with_very_unequal_weights(loss):
     """Noise a hundred times smaller than the signal, weights over eight orders: what collapse and AFR produce."""
-    X, y, c, penalty, centre = problem(400, 60, lam=1e-4)
+    X, y, c, penalty, centre = problem(*sized((400, 60), (60, 8)), lam=1e-4)
     X[:, 0] += 2 * y
     X[:, 1:-1] *= 0.01
-    c = c * np.exp(-18 * np.random.default_rng(5).random(400))
+    c = c * np.exp(-18 * np.random.default_rng(5).random(len(y)))
     data = X, y, c / c.sum(), penalty, centre
     w, status, *_ = fit(loss, *data)
     assert status == CONVERGED
@@ -172,7 +174,7 @@ def test_collapsed_features_with_very_unequal_weights(loss):
 
 @pytest.mark.parametrize("loss", ["logistic", "squared_hinge"])
 def test_unpenalised_and_not_separable(loss):
-    X, y, c, _, centre = problem(200, 8)
+    X, y, c, _, centre = problem(sized(200, 100), 8)
     data = X, y, c, np.zeros(8), centre
     w, status, *_ = fit(loss, *data)
     assert status == CONVERGED
@@ -235,7 +237,7 @@ def test_running_out_of_iterations_is_said(loss):
 
 
 def test_ridge_with_several_free_columns_primal_and_dual():
-    for n, p in ((60, 20), (20, 60)):
+    for n, p in sized(((60, 20), (20, 60)), ((20, 7), (7, 20))):
         X, y, c, penalty, centre = problem(n, p, anchor=0.2)
         penalty[[0, 3, p - 1]] = 0.0
         c = c + 0.01
@@ -261,7 +263,7 @@ def test_ridge_takes_dependent_columns():
 @pytest.mark.parametrize("lam", [1e-2, 1e-4])
 def test_newton_steps_are_few(lam):
     """Six are seen; a first-order method takes hundreds."""
-    _, status, _, iterations = fit("logistic", *problem(203, 17, lam))
+    _, status, _, iterations = fit("logistic", *problem(*MIDDLE, lam))
     assert status == CONVERGED
     assert iterations <= 7
 

@@ -6,6 +6,9 @@ from scipy import stats
 
 from llrsim.stream import Role, fill_normal, key, next_uint64, root_key, shuffle
 
+# 64-bit numbers wrap around, of which NumPy warns when they are not compiled.
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+
 
 def numpy_generator(root: int, role: int, replicate: int, group: int) -> np.random.Generator:
     """NumPy's SFC64 with the same three words, set through its public state."""

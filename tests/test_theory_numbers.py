@@ -9,7 +9,7 @@ import pytest
 from sympy import lambdify
 
 from llrsim import head
-from llrsim.attribution.contrasts import shapley
+from llrsim.attribution import shapley
 from llrsim.collapse import class_centres, collapse
 from llrsim.losses import Loss
 from llrsim.mixture import GroupMixture

@@ -33,7 +33,7 @@ class TestPlantedExperiments:
         split = explain(described, replicates=10, side=side)["llr"]
         assert split.switches == ("collapse",)
         assert split.verdict == "collapse"
-        assert "Verdict: un-collapsing carries the gain" in split.sentence
+        assert "Verdict: uncollapsed held-out features carry the gain" in split.sentence
 
     def test_nothing_to_gain(self, side):
         described = experiment(
@@ -49,7 +49,7 @@ class TestPlantedExperiments:
         ([[0.5, 0.6], [0.6, 0.7]], "both"),
         ([[0.5, 0.52], [0.7, 0.72]], "balance"),
         ([[0.5, 0.7], [0.52, 0.72]], "collapse"),
-        ([[0.5, 0.4], [0.8, 0.7]], "balance"),  # un-collapsing hurts, balance carries
+        ([[0.5, 0.4], [0.8, 0.7]], "balance"),  # uncollapsed features hurt, balance carries
         ([[0.5, 0.5], [0.5, 0.7]], "interaction larger than either"),
         ([[0.5, 0.5], [0.5, 0.502]], "no gain to split"),
         ([[0.7, 0.6], [0.6, 0.5]], "no gain to split"),

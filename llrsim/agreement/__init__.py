@@ -1,6 +1,6 @@
 """Agreement: simulation against prediction, judged by a calibrated test."""
 
-from .judge import check
-from .verdicts import Agreement, CellAgreement, MethodAgreement
+from .result import Agreement, CellAgreement, MethodAgreement
+from .size_study import check
 
 __all__ = ["Agreement", "CellAgreement", "MethodAgreement", "check"]

@@ -1,4 +1,4 @@
-"""The statistics of the judge: extrapolation over sizes, the joint test, and the correction over many tests."""
+"""The statistics of a size study: extrapolation over sizes, the joint test, and the correction over many tests."""
 
 from __future__ import annotations
 

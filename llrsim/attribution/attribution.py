@@ -1,208 +1,157 @@
-"""One method's gain over ERM, split over the switches, from the readouts of its factorial's cells."""
+"""An attribution: a split gain told in words, as a table for a terminal, and as plain data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import combinations
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from math import isinf
+from typing import Any
 
 import numpy as np
 
-from ..mixture import Array
-from ..outcome import Limit, Outcome
-from . import contrasts, records, telling
-from .effect import Effect
-from .factorial import Factorial
-from .verdict import Verdict, judge
+from .effects import Effect
+from .factorial import SWITCHES
+from .split import DOMINANCE, SMALLEST_GAIN, Split, Verdict
 
-Side = Literal["simulation", "prediction"]
+MEANING: dict[Verdict, str] = {
+    "balance": (
+        f"balance carries the gain: it is more than {DOMINANCE:g} times what uncollapsed held-out features contribute"
+    ),
+    "collapse": (
+        f"uncollapsed held-out features carry the gain: they contribute more than {DOMINANCE:g} times what balance does"
+    ),
+    "both": f"both carry the gain, neither more than {DOMINANCE:g} times the other",
+    "neither": "neither: sample size or solver carry more than balance and collapse together",
+    "interaction larger than either": (
+        "the interaction of balance and collapse is larger than either, so the gain belongs to the pair"
+    ),
+    "no gain to split": f"no gain to split: it does not exceed {SMALLEST_GAIN:g}",
+    "undecided": "undecided: the intervals do not single out a cause; more replicates may",
+}
 
-_BALANCE = ("composition", "weighting")
-
-
-class Accuracies(NamedTuple):
-    """Readouts of cells, with any leading axes, over R replicates and G groups."""
-
-    wga: Array  # (..., R)
-    direction_wga: Array  # (..., R), at the best bias for each direction
-    group_accuracy: Array  # (..., R, G)
+NOTHING = "0 by construction"
 
 
 @dataclass(frozen=True, eq=False)
-class Attribution:
-    """Why the worst-group accuracy of `label` differs from that of `baseline` (T21), on one side.
-
-    The switches are on at the retraining method's value and off at the baseline's; m of them differ. WGA is the
-    least group accuracy in each replicate, so that effects add up to the gain in every replicate; theory has one
-    "replicate", the least of the limits. `of_means` in an effect compares with theory where groups tie.
-
-    Attributes:
-        label, baseline: names of the two methods.
-        side, limit: where the numbers come from.
-        switches: the m switches that differ.
-        cells: leading axes (2,) * m, over the replicates in which every cell has a head.
-        left_out: reason, for each switch whose two values coincide; its effect is zero by construction.
-        averaged: the method itself where it averages heads over subsets; the last cell has one head.
-        failed: number of replicates left out because a cell has no head there.
-        failure: what happened there; empty if nothing did.
-        notes: what to know about particular cells.
-    """
-
-    label: str
-    baseline: str
-    side: Side
-    limit: Limit
-    switches: tuple[str, ...]
-    cells: Accuracies
-    left_out: Mapping[str, str] = field(default_factory=dict)
-    averaged: Accuracies | None = None
-    failed: int = 0
-    failure: str = ""
-    notes: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, factorial: Factorial, outcome: Outcome) -> Attribution:
-        """Read the cells of `factorial` from the outcome of its plan."""
-        labels = [*factorial.cells.ravel(), *([factorial.averaged] if factorial.averaged else [])]
-        heads = [outcome[label] for label in labels]
-        kept = np.logical_and.reduce([head.kept for head in heads])
-        broken = next((head for head in heads if not head.kept.all()), None)
-        values = Accuracies(
-            *(np.stack([getattr(head.readout, name)[kept] for head in heads]) for name in Accuracies._fields)
-        )
-        shape, size = factorial.cells.shape, factorial.cells.size
-        return cls(
-            label=factorial.method.label,
-            baseline=factorial.baseline.label,
-            side=outcome.side,
-            limit=heads[0].limit,
-            switches=factorial.switches,
-            cells=Accuracies(*(value[:size].reshape(*shape, *value.shape[1:]) for value in values)),
-            left_out=factorial.left_out,
-            averaged=Accuracies(*(value[-1] for value in values)) if factorial.averaged else None,
-            failed=int((~kept).sum()),
-            failure="" if broken is None else f"{broken.outcome.label}: {broken.outcome.message}",
-            notes=factorial.notes,
-        )
-
-    @property
-    def replicates(self) -> int:
-        """R, the replicates that enter: those in which every cell has a head. Without any there is no split."""
-        return self.cells.wga.shape[-1]
-
-    @cached_property
-    def effects(self) -> dict[str, Effect]:
-        """Shapley value of each switch that differs, then of averaging after all of them; they sum to the gain."""
-        m = len(self.switches)
-        split = {name: self._shapley(i) for i, name in enumerate(self.switches)}
-        if self.averaged is not None:
-            single = self._effect(lambda values: values[(1,) * m])
-            split["averaging"] = Effect(
-                self.averaged.wga - single.wga,
-                self.averaged.direction_wga - single.direction,
-                float(self.averaged.group_accuracy.mean(axis=0).min()) - single.of_means,
-                single.exact,
-            )
-        return split
-
-    @cached_property
-    def gain(self) -> Effect:
-        """WGA of the method minus WGA of the baseline."""
-        return self._sum(self.effects)
-
-    @cached_property
-    def balance(self) -> Effect:
-        """Composition plus weighting."""
-        return self._sum(_BALANCE)
-
-    @cached_property
-    def collapse(self) -> Effect:
-        """What features of the retraining sample's law bring, in place of the training sample's."""
-        return self._sum(("collapse",))
-
-    @cached_property
-    def rest(self) -> Effect:
-        """Size, solver and averaging."""
-        return self._sum(name for name in self.effects if name not in (*_BALANCE, "collapse"))
-
-    @cached_property
-    def main_effects(self) -> dict[str, Effect]:
-        """On minus off of each switch, averaged over all settings of the others."""
-        return {name: self._interaction((i,)) for i, name in enumerate(self.switches)}
-
-    @cached_property
-    def interactions(self) -> dict[tuple[str, ...], Effect]:
-        """Alternating difference of every two or more switches, averaged over the others (see `contrasts`)."""
-        m = len(self.switches)
-        return {
-            tuple(self.switches[i] for i in among): self._interaction(among)
-            for order in range(2, m + 1)
-            for among in combinations(range(m), order)
-        }
-
-    @property
-    def largest_interaction(self) -> tuple[tuple[str, ...], Effect] | None:
-        """The interaction largest in absolute mean; None with fewer than two switches."""
-        return max(self.interactions.items(), key=lambda item: abs(item[1].mean), default=None)
-
-    @cached_property
-    def balance_by_collapse(self) -> Effect:
-        """Interaction of collapse with composition and weighting turned on together."""
-        groups = (_BALANCE, ("collapse",))
-        blocks = [[i for i, name in enumerate(self.switches) if name in group] for group in groups]
-        return self._effect(lambda values: contrasts.joint_interaction(values, len(self.switches), blocks))
-
-    @cached_property
-    def verdict(self) -> Verdict:
-        """What carries the gain, by the rule in the docstring of `verdict.judge`."""
-        if self.replicates == 0:
-            return "undecided"
-        return judge(
-            gain=self.gain,
-            balance=self.balance,
-            collapse=self.collapse,
-            rest=self.rest,
-            interaction=self.balance_by_collapse,
-        )
+class Attribution(Split):
+    """Why the worst-group accuracy of one method differs from ERM's: the numbers of a `Split`, and their telling."""
 
     @property
     def sentence(self) -> str:
-        """Gain, parts with intervals, and the verdict (`verdict.judge`) in words."""
-        return telling.sentence(self)
+        """Gain, parts with intervals, and the verdict, which `verdict_of` reads from the intervals."""
+        where = f"{self.replicates} paired replicates" if self.side == "simulation" else f"{self.limit} limit"
+        if self.replicates == 0:
+            return f"{self.label} against {self.baseline}: no split, because a cell has no head ({self.failure})."
+        if not self.effects:
+            return f"{self.label} coincides with {self.baseline} in every switch ({where}): no gain to split."
+        gain = self.gain
+        verb = "gains" if gain.mean > 0 else "does not gain:"
+        halves = {name: self.effects[name] for name in SWITCHES[:2] if name in self.effects}
+        inside = ", ".join(f"{name} {effect.mean:+.3f}" for name, effect in halves.items())
+        parts = [f"balance {self.balance} ({inside})" if halves else f"balance {NOTHING}"]
+        parts += [f"{name} {self.effects.get(name, NOTHING)}" for name in SWITCHES[2:]]
+        parts += [f"{name} {effect}" for name, effect in self.effects.items() if name not in SWITCHES]
+        return (
+            f"{self.label} {verb} {gain} worst-group accuracy over {self.baseline} "
+            f"({where}; direction {gain.direction_part:+.3f}, bias {gain.bias_part:+.3f}): {', '.join(parts)}. "
+            f"Verdict: {MEANING[self.verdict]}."
+        )
 
     def table(self) -> str:
-        """Plain text: every effect with its interval, its direction and bias parts, and interactions."""
-        return telling.table(self)
+        """Plain text: Shapley values with intervals, their direction and bias parts, main effects, interactions."""
+        title = f"{self.label} against {self.baseline}: {self.side}, {self.limit}"
+        if self.side == "simulation":
+            title += f", {self.replicates} paired replicates"
+        lines = [title]
+        if self.failure:
+            lines.append(f"  {self.failed} replicates left out; {self.failure}")
+        if self.replicates and self.effects:
+            spread = "" if self.side == "prediction" else f"{'95 % interval':>20}"
+            lines.append(f"  {'':<14}{'Shapley':>9}{spread}{'direction':>11}{'bias':>9}{'WGA of means':>14}{'main':>9}")
+            lines += [_line(name, effect, self.main_effects.get(name)) for name, effect in self.effects.items()]
+            lines += [_line("gain", self.gain), _line("balance", self.balance)]
+            if self.largest_interaction is not None:
+                names, effect = self.largest_interaction
+                lines.append(f"  balance x collapse interaction {self.balance_by_collapse}")
+                lines.append(f"  largest interaction {effect}: {' x '.join(names)}")
+        lines += [f"  {name} left out: {reason}" for name, reason in self.left_out.items()]
+        lines += [f"  note: {note}" for note in self.notes]
+        return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """One JSON-ready object: the split, the interactions and the table of cells."""
-        return records.as_dict(self)
+        """One JSON-ready object: the split, its interactions and its cells; only the reason where there is no split."""
+        told: dict[str, Any] = {
+            "method": self.label,
+            "baseline": self.baseline,
+            "side": self.side,
+            "limit": self.limit,
+            "replicates": self.replicates,
+            "failed": self.failed,
+            "left_out": dict(self.left_out),
+            "notes": list(self.notes),
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+        }
+        if self.failure:
+            told["failure"] = self.failure
+        if self.replicates == 0:
+            return told
+        return told | {
+            "gain": self.gain.to_dict(),
+            "balance": self.balance.to_dict(),
+            "shapley": {name: effect.to_dict() for name, effect in self.effects.items()},
+            "main_effects": {name: effect.to_dict() for name, effect in self.main_effects.items()},
+            "interactions": {" x ".join(names): effect.to_dict() for names, effect in self.interactions.items()},
+            "balance_by_collapse": self.balance_by_collapse.to_dict(),
+            "cells": self._cell_rows(),
+        }
 
     def rows(self) -> list[dict[str, Any]]:
-        """One flat dict an effect: `effect` is a switch, `averaging`, `balance` or `gain`."""
-        return records.rows(self)
+        """One flat dict an effect: a switch, `averaging`, `balance` or `gain`; without an interval `low` is None."""
+        if self.replicates == 0:
+            return []
+        told = []
+        for name, effect in {**self.effects, "balance": self.balance, "gain": self.gain}.items():
+            low, high = effect.interval
+            told.append(
+                {
+                    "method": self.label,
+                    "baseline": self.baseline,
+                    "side": self.side,
+                    "limit": self.limit,
+                    "replicates": self.replicates,
+                    "effect": name,
+                    "mean": effect.mean,
+                    "low": None if isinf(low) else low,
+                    "high": None if isinf(high) else high,
+                    "direction_part": effect.direction_part,
+                    "bias_part": effect.bias_part,
+                    "of_means": effect.of_means,
+                }
+            )
+        return told
+
+    def _cell_rows(self) -> list[dict[str, Any]]:
+        """One dict a cell: the setting (0 or 1) of each switch that differs, and mean accuracies over replicates."""
+        return [
+            {
+                "switches": dict(zip(self.switches, map(int, bits), strict=True)),
+                "wga": float(self.cells.wga[bits].mean()),
+                "direction_wga": float(self.cells.direction_wga[bits].mean()),
+                "group_accuracy": self.cells.group_accuracy[bits].mean(axis=0).tolist(),
+            }
+            for bits in np.ndindex(self.cells.wga.shape[:-1])
+        ]
 
     def __str__(self) -> str:
         return f"{self.table()}\n  {self.sentence}"
 
-    def _sum(self, names: Iterable[str]) -> Effect:
-        nothing = self._effect(lambda values: 0 * values[(0,) * len(self.switches)])
-        return sum((self.effects[name] for name in names if name in self.effects), start=nothing)
 
-    def _shapley(self, i: int) -> Effect:
-        return self._effect(lambda values: contrasts.shapley(values, len(self.switches))[i])
-
-    def _interaction(self, among: tuple[int, ...]) -> Effect:
-        return self._effect(lambda values: contrasts.interaction(values, len(self.switches), among))
-
-    def _effect(self, contrast: Callable[[Array], Array]) -> Effect:
-        """The effect that a linear function of the table of cells gives."""
-        least_of_means = self.cells.group_accuracy.mean(axis=-2).min(axis=-1)
-        return Effect(
-            contrast(self.cells.wga),
-            contrast(self.cells.direction_wga),
-            float(contrast(least_of_means)),
-            self.side == "prediction",
-        )
+def _line(name: str, effect: Effect, main: Effect | None = None) -> str:
+    low, high = effect.interval
+    spread = "none" if isinf(low) else f"[{low:+.4f}, {high:+.4f}]"
+    return (
+        f"  {name:<14}{effect.mean:+9.4f}"
+        + ("" if effect.exact else f"{spread:>20}")
+        + f"{effect.direction_part:+11.4f}{effect.bias_part:+9.4f}"
+        f"{effect.of_means:+14.4f}" + (f"{main.mean:+9.4f}" if main is not None else "")
+    )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..experiment.errors import ExperimentError
 from ..planning import plan
-from .attribution import Attribution, Side
+from .attribution import Attribution
 from .factorial import build
+from .split import Side
 
 if TYPE_CHECKING:
     from ..experiment import Experiment

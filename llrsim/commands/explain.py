@@ -1,4 +1,4 @@
-"""`llrsim explain`: what carried the gain, balance or un-collapsed features?"""
+"""`llrsim explain`: what carried the gain, balance or uncollapsed held-out features?"""
 
 from __future__ import annotations
 

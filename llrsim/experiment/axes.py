@@ -30,10 +30,8 @@ def spacing_to_table(axis: Axis) -> dict[str, Any]:
 def axis_values(axis: Axis, root: type[Section], labels: tuple[str, ...]) -> tuple[Any, ...]:
     """The values of an axis, of the type its key has; spaced values of a whole-number key are rounded.
 
-    Raises
-    ------
-    ExperimentError
-        Unknown key, a key that no cell may change, a wrong type, no values or repeated ones.
+    Raises:
+        ExperimentError: unknown key, a key that no cell may change, a wrong type, no values or repeated ones.
     """
     path = split(axis.key, labels)
     kind = type_at(root, path, axis.key)

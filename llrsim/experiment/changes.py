@@ -42,10 +42,8 @@ def with_values(experiment: S, values: Mapping[str, Any]) -> S:
     Paths are those of the file, `method.<label>.<key>` for a method and `sweep.grid.<key>` for an axis. Below
     `method.<label>.head.solver`, the method's effective solver is what changes.
 
-    Raises
-    ------
-    ExperimentError
-        Unknown key or method, or a result that is no valid experiment.
+    Raises:
+        ExperimentError: unknown key or method, or a result that is no valid experiment.
     """
     root = type(experiment)
     tables = _tables(experiment)

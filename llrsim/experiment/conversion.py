@@ -26,11 +26,9 @@ def plain(value: Any, key: str = "", depth: int = 0) -> Any:
 
     A key whose value is None is left out.
 
-    Raises
-    ------
-    ExperimentError
-        NaN, infinity, integers beyond 2^53, text or keys that are not printable, nesting beyond 12 levels, or any
-        other type.
+    Raises:
+        ExperimentError: NaN, infinity, integers beyond 2^53, text or keys that are not printable, nesting beyond 12
+            levels, or any other type.
     """
     where = key or "experiment"
     if depth > DEEPEST:

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import force_setattr
 
-from . import changes, checks, groups, identity, writing
+from . import changes, checks, groups, identity, tables
 from .conversion import convert, plain
 from .errors import ExperimentError, suggestion
 from .paths import fields_of
@@ -15,10 +15,8 @@ from .schema import DEFAULT_METHODS, Collapse, Features, FitOptions, Heldout, Me
 class Experiment(Section, frozen=True, kw_only=True):
     """A complete, checked description; an object that exists is valid. Equal descriptions are equal and hash alike.
 
-    Raises
-    ------
-    ExperimentError
-        On construction, naming the key, its value and what is accepted.
+    Raises:
+        ExperimentError: on construction, naming the key, its value and what is accepted.
     """
 
     name: str = "experiment"
@@ -36,7 +34,12 @@ class Experiment(Section, frozen=True, kw_only=True):
                 value = getattr(self, field.name)
                 if value is not None:
                     force_setattr(self, field.name, convert(plain(value, field.name), field.type, field.name))
-        checks.check(self)
+        checks.check_name(self.name)
+        checks.check_features(self.features)
+        checks.check_samples(self.features, self.train, self.heldout, self.test)
+        checks.check_head("head", self.head)
+        checks.check_methods(self.method, self.head, self.heldout)
+        checks.check_sweep(self.sweep, type(self), self.method_labels)
 
     @property
     def method_labels(self) -> tuple[str, ...]:
@@ -127,7 +130,7 @@ class Experiment(Section, frozen=True, kw_only=True):
 
     def head_of(self, method: Method | str) -> FitOptions:
         """The effective head: `[head]` with the method's own `head` over it."""
-        return identity.effective_head(self.head, self.method_of(method) if isinstance(method, str) else method)
+        return self.head.changed_by((self.method_of(method) if isinstance(method, str) else method).head)
 
     def replace(self, **sections: Any) -> "Experiment":
         """The experiment with whole sections replaced, by structs or by tables as in the file."""
@@ -145,7 +148,7 @@ class Experiment(Section, frozen=True, kw_only=True):
 
     def to_toml(self) -> str:
         """The experiment as a file that loads to an equal experiment."""
-        return writing.to_toml(self)
+        return tables.to_toml(self)
 
     def to_json(self) -> str:
         """Canonical JSON of the whole description: sorted keys, defaults filled in, floats in shortest repr."""

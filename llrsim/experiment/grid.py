@@ -74,10 +74,8 @@ class Grid:
     def experiment(self, index: int) -> Experiment:
         """The experiment of a cell.
 
-        Raises
-        ------
-        ExperimentError
-            The values of this cell, each valid by itself, do not go together.
+        Raises:
+            ExperimentError: the values of this cell, each valid by itself, do not go together.
         """
         return self._at(self.cell(index))
 
@@ -86,10 +84,8 @@ class Grid:
 
         What it refuses is a cell of this grid. Values that fail only in other combinations are met in `experiment`.
 
-        Raises
-        ------
-        ExperimentError
-            Naming the axis, the value and what is accepted.
+        Raises:
+            ExperimentError: naming the axis, the value and what is accepted.
         """
         first = self.cell(0)
         for keys, points in self._factors:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from . import groups
-from .schema import Collapse, FitChanges, FitOptions, Method, Noise
+from .schema import Collapse, Method, Noise
 
 if TYPE_CHECKING:
     from .experiment import Experiment
@@ -69,16 +69,9 @@ def method_hash(experiment: "Experiment", method: Method) -> str:
     fields = msgspec.to_builtins(method)
     del fields["name"]
     fields["data"] = method.source
-    fields["head"] = msgspec.to_builtins(effective_head(experiment.head, method))
+    fields["head"] = msgspec.to_builtins(experiment.head_of(method))
     fields["from"] = method.start and method_hash(experiment, experiment.method_of(method.start))
     return _digest(fields)
-
-
-def effective_head(head: FitOptions, method: Method) -> FitOptions:
-    """`[head]` with what the method changes; a table for `solver` replaces the other solver whole."""
-    changes = method.head or FitChanges()
-    given = {name: getattr(changes, name) for name in changes.__struct_fields__}
-    return msgspec.structs.replace(head, **{name: value for name, value in given.items() if value is not None})
 
 
 def _digest(fields: Any) -> str:

@@ -20,16 +20,12 @@ def load(source: "str | os.PathLike[str] | Mapping[str, Any] | Experiment") -> E
 
     A text is a preset where one has that name, else a path. A file without `name` is called after the file.
 
-    Raises
-    ------
-    ExperimentError
-        Nothing there, unreadable, not TOML, or not a valid experiment; the message names the key, its value and what
-        is accepted.
+    Raises:
+        ExperimentError: nothing there, unreadable, not TOML, or not a valid experiment; the message names the key, its
+            value and what is accepted.
 
-    Warns
-    -----
-    EmptyGroupWarning
-        A group has no rows.
+    Warns:
+        EmptyGroupWarning: a group has no rows.
 
     >>> load("quick").group_count
     4

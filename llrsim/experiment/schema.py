@@ -7,7 +7,7 @@ given for float fields become floats, and unknown keys are refused, so two equal
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
-from msgspec.structs import force_setattr
+from msgspec.structs import force_setattr, replace
 
 from ..kinds import KINDS, Balance, Data
 
@@ -128,6 +128,13 @@ class FitOptions(Section, frozen=True, kw_only=True):
     loss: str = "logistic"
     ridge: float = 0.01
     solver: Solver = "exact"
+
+    def changed_by(self, changes: "FitChanges | None") -> "FitOptions":
+        """These options with what a method changes; a table for `solver` replaces the other solver whole."""
+        if changes is None:
+            return self
+        given = {name: getattr(changes, name) for name in changes.__struct_fields__}
+        return replace(self, **{name: value for name, value in given.items() if value is not None})
 
 
 class FitChanges(Section, frozen=True, kw_only=True):

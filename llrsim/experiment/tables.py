@@ -1,5 +1,10 @@
-"""Between plain nested tables, as in a file, and the frozen structs."""
+"""Between the frozen structs and plain nested tables, as in a file, and to the text of a file.
 
+The text is written by hand, because the standard library only reads TOML.
+"""
+
+import json
+import re
 from typing import Any, TypeVar
 
 from . import axes
@@ -10,14 +15,15 @@ from .schema import Axis, Method, Section
 
 S = TypeVar("S", bound=Section)
 
+_SECTIONS = ("features", "train", "heldout", "test", "head")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
+
 
 def from_tables(tables: Any, root: type[S]) -> S:
     """The experiment that plain tables describe.
 
-    Raises
-    ------
-    ExperimentError
-        Naming the key, its value and what is accepted.
+    Raises:
+        ExperimentError: naming the key, its value and what is accepted.
     """
     if not isinstance(tables, dict):
         raise ExperimentError(f"experiment = {shown(tables)}: must be a table of sections")
@@ -43,6 +49,27 @@ def to_tables(section: Any) -> Any:
             return {axis.key: _axis_to_table(axis) for axis in section}
         return [to_tables(item) for item in section]
     return section
+
+
+def to_toml(experiment: Section) -> str:
+    """The text of a file that loads to an equal experiment; keys at their default are left out."""
+    tables = to_tables(experiment)
+    blocks = []
+    if "name" in tables:
+        blocks.append(f"name = {_text(tables['name'])}\n")
+    blocks += [_block(f"[{name}]", tables[name]) for name in _SECTIONS if name in tables]
+    for method in tables.get("method", ()):
+        if method.get("name") == method["kind"]:
+            del method["name"]
+        blocks.append(_block("[[method]]", method))
+    sweep = tables.get("sweep", {})
+    grid, zipped = sweep.pop("grid", {}), sweep.pop("zip", [])
+    if sweep:
+        blocks.append(_block("[sweep]", sweep))
+    if grid:
+        blocks.append(_block("[sweep.grid]", grid))
+    blocks += [_block("[[sweep.zip]]", table) for table in zipped]
+    return "\n".join(blocks)
 
 
 def _check_keys(table: dict[str, Any], section: type[Section], prefix: str) -> None:
@@ -91,3 +118,22 @@ def _with_axes(sweep: dict[str, Any], root: type[Section], labels: tuple[str, ..
 
 def _axis_to_table(axis: Axis) -> Any:
     return to_tables(axis.values) if axis.values is not None else axes.spacing_to_table(axis)
+
+
+def _block(header: str, table: dict[str, Any]) -> str:
+    return "".join(f"{line}\n" for line in (header, *(f"{_key(key)} = {_text(item)}" for key, item in table.items())))
+
+
+def _key(key: str) -> str:
+    return key if _BARE_KEY.match(key) else _text(key)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        # A TOML basic string has JSON's escapes, except for JSON's surrogate pairs: those characters stay as they are.
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_key(key)} = {_text(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_text, value)) + "]"
+    return repr(value)  # whole numbers and finite floats: Python's shortest form is TOML's

@@ -31,7 +31,7 @@ def attribution_bars(explanation: Explanation, ax: Axes | None = None) -> Axes:
     Bars are simulated Shapley values of the mean WGA with 95 % intervals, or predicted ones where nothing was
     simulated. A prediction takes the worst of the groups' limits, which where groups tie lies above the mean of the
     worst in each replicate; so beside each bar stand a filled diamond, the prediction, and an open one, the same
-    quantity from the simulation. Under a method stand its gain and the verdict of `llrsim.attribution.judge`. A switch
+    quantity from the simulation. Under a method stand its gain and the verdict of `attribution.verdict_of`. A switch
     whose two values coincide has no bar.
 
     >>> import llrsim

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._jit import kernel, private
-from ..drawing import SampleLaw, draw, sample_law
+from ..drawing import SampleLaw, draw
 from ..mixture import Array
 from ..planning import Plan
 from ..status import Status
@@ -61,7 +61,7 @@ def tabulate(plan: Plan) -> tuple[SampleLaw, Tables]:
 
     Stacked rather than a tuple of laws, because a tuple's length is part of its type and would compile anew.
     """
-    laws = [sample_law(sample.mixture) for sample in plan.samples]
+    laws = [sample.mixture.kernel_law() for sample in plan.samples]
     stages = plan.stages
     recipes = [recipe(stage.head) for stage in stages]
     paths = [descent_path(stage.head) for stage in stages]

@@ -27,6 +27,7 @@ _ROUNDING = 1e-13
 # A dual point this close to a Farkas ray is worth the attempt to make it one exactly.
 _NEARLY_RAY = 1e-4
 _SHORTEST_STEP = 1e-10
+_PATIENCE = 40  # iterations: twice what problems take
 
 
 @private
@@ -184,7 +185,7 @@ def _rows_that_count(X, y, c):
             for j in range(p):
                 Z[k, j] = y[i] * X[i, j]
             k += 1
-    return Z, mass, positive / total
+    return Z, mass, positive / total if count > 0 else 0.0
 
 
 @private
@@ -225,8 +226,7 @@ def interior_point(how, X, y, c, penalty, centre, w, stream, path, path_w):
     Returns (status, relative gap, iterations): CONVERGED once (primal - dual) / (1 + |primal|) <= `how.tolerance`,
     where primal is the objective at w and dual that of a feasible dual point. The last column of X is the bias.
     MAX_MARGIN minimises the penalty term under y_i x_i.w >= 1 for c_i > 0; it takes the penalty relative to its largest
-    entry, and a penalty of zeros as its limit: equal on every coordinate but the bias. What only descents need is not
-    read.
+    entry, and a penalty of zeros as its limit: equal on every coordinate but the bias. What descents need is not read.
 
     Other statuses: EMPTY (no c_i > 0), ONE_CLASS (one label among the rows that count, bias unpenalised),
     SEPARABLE (hinge: the unpenalised coordinates alone separate), NOT_SEPARABLE (max margin: a Farkas ray alpha >= 0,
@@ -257,10 +257,8 @@ def interior_point(how, X, y, c, penalty, centre, w, stream, path, path_w):
     A = _columns_without_penalty(Z, P)
     rotated = p - A.shape[1] > n
     F, P_F, L = _rotate(Z, P, A) if rotated else (Z, P, Z)
-    v_F = np.zeros(P_F.size)
-    v = np.zeros(p)
-    e = np.empty(n)
-    surplus = np.empty(n)
+    v_F, v = np.zeros(P_F.size), np.zeros(p)
+    e, surplus = np.empty(n), np.empty(n)
     state = np.empty((4, n))
     for i in range(n):
         # Strictly inside, with sum_i alpha_i y_i = 0, and for the hinge with s - t = z.v - e.
@@ -296,5 +294,5 @@ def interior_point(how, X, y, c, penalty, centre, w, stream, path, path_w):
             return NOT_CONVERGED, gap, iteration
         iteration += 1
         # Also ends a run with a nan in it, whose step length is nan.
-        if not advance(boxed, F, P_F, mass, surplus, v_F, state) > _SHORTEST_STEP:
+        if not advance(boxed, F, P_F, mass, surplus, v_F, state, iteration > _PATIENCE) > _SHORTEST_STEP:
             return NOT_CONVERGED, gap, iteration

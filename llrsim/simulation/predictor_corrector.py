@@ -98,8 +98,12 @@ def _longest(state, move):
 
 
 @private
-def advance(boxed, F, P, mass, surplus, v, state):
-    """One predictor-corrector step of v and state in place; its length."""
+def advance(boxed, F, P, mass, surplus, v, state, cautious):
+    """One predictor-corrector step of v and state in place; its length.
+
+    Steps as long as the bounds allow are fast and find Farkas rays, but once in thousands of problems they run in a
+    cycle. If `cautious`, a step ends where the complementarity products' sum, a parabola along it, is least.
+    """
     n, p = F.shape
     weights = np.empty(n)
     residual_rows = np.empty(n)
@@ -139,6 +143,14 @@ def advance(boxed, F, P, mass, surplus, v, state):
                     targets[1, i] += centring / mass[i] - move[1, i] * move[3, i]
         _direction(boxed, F, P, L, weights, state, targets, residual_rows, residual_v, dv, move)
     length = DAMPING * _longest(state, move)
+    if cautious:
+        fall, bend = 0.0, 0.0
+        for i in range(n):
+            fall -= mass[i] * (state[0, i] * move[2, i] + state[2, i] * move[0, i])
+            fall -= mass[i] * (state[1, i] * move[3, i] + state[3, i] * move[1, i])
+            bend += mass[i] * (move[0, i] * move[2, i] + move[1, i] * move[3, i])
+        if fall > 0.0 and bend > 0.0:
+            length = min(length, 0.5 * fall / bend)
     for j in range(p):
         v[j] += length * dv[j]
     for k in range(4):

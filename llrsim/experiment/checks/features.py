@@ -3,9 +3,8 @@
 import math
 
 from .. import groups
-from ..errors import ExperimentError, shown
+from ..errors import ExperimentError, require, require_finite, require_length, require_per_group, shown
 from ..schema import Coordinates, Features, Noise
-from .requirements import require, require_finite, require_length, require_per_group
 
 MOST_DIMENSIONS = 10**7  # a spectrum in memory
 

@@ -1,21 +1,20 @@
-"""What heads, methods and sweeps must satisfy beyond their types."""
+"""What the name, heads, methods and sweeps must satisfy beyond their types."""
 
 import math
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from ..axes import axis_values
-from ..errors import ExperimentError, shown, suggestion
-from ..identity import effective_head
-from ..schema import KINDS, LOSSES, Descent, FitOptions, Method
-from .requirements import require
-
-if TYPE_CHECKING:
-    from ..experiment import Experiment
+from ..errors import ExperimentError, require, shown, suggestion
+from ..schema import KINDS, LOSSES, Descent, FitOptions, Heldout, Method, Section, Sweep
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}\Z")
 _BALANCED = ("cb-llr", "dfr")
+
+
+def check_name(name: str) -> None:
+    """Raise ExperimentError for a blank name."""
+    require(bool(name.strip()), "name", name, "text that is not blank")
 
 
 def check_head(key: str, head: FitOptions) -> None:
@@ -46,21 +45,21 @@ def _check_descent(key: str, descent: Descent) -> None:
     require(rising and inside, f"{key}.path", path, f"rising steps from 0 to {key}.steps, {descent.steps}")
 
 
-def check_methods(experiment: "Experiment") -> None:
+def check_methods(methods: tuple[Method, ...], head: FitOptions, heldout: Heldout | None) -> None:
     """Raise ExperimentError unless every method is defined and has what it needs."""
-    if not experiment.method:
+    if not methods:
         raise ExperimentError("method = []: give at least one [[method]], or leave it out for erm, llr, cb-llr and dfr")
     earlier: list[str] = []
-    for index, method in enumerate(experiment.method):
+    for index, method in enumerate(methods):
         _check_names(method, index, earlier)
         _check_fit(f"method.{method.label}", method, earlier)
         if method.head is not None:
-            check_head(f"method.{method.label}.head", effective_head(experiment.head, method))
-        if method.anchor > 0 and effective_head(experiment.head, method).loss == "max_margin":
+            check_head(f"method.{method.label}.head", head.changed_by(method.head))
+        if method.anchor > 0 and head.changed_by(method.head).loss == "max_margin":
             raise ExperimentError(
                 f"method.{method.label}.anchor = {method.anchor}: max_margin has no penalty to anchor"
             )
-        if experiment.heldout is None and (method.source == "heldout" or method.kind == "llr-on-train"):
+        if heldout is None and (method.source == "heldout" or method.kind == "llr-on-train"):
             need = "takes the size of" if method.kind == "llr-on-train" else "is fitted on"
             raise ExperimentError(f"heldout: missing; method {method.label} {need} the held-out sample")
         earlier.append(method.label)
@@ -107,9 +106,8 @@ def _check_fit(key: str, method: Method, earlier: list[str]) -> None:
         )
 
 
-def check_sweep(experiment: "Experiment") -> None:
+def check_sweep(sweep: Sweep, root: type[Section], labels: tuple[str, ...]) -> None:
     """Raise ExperimentError unless the sweep's numbers, axes and zips are valid; values of axes only by type."""
-    sweep = experiment.sweep
     require(sweep.replicates >= 1, "sweep.replicates", sweep.replicates, "at least 1")
     require(sweep.seed >= 0, "sweep.seed", sweep.seed, "at least 0")
     seen: set[str] = set()
@@ -119,6 +117,6 @@ def check_sweep(experiment: "Experiment") -> None:
             if axis.key in seen:
                 raise ExperimentError(f'sweep axis "{axis.key}": given twice')
             seen.add(axis.key)
-            lengths[axis.key] = len(axis_values(axis, type(experiment), experiment.method_labels))
+            lengths[axis.key] = len(axis_values(axis, root, labels))
         if axes is not sweep.grid and len(set(lengths.values())) != 1:
             raise ExperimentError(f"sweep.zip: axes that move together must have equal lengths, not {lengths}")

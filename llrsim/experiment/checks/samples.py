@@ -3,9 +3,8 @@
 import math
 
 from .. import groups
-from ..errors import ExperimentError, shown
+from ..errors import ExperimentError, require, require_length, require_per_group, shown
 from ..schema import Collapse, Features, Heldout, Test, Train
-from .requirements import require, require_length, require_per_group
 
 MOST_ROWS = 10**12  # counts are apportioned in floats, exact to a small part of a row up to here
 SUM_TOLERANCE = 1e-6  # proportions printed to six digits; what is left is shared out in proportion

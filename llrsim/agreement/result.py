@@ -1,4 +1,4 @@
-"""What the judge found: for every method in every cell the differences, their extrapolation, and the verdict."""
+"""The result of a size study: for every method in every cell the differences, their extrapolation, the verdict."""
 
 from __future__ import annotations
 

@@ -6,8 +6,7 @@ from attribution_cases import EXACT, split_of
 from naive_attribution import interaction_by_signs, shapley_by_orders
 from scipy import stats
 
-from llrsim.attribution import interaction, joint_interaction, shapley
-from llrsim.attribution.effect import Effect
+from llrsim.attribution import Effect, interaction, joint_interaction, shapley
 
 
 class TestContrasts:

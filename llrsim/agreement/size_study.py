@@ -1,4 +1,4 @@
-"""The judge: does simulation approach a prediction as the sizes grow?
+"""The size study behind `check`: does simulation approach a prediction as the sizes grow?
 
 A comparison has two errors, sampling (1/sqrt(replicates)) and finite size (a power series in d/n). So a cell is
 simulated at several sizes with independent random numbers, the difference to the prediction is extrapolated to
@@ -27,8 +27,8 @@ from ..outcome import MethodOutcome, Outcome
 from ..planning import features
 from ..prediction import predict
 from ..simulation import simulate
+from .result import Agreement, CellAgreement, MethodAgreement
 from .statistics import extrapolate, hotelling, intercept_weights, rejected, smallest_t
-from .verdicts import Agreement, CellAgreement, MethodAgreement
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
@@ -54,7 +54,9 @@ def check(
     the experiment's own n the gap is shown but never called agreement. Of the grid, up to `cells` cells spread
     evenly are judged. `predictor` is what is judged: by default llrsim's own `predict`.
 
-    Raises ValueError for a limit without predictions, fewer than two different ratios, or fewer than k + 3 replicates.
+    Raises:
+        ValueError: a limit without predictions, fewer than two different ratios, no noise coordinates, or fewer than
+            k + 3 replicates.
     """
     if limit != "population":
         raise ValueError(f"limit: {limit!r}; this version predicts in: population")

@@ -1,0 +1,145 @@
+"""Effects of on/off switches: Shapley values, main effects and interactions of a table of cells, and their intervals.
+
+`shapley`, `interaction` and `joint_interaction` take `values` of shape (2,) * m + (...): entry [b_1, ..., b_m, ...] is
+the outcome with switch i at setting b_i, and the trailing axes (replicates, say) are carried along. All are linear in
+`values`. An `Effect` is such a contrast of worst-group accuracies, replicate by replicate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import factorial, inf, isinf, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import stdtrit
+
+from ..mixture import Array
+
+LEVEL = 0.95
+
+
+def shapley(values: ArrayLike, switches: int | None = None) -> Array:
+    """Shapley value of each of the m switches, (m, ...): its effect averaged over all orders of switching on.
+
+    phi_i = sum over sets S without i of |S|! (m - |S| - 1)! / m! (v(S and i) - v(S)), exactly, by subsets. They sum
+    to v(all) - v(none). `switches` is m, when axes beside the switches trail; default all axes.
+
+    Source: Shapley (1953), A value for n-person games; T21.
+
+    >>> shapley([[0.649, 0.624], [0.716, 0.773]]).round(4).tolist()
+    [0.108, 0.016]
+    """
+    table = np.asarray(values, dtype=np.float64)
+    m = table.ndim if switches is None else switches
+    if m == 0:
+        return np.zeros((0, *table.shape))
+    others_on = np.indices((2,) * (m - 1)).sum(axis=0) if m > 1 else np.array(0)
+    by_size = np.array([factorial(size) * factorial(m - size - 1) / factorial(m) for size in range(m)])
+    weights = by_size[others_on]
+    return np.stack([np.tensordot(weights, np.diff(table, axis=i).squeeze(i), axes=m - 1) for i in range(m)])
+
+
+def interaction(values: ArrayLike, switches: int, among: Iterable[int]) -> Array:
+    """Interaction of the switches `among`, (...): their alternating difference, averaged over all other switches.
+
+    Of one switch this is its main effect, on minus off; of two, the difference of differences
+    v(both) - v(first) - v(second) + v(neither), without the factor 1/2 of some textbooks.
+
+    >>> round(float(interaction([[0.649, 0.624], [0.716, 0.773]], 2, (0, 1))), 3)
+    0.082
+    """
+    return joint_interaction(values, switches, [[i] for i in among])
+
+
+def joint_interaction(values: ArrayLike, switches: int, blocks: Iterable[Iterable[int]]) -> Array:
+    """As `interaction`, of blocks of switches that are turned on and off together.
+
+    A block without switches changes nothing, so an interaction with it is zero.
+    """
+    table = np.asarray(values, dtype=np.float64)
+    left = list(range(switches))
+    for block in map(list, blocks):
+        inside = [i in block for i in left]
+        table = table[_face(inside, 1)] - table[_face(inside, 0)]
+        left = [i for i in left if i not in block]
+    return np.asarray(table.mean(axis=tuple(range(len(left)))))
+
+
+def _face(inside: list[bool], setting: int) -> tuple[int | slice, ...]:
+    """Index of the cells in which the switches marked in `inside` have this setting."""
+    return tuple(setting if marked else slice(None) for marked in inside)
+
+
+def interval(values: Array, exact: bool) -> tuple[float, float]:
+    """95 % t interval of the mean of `values` (R,) over replicates.
+
+    A number that is exact is its own interval; one replicate of a simulation leaves the whole line.
+    """
+    mean, count = float(values.mean()), len(values)
+    if exact:
+        return mean, mean
+    if count < 2:
+        return -inf, inf
+    half = float(stdtrit(count - 1, 0.5 + LEVEL / 2)) * float(values.std(ddof=1)) / sqrt(count)
+    return mean - half, mean + half
+
+
+@dataclass(frozen=True, eq=False)
+class Effect:
+    """A difference of worst-group accuracies over R replicates (R = 1 for a prediction).
+
+    Attributes:
+        wga: (R,) effect on the worst-group accuracy of each replicate.
+        direction: (R,) the part through the head's direction: the effect on WGA at the best bias for each direction.
+        of_means: the effect on the least of the mean group accuracies, which is what theory predicts.
+        exact: whether the numbers are a prediction's, without sampling error.
+    """
+
+    wga: Array
+    direction: Array
+    of_means: float
+    exact: bool
+
+    def __add__(self, other: Effect) -> Effect:
+        return Effect(
+            self.wga + other.wga, self.direction + other.direction, self.of_means + other.of_means, self.exact
+        )
+
+    @property
+    def mean(self) -> float:
+        """Mean effect over the replicates."""
+        return float(self.wga.mean())
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the mean; degenerate for a prediction."""
+        return interval(self.wga, self.exact)
+
+    @property
+    def direction_part(self) -> float:
+        """Mean effect through the direction; with `bias_part` it sums to `mean`."""
+        return float(self.direction.mean())
+
+    @property
+    def bias_part(self) -> float:
+        """Mean effect through the threshold."""
+        return self.mean - self.direction_part
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; the interval is null for a single replicate."""
+        low, high = self.interval
+        return {
+            "mean": self.mean,
+            "interval": None if isinf(high) else [low, high],
+            "direction_part": self.direction_part,
+            "bias_part": self.bias_part,
+            "of_means": self.of_means,
+        }
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        spread = "" if self.exact else " [one replicate: no interval]" if isinf(high) else f" [{low:+.3f}, {high:+.3f}]"
+        return f"{self.mean:+.3f}{spread}"

@@ -1,0 +1,239 @@
+"""One method's gain over ERM, split over the switches from the readouts of its factorial's cells, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations
+from math import copysign
+from typing import Literal, NamedTuple, Self
+
+import numpy as np
+
+from ..mixture import Array
+from ..outcome import Limit, Outcome
+from .effects import Effect, interaction, interval, joint_interaction, shapley
+from .factorial import Factorial
+
+Side = Literal["simulation", "prediction"]
+
+Verdict = Literal[
+    "balance", "collapse", "both", "neither", "interaction larger than either", "no gain to split", "undecided"
+]
+
+SMALLEST_GAIN = 0.005
+"""Gains in worst-group accuracy up to half a point are not split."""
+
+DOMINANCE = 2.0
+"""One of balance and collapse carries the gain when it is more than so many times the other."""
+
+_BALANCE = ("composition", "weighting")
+
+
+def verdict_of(*, gain: Effect, balance: Effect, collapse: Effect, rest: Effect, interaction: Effect) -> Verdict:
+    """The verdict on a gain = balance + collapse + rest (Shapley values), in this order:
+
+    1. "no gain to split": the gain is at most `SMALLEST_GAIN` (a loss is no gain).
+       "undecided": the gain's interval reaches below zero, but also above `SMALLEST_GAIN`.
+    2. "neither": the rest (size, solver, averaging) is larger than balance, collapse, and the two together.
+    3. "interaction larger than either": the interaction of balance (composition and weighting turned on together)
+       with collapse exceeds both in absolute value. Then neither does alone what they do together (or they undo each
+       other), and halving the interaction between them says little.
+    4. "balance": balance is positive and more than `DOMINANCE` times collapse; "collapse" the other way round.
+    5. "both": both are positive and neither is more than `DOMINANCE` times the other.
+    6. "undecided": none of these.
+
+    "Is larger" means that the 95 % interval of the difference, paired over replicates, lies above zero; for a
+    prediction, that the difference is positive. Several comparisons enter a verdict, each at that level.
+    """
+
+    def positive(values: Array) -> bool:
+        return interval(values, gain.exact)[0] > 0
+
+    def absolute(effect: Effect) -> Array:
+        return copysign(1.0, effect.mean) * effect.wga
+
+    low, high = gain.interval
+    if high <= SMALLEST_GAIN:
+        return "no gain to split"
+    if low <= 0:
+        return "undecided"
+    b, c, r, i = balance.wga, collapse.wga, rest.wga, absolute(interaction)
+    if all(positive(r - other) for other in (0 * r, b, c, b + c)):
+        return "neither"
+    if positive(i - absolute(balance)) and positive(i - absolute(collapse)):
+        return "interaction larger than either"
+    if positive(b) and positive(b - DOMINANCE * c):
+        return "balance"
+    if positive(c) and positive(c - DOMINANCE * b):
+        return "collapse"
+    if positive(b) and positive(c) and positive(DOMINANCE * c - b) and positive(DOMINANCE * b - c):
+        return "both"
+    return "undecided"
+
+
+class CellAccuracies(NamedTuple):
+    """Readouts of cells, with any leading axes, over R replicates and G groups."""
+
+    wga: Array  # (..., R)
+    direction_wga: Array  # (..., R), at the best bias for each direction
+    group_accuracy: Array  # (..., R, G)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Why the worst-group accuracy of `label` differs from that of `baseline` (T21), on one side.
+
+    The switches are on at the retraining method's value and off at the baseline's; m of them differ. WGA is the
+    least group accuracy in each replicate, so that effects add up to the gain in every replicate; theory has one
+    "replicate", the least of the limits. `of_means` in an effect compares with theory where groups tie.
+
+    Attributes:
+        label, baseline: names of the two methods.
+        side, limit: where the numbers come from.
+        switches: the m switches that differ.
+        cells: leading axes (2,) * m, over the replicates in which every cell has a head.
+        left_out: reason, for each switch whose two values coincide; its effect is zero by construction.
+        averaged: the method itself where it averages heads over subsets; the last cell has one head.
+        failed: number of replicates left out because a cell has no head there.
+        failure: what happened there; empty if nothing did.
+        notes: what to know about particular cells.
+    """
+
+    label: str
+    baseline: str
+    side: Side
+    limit: Limit
+    switches: tuple[str, ...]
+    cells: CellAccuracies
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    averaged: CellAccuracies | None = None
+    failed: int = 0
+    failure: str = ""
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, factorial: Factorial, outcome: Outcome) -> Self:
+        """Read the cells of `factorial` from the outcome of its plan."""
+        labels = [*factorial.cells.ravel(), *([factorial.averaged] if factorial.averaged else [])]
+        heads = [outcome[label] for label in labels]
+        kept = np.logical_and.reduce([head.kept for head in heads])
+        broken = next((head for head in heads if not head.kept.all()), None)
+        values = CellAccuracies(
+            *(np.stack([getattr(head.readout, name)[kept] for head in heads]) for name in CellAccuracies._fields)
+        )
+        shape, size = factorial.cells.shape, factorial.cells.size
+        return cls(
+            label=factorial.method.label,
+            baseline=factorial.baseline.label,
+            side=outcome.side,
+            limit=heads[0].limit,
+            switches=factorial.switches,
+            cells=CellAccuracies(*(value[:size].reshape(*shape, *value.shape[1:]) for value in values)),
+            left_out=factorial.left_out,
+            averaged=CellAccuracies(*(value[-1] for value in values)) if factorial.averaged else None,
+            failed=int((~kept).sum()),
+            failure="" if broken is None else f"{broken.outcome.label}: {broken.outcome.message}",
+            notes=factorial.notes,
+        )
+
+    @property
+    def replicates(self) -> int:
+        """R, the replicates that enter: those in which every cell has a head. Without any there is no split."""
+        return self.cells.wga.shape[-1]
+
+    @cached_property
+    def effects(self) -> dict[str, Effect]:
+        """Shapley value of each switch that differs, then of averaging after all of them; they sum to the gain."""
+        m = len(self.switches)
+        split = {name: self._shapley(i) for i, name in enumerate(self.switches)}
+        if self.averaged is not None:
+            single = self._effect(lambda values: values[(1,) * m])
+            split["averaging"] = Effect(
+                self.averaged.wga - single.wga,
+                self.averaged.direction_wga - single.direction,
+                float(self.averaged.group_accuracy.mean(axis=0).min()) - single.of_means,
+                single.exact,
+            )
+        return split
+
+    @cached_property
+    def gain(self) -> Effect:
+        """WGA of the method minus WGA of the baseline."""
+        return self._sum(self.effects)
+
+    @cached_property
+    def balance(self) -> Effect:
+        """Shapley values of composition and weighting together."""
+        return self._sum(_BALANCE)
+
+    @cached_property
+    def collapse(self) -> Effect:
+        """Shapley value of the collapse switch: held-out features in place of collapsed training features."""
+        return self._sum(("collapse",))
+
+    @cached_property
+    def rest(self) -> Effect:
+        """Shapley values of size and solver, and the effect of averaging, together."""
+        return self._sum(name for name in self.effects if name not in (*_BALANCE, "collapse"))
+
+    @cached_property
+    def main_effects(self) -> dict[str, Effect]:
+        """On minus off of each switch, averaged over all settings of the others."""
+        return {name: self._interaction((i,)) for i, name in enumerate(self.switches)}
+
+    @cached_property
+    def interactions(self) -> dict[tuple[str, ...], Effect]:
+        """Alternating difference of every two or more switches, averaged over the others (see `effects`)."""
+        m = len(self.switches)
+        return {
+            tuple(self.switches[i] for i in among): self._interaction(among)
+            for order in range(2, m + 1)
+            for among in combinations(range(m), order)
+        }
+
+    @property
+    def largest_interaction(self) -> tuple[tuple[str, ...], Effect] | None:
+        """The interaction largest in absolute mean; None with fewer than two switches."""
+        return max(self.interactions.items(), key=lambda item: abs(item[1].mean), default=None)
+
+    @cached_property
+    def balance_by_collapse(self) -> Effect:
+        """Interaction of collapse with composition and weighting turned on together."""
+        groups = (_BALANCE, ("collapse",))
+        blocks = [[i for i, name in enumerate(self.switches) if name in group] for group in groups]
+        return self._effect(lambda values: joint_interaction(values, len(self.switches), blocks))
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What carries the gain, by the rule in the docstring of `verdict_of`."""
+        if self.replicates == 0:
+            return "undecided"
+        return verdict_of(
+            gain=self.gain,
+            balance=self.balance,
+            collapse=self.collapse,
+            rest=self.rest,
+            interaction=self.balance_by_collapse,
+        )
+
+    def _sum(self, names: Iterable[str]) -> Effect:
+        nothing = self._effect(lambda values: 0 * values[(0,) * len(self.switches)])
+        return sum((self.effects[name] for name in names if name in self.effects), start=nothing)
+
+    def _shapley(self, i: int) -> Effect:
+        return self._effect(lambda values: shapley(values, len(self.switches))[i])
+
+    def _interaction(self, among: tuple[int, ...]) -> Effect:
+        return self._effect(lambda values: interaction(values, len(self.switches), among))
+
+    def _effect(self, contrast: Callable[[Array], Array]) -> Effect:
+        """The effect that a linear function of the table of cells gives."""
+        least_of_means = self.cells.group_accuracy.mean(axis=-2).min(axis=-1)
+        return Effect(
+            contrast(self.cells.wga),
+            contrast(self.cells.direction_wga),
+            float(contrast(least_of_means)),
+            self.side == "prediction",
+        )
