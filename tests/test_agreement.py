@@ -41,6 +41,11 @@ def scaled_core(heads):
     return Head(heads.signal * np.array([1.05, 1.0]), heads.bias, heads.noise_norm, heads.noise_spread)
 
 
+def scaled_head(heads):
+    """No accuracy changes: only the joint test of heads can see it."""
+    return Head(1.05 * heads.signal, 1.05 * heads.bias, heads.noise_norm, heads.noise_spread)
+
+
 def shifted_bias(heads):
     return Head(heads.signal, 1.05 * heads.bias, heads.noise_norm, heads.noise_spread)
 
@@ -59,7 +64,7 @@ def test_simulation_approaches_the_prediction(agreement):
         assert largest[0] > largest[2], "the gap shrinks with n/d"
 
 
-@pytest.mark.parametrize(("change", "replicates"), [(scaled_core, 24), (shifted_bias, 150)])
+@pytest.mark.parametrize(("change", "replicates"), [(scaled_core, 24), (scaled_head, 24), (shifted_bias, 150)])
 def test_a_formula_five_per_cent_off_disagrees(change, replicates):
     """The bias moves the accuracies less than the core weight does, so it takes more replicates to see."""
     assert not check(llrsim.load(SMALL), seed=1, jobs=2, replicates=replicates, predictor=wrong_by(change)).agrees
@@ -84,6 +89,51 @@ def test_at_its_own_sizes_nothing_is_said_to_agree(agreement):
     ratios = {method.label: method.own_ratio for method in agreement.judged}
     assert ratios["erm"] == 60
     assert ratios["llr"] == 30
+
+
+def test_saturated_groups_hide_nothing():
+    """Two groups at accuracy one in every replicate, and a predictor whose test means are halved."""
+    features = SMALL["features"] | {"core": {"mean": 1.0, "std": 0.1}, "spurious": {"mean": 0.8, "std": 0.05}}
+    saturated = llrsim.load(SMALL | {"features": features | {"noise": {"dim": 10, "std": 0.05}}})
+
+    def halved(experiment):
+        outcome = llrsim.predict(experiment)
+        turned = replace(outcome["erm"].test, means=0.02 * outcome["erm"].test.means)
+        return replace(outcome, methods={k: replace(m, test=turned) for k, m in outcome.methods.items()})
+
+    assert (llrsim.predict(saturated)["llr"].group_accuracy == 1.0).any()
+    assert not check(saturated, seed=1, replicates=12, predictor=halved).agrees
+
+
+def test_deterministic_heads_are_compared_too():
+    """Full collapse turns the training rows into points: the head does not vary, and is compared all the same."""
+    collapsed = llrsim.load(SMALL).with_values({"train.collapse.noise": 0.0})
+    assert check(collapsed, seed=1, jobs=2).agrees
+    assert not check(collapsed, seed=1, jobs=2, predictor=wrong_by(scaled_core)).agrees
+
+
+def test_sizes_are_independent(monkeypatch):
+    """The extrapolation adds the sizes' variances, so they must not share random numbers."""
+    from llrsim.agreement import size_study
+
+    asked = []
+
+    def recorded(experiment, replicates, **options):
+        asked.append(options["pairing"])
+        return llrsim.simulate(experiment, replicates, **options)
+
+    monkeypatch.setattr(size_study, "simulate", recorded)
+    check(llrsim.load(SMALL), seed=1, replicates=6, ratios=(10, 20))
+    assert set(asked) == {"independent"}
+
+
+def test_deterministic_differences_are_certain():
+    assert smallest_t(np.array([0.0, 50.0]), np.array([0.0, 1.0]), np.array([23.0])) < 1e-12
+    assert smallest_t(np.array([0.1, 0.0]), np.array([0.0, 1.0]), np.array([23.0])) == 0.0
+    assert smallest_t(np.zeros(2), np.zeros(2), np.array([23.0])) == 1.0
+    assert hotelling(np.array([0.1, 0.0]), np.diag([0.0, 1.0]), 23) == 0.0
+    assert hotelling(np.array([0.0, 9.0]), np.diag([0.0, 1.0]), 23) < 1e-6
+    assert hotelling(np.zeros(2), np.zeros((2, 2)), 23) == 1.0
 
 
 def test_what_cannot_be_judged_is_said():
@@ -132,7 +182,7 @@ def test_extrapolation_is_exact_for_polynomials():
 def test_p_values_are_uniform_and_move_with_the_mean():
     """800 synthetic studies: KS of both p-values against uniform at 1e-3; a shift of 0.6 deviations is the control.
 
-    The joint test counts the degrees of one size only, so its p-values may only be conservative.
+    The joint test takes the least degrees of freedom of its entries, so its p-values may only be conservative.
     """
     rng = np.random.default_rng(0)
     weights = intercept_weights(np.array([0.5, 0.1]))

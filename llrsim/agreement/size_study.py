@@ -28,7 +28,7 @@ from ..planning import features
 from ..prediction import predict
 from ..simulation import simulate
 from .result import Agreement, CellAgreement, MethodAgreement
-from .statistics import extrapolate, hotelling, intercept_weights, rejected, smallest_t
+from .statistics import extrapolate, freedom, hotelling, intercept_weights, rejected, smallest_t
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
@@ -47,16 +47,19 @@ def check(
     cells: int = 4,
     jobs: int = 1,
     predictor: Callable[[Experiment], Outcome] = predict,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Agreement:
     """Compare simulation with prediction, cell by cell, on heads and group accuracies.
 
     In the population limit both samples grow to n = ratio * d at fixed noise dimension d, for each of `ratios`; at
     the experiment's own n the gap is shown but never called agreement. Of the grid, up to `cells` cells spread
-    evenly are judged. `predictor` is what is judged: by default llrsim's own `predict`.
+    evenly are judged. `predictor` is what is judged: by default llrsim's own `predict`. `say` is told what is being
+    simulated.
 
     Raises:
         ValueError: a limit without predictions, fewer than two different ratios, no noise coordinates, or fewer than
             k + 3 replicates.
+        MemoryError: the largest size does not fit.
     """
     if limit != "population":
         raise ValueError(f"limit: {limit!r}; this version predicts in: population")
@@ -69,7 +72,7 @@ def check(
     grid = Grid(experiment)
     chosen = np.unique(np.linspace(0, len(grid) - 1, min(cells, len(grid))).round().astype(int))
     judged = [
-        _judge_cell(grid.experiment(int(i)), grid.cell(int(i)), replicates, tuple(ratios), seed, jobs, predictor)
+        _judge_cell(grid.experiment(int(i)), grid.cell(int(i)), replicates, tuple(ratios), seed, jobs, predictor, say)
         for i in chosen
     ]
     return Agreement(
@@ -108,13 +111,18 @@ def _judge_cell(
     seed: int | None,
     jobs: int,
     predictor: Callable[[Experiment], Outcome],
+    say: Callable[[str], None],
 ) -> CellAgreement:
     def pair(experiment: Experiment) -> tuple[Outcome, Outcome]:
+        rows = f"{sum(experiment.train_counts())} training rows"
+        say(f"{', '.join(f'{key} = {value}' for key, value in axes.items()) or cell.name}: {replicates} x {rows}")
         simulated = simulate(experiment, replicates, seed=seed, pairing="independent", jobs=jobs)
         return simulated, predictor(experiment)
 
+    # The largest first: what does not fit is refused at once.
+    by_ratio = {ratio: pair(resized(cell, ratio)) for ratio in sorted(ratios, reverse=True)}
+    sizes = [by_ratio[ratio] for ratio in ratios]
     own = pair(cell)
-    sizes = [pair(resized(cell, ratio)) for ratio in ratios]
     methods = []
     for label in cell.method_labels:
         pairs = [(simulated[label], predicted[label]) for simulated, predicted in sizes]
@@ -152,9 +160,8 @@ def _judge_method(
     heads = [_head_vector(s) - _head_vector(p) for s, p in pairs]
     gap, covariance = extrapolate(accuracy, intercept)
     error = np.sqrt(np.diag(covariance))
-    freedom = len(accuracy[0]) - 1  # of one size alone: conservative, since the sizes are independent
-    p_accuracy = smallest_t(gap, error, freedom)
-    p_heads = hotelling(*extrapolate(heads, intercept), freedom)
+    p_accuracy = smallest_t(gap, error, freedom(accuracy, intercept))
+    p_heads = hotelling(*extrapolate(heads, intercept), float(freedom(heads, intercept).min()))
     return MethodAgreement(
         label=label,
         own_ratio=own_ratio,
@@ -164,7 +171,7 @@ def _judge_method(
         extrapolated=gap,
         standard_error=error,
         prediction=pairs[-1][1].group_accuracy,
-        z=gap / error,
+        z=np.divide(gap, error, out=np.full(groups, np.nan), where=error > 0),
         wga_z=_worst_group_z([s.readout.group_accuracy for s, _ in pairs], accuracy, intercept),
         p_value=min(1.0, 2 * min(p_accuracy, p_heads)),
         verdict="agrees",
@@ -183,7 +190,7 @@ def _worst_group_z(accuracy: list[Array], differences: list[Array], weights: Arr
     quarter = max(1, len(accuracy[0]) // 4)
     worst = int(accuracy[-1][:quarter].mean(axis=0).argmin())
     gap, covariance = extrapolate([rows[quarter:, [worst]] for rows in differences], weights)
-    return float(gap[0] / np.sqrt(covariance[0, 0]))
+    return float(gap[0] / np.sqrt(covariance[0, 0])) if covariance[0, 0] > 0 else float("nan")
 
 
 def _with_verdicts(cells: list[CellAgreement], false_alarm: float) -> tuple[CellAgreement, ...]:
