@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import owens_t
 
-from .head import Head
+from .head import Head, logit_law, score
 from .mixture import Array, GroupMixture
 from .neural_collapse import Level, Units, units_of_data, units_of_mixture
 
@@ -106,17 +106,17 @@ def _disagreement(head: Head, mixture: GroupMixture) -> Array:
     """
     direction, middle = _nearest_mean_rule(units_of_mixture(mixture, "class"))
     u, covariances = head.signal, mixture.covariances
-    noise = head.noise_scale(mixture) ** 2
-    variance_f = np.einsum("...i,gij,...j->...g", u, covariances, u) + noise
+    mean_f, deviation_f = logit_law(head, mixture)
     variance_h = np.einsum("i,gij,j->g", direction, covariances, direction)
     shared = np.einsum("...i,gij,j->...g", u, covariances, direction)
     slope = np.divide(shared, variance_h, out=np.zeros_like(shared), where=variance_h > 0)
     rest = u[..., None, :] - slope[..., None] * direction
     # 1 - r^2 from the residual of f on h: subtracting would leave 1e-8 of noise in the rate of a nearly dual head.
-    residual = np.maximum(np.einsum("...gi,gij,...gj->...g", rest, covariances, rest), 0.0) + noise
-    deviation_f, deviation_h = np.sqrt(variance_f), np.sqrt(variance_h)
-    a = _score(u @ mixture.means.T + head.bias[..., None], deviation_f)
-    c = _score(mixture.means @ direction - middle, deviation_h)
+    residual = np.maximum(np.einsum("...gi,gij,...gj->...g", rest, covariances, rest), 0.0)
+    residual += head.noise_scale(mixture) ** 2
+    deviation_h = np.sqrt(variance_h)
+    a = score(mean_f + head.bias[..., None], deviation_f)
+    c = score(mixture.means @ direction - middle, deviation_h)
     scale = deviation_f * deviation_h
     r = np.divide(shared, scale, out=np.zeros_like(shared), where=scale > 0)
     t = np.divide(np.sqrt(residual), deviation_f, out=np.ones_like(shared), where=deviation_f > 0)
@@ -125,18 +125,12 @@ def _disagreement(head: Head, mixture: GroupMixture) -> Array:
     return 2 * (_owen(a, c, r, t) + _owen(c, a, r, t)) + opposite
 
 
-def _score(mean: Array, deviation: Array) -> Array:
-    """mean / deviation; a constant logit (deviation 0) has score +-inf, or 0 (a coin toss) at exactly zero."""
-    constant = np.where(mean == 0, 0.0, np.copysign(np.inf, mean))
-    return np.divide(mean, deviation, out=constant, where=deviation > 0)
-
-
 def _owen(a: Array, c: Array, r: Array, t: Array) -> Array:
     """T(a, (c/a - r)/t); c/a is read as 1 at 0/0, which makes the disagreement arccos(r)/pi there."""
     side = np.where(r < 0, -1.0, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         # c/a - r around r = +-1: both calls then round alike, and their terms cancel for a dual head.
         ratio = np.where((a == 0) & (c == 0), 1 - side, (c - side * a) / a)
-        bend = (ratio + side * t**2 / (1 + np.abs(r))) / t
+        argument = (ratio + side * t**2 / (1 + np.abs(r))) / t
     # What is still undefined multiplies a vanishing T (a infinite) or cancels between the two calls (t = 0).
-    return owens_t(a, np.nan_to_num(bend))
+    return owens_t(a, np.nan_to_num(argument))

@@ -92,6 +92,33 @@ class Readout:
     bias_part: Array
 
 
+def logit_law(head: Head, mixture: GroupMixture) -> tuple[Array, Array]:
+    """Mean, without the bias, and standard deviation of the logit in each group, (..., G) each (T0).
+
+    >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[1.0]], noise_dim=9)
+    >>> [law.tolist() for law in logit_law(Head.of([3.0], 0.5, 4.0), toy)]
+    [[-3.0, -3.0, 3.0, 3.0], [5.0, 5.0, 5.0, 5.0]]
+    """
+    u, k = head.signal, mixture.signal_dim
+    pairs = ((i, j) for i in range(k) for j in range(k))
+    variance = sum((u[..., i] * u[..., j])[..., None] * mixture.covariances[:, i, j] for i, j in pairs)
+    variance = np.maximum(variance, 0.0) + head.noise_scale(mixture) ** 2
+    return _along(u, mixture.means), np.sqrt(variance)
+
+
+def score(mean: Array, deviation: Array) -> Array:
+    """mean / deviation of a logit: Phi of it is the probability that the logit is positive. nan where either is.
+
+    A constant logit (deviation 0) has score +-inf, or 0, a coin toss, at exactly zero.
+
+    >>> score(np.array([1.0, 1.0, 0.0, -1.0]), np.array([2.0, 0.0, 0.0, 0.0])).tolist()
+    [0.5, inf, 0.0, -inf]
+    """
+    constant = np.where(mean == 0, 0.0, np.copysign(np.inf, mean))
+    with np.errstate(invalid="ignore"):  # inf / inf of a head that ran off is nan
+        return np.divide(mean, deviation, out=constant, where=deviation != 0)
+
+
 def group_accuracy(head: Head, mixture: GroupMixture) -> Array:
     """(..., G) exact accuracy of each group (T0). A head that is all zeros scores by its bias alone.
 
@@ -99,15 +126,15 @@ def group_accuracy(head: Head, mixture: GroupMixture) -> Array:
     >>> group_accuracy(Head.of([1.0], 0.0, 0.0), toy).round(6).tolist()
     [0.841345, 0.841345, 0.841345, 0.841345]
     """
-    logit, deviation = _logit_law(head, mixture)
-    return _accuracy(mixture.labels * (logit + head.bias[..., None]), deviation)
+    logit, deviation = logit_law(head, mixture)
+    return ndtr(score(mixture.labels * (logit + head.bias[..., None]), deviation))
 
 
 def read_out(head: Head, mixture: GroupMixture) -> Readout:
     """Everything `Readout` lists, on the test law `mixture` (its proportions weigh the averages)."""
-    logit, deviation = _logit_law(head, mixture)
+    logit, deviation = logit_law(head, mixture)
     labels, proportions = mixture.labels, mixture.proportions
-    accuracy = _accuracy(labels * (logit + head.bias[..., None]), deviation)
+    accuracy = ndtr(score(labels * (logit + head.bias[..., None]), deviation))
     wga = accuracy.min(axis=-1)
     classes = [(accuracy * np.where(labels == y, mixture.class_share(), 0.0)).sum(axis=-1) for y in (-1.0, 1.0)]
     present = [share for y, share in zip((-1.0, 1.0), classes, strict=True) if proportions[labels == y].sum() > 0]
@@ -127,15 +154,6 @@ def read_out(head: Head, mixture: GroupMixture) -> Readout:
     )
 
 
-def _logit_law(head: Head, mixture: GroupMixture) -> tuple[Array, Array]:
-    """Mean (without bias) and standard deviation of the logit in each group, (..., G) each."""
-    u, k = head.signal, mixture.signal_dim
-    pairs = ((i, j) for i in range(k) for j in range(k))
-    variance = sum((u[..., i] * u[..., j])[..., None] * mixture.covariances[:, i, j] for i, j in pairs)
-    variance = np.maximum(variance, 0.0) + head.noise_scale(mixture) ** 2
-    return _along(u, mixture.means), np.sqrt(variance)
-
-
 def _along(signal: Array, vectors: Array) -> Array:
     """(..., G) inner products of u with each row of (G, k).
 
@@ -143,13 +161,6 @@ def _along(signal: Array, vectors: Array) -> Array:
     or results would differ with the batch they were computed in.
     """
     return sum((signal[..., j, None] * vectors[:, j] for j in range(vectors.shape[1])), np.zeros(len(vectors)))
-
-
-def _accuracy(margin: Array, deviation: Array) -> Array:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        score = margin / deviation
-    # A constant logit (deviation 0) is right, wrong, or a coin toss at exactly zero.
-    return ndtr(np.where(deviation > 0, score, np.where(margin == 0, 0.0, np.copysign(np.inf, margin))))
 
 
 def _wga_at_best_bias(logit: Array, deviation: Array, labels: Array) -> Array:
@@ -163,4 +174,4 @@ def _wga_at_best_bias(logit: Array, deviation: Array, labels: Array) -> Array:
         return np.ones(logit.shape[:-1])
     gap = logit[..., rise, None] - logit[..., None, fall]
     spread = deviation[..., rise, None] + deviation[..., None, fall]
-    return _accuracy(gap, spread).min(axis=(-2, -1))
+    return ndtr(score(gap, spread)).min(axis=(-2, -1))

@@ -104,3 +104,13 @@ def curvature(loss, m):
     if loss == HINGE:
         return 0.0
     return float("nan")
+
+
+@kernel
+def top_curvature(loss):
+    """Largest second derivative of the loss over all margins; 0 for HINGE, nan for MAX_MARGIN.
+
+    >>> top_curvature(LOGISTIC), top_curvature(SQUARED), top_curvature(HINGE)
+    (0.25, 1.0, 0.0)
+    """
+    return curvature(loss, 0.0)  # every smooth loss attains it at margin zero

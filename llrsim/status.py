@@ -42,7 +42,9 @@ _MESSAGES = {
     ),
     Status.NOT_SEPARABLE: "the data are not linearly separable, so there is no hard margin; use another head.loss",
     Status.ONE_CLASS: "only one class has rows, so the unpenalised bias runs off; give the other class rows",
-    Status.DIVERGED: "descent diverged; take head.solver.step_size below the largest stable step given beside this",
+    Status.DIVERGED: (
+        "descent diverged; take a smaller head.solver.step_size, where the loss is smooth below the largest stable step"
+    ),
     Status.EMPTY: "no rows to fit on",
     Status.NO_PREDICTION: "no closed-form prediction exists for this method in this limit; simulate it",
 }

@@ -120,3 +120,10 @@ def test_average_head_adds_noise_parts_as_vectors():
     assert mean.noise_norm == pytest.approx(np.linalg.norm(V.mean(axis=0)), rel=1e-13)
     assert mean.noise_spread == pytest.approx(np.sqrt(spectrum @ V.mean(axis=0) ** 2), rel=1e-13)
     np.testing.assert_allclose(mean.signal, heads.signal.mean(axis=0))
+
+
+def test_a_head_that_is_not_there_has_no_accuracy():
+    nowhere = Head.of([np.nan], np.nan, np.nan)
+    toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[1.0]], noise_dim=9)
+    assert np.isnan(group_accuracy(nowhere, toy)).all()
+    assert np.isnan(read_out(nowhere, toy).wga)

@@ -12,7 +12,7 @@ PACKAGE = Path(llrsim.__file__).parent
 # From the ground up; a module may import from lower floors and from its own part.
 FLOORS = [
     {"_jit", "files", "kinds", "status"},
-    {"gaussian", "losses", "stream"},
+    {"descent_rule", "gaussian", "losses", "stream"},
     {"drawing"},
     {"mixture"},
     {"collapse", "head", "methods"},

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from made_up_outcomes import EXPERIMENT, EXPLANATION, PRIOR, RATIO, curves, made_up_cells
 from matplotlib.colors import to_rgba
+from scipy.stats import t
 
 from llrsim.attribution import SWITCHES, Explanation
 from llrsim.kinds import KINDS
@@ -22,7 +23,7 @@ def test_table_compares_like_with_like(cells):
     for row in rows:
         accuracy = simulated[row["method"]].readout.group_accuracy
         worst = accuracy.mean(axis=0).argmin()
-        half = 1.96 * accuracy[:, worst].std(ddof=1) / np.sqrt(5)
+        half = t.ppf(0.975, 4) * accuracy[:, worst].std(ddof=1) / np.sqrt(5)
         assert row["simulated_wga"] == accuracy.mean(axis=0).min()
         assert row["interval_low"] == pytest.approx(accuracy[:, worst].mean() - half, rel=1e-12)
         assert row["interval_high"] == pytest.approx(accuracy[:, worst].mean() + half, rel=1e-12)

@@ -167,6 +167,15 @@ def test_divergence_names_the_largest_stable_step(loss, momentum):
     assert "largest_stable_step" in found.to_dict()
 
 
+def test_a_diverged_hinge_descent_has_no_largest_stable_step():
+    wild = Method(kind="llr", head=descent(steps=400, step_size=40.0))
+    found = predict(experiment(wild, loss="hinge", ridge=1.0))["llr"]
+    assert found.outcome is Status.DIVERGED
+    assert np.isnan(found.largest_stable_step)
+    assert "smaller head.solver.step_size" in found.to_dict()["message"]
+    assert "largest_stable_step" not in found.to_dict()
+
+
 def test_what_has_no_prediction_says_so():
     outcome = predict(
         experiment(

@@ -16,14 +16,9 @@ from llrsim.experiment.grid import Grid
 from llrsim.experiment.identity import canonical_json
 from llrsim.planning import plan
 from llrsim.sweep import StoreError
-from llrsim.sweep.encoding import FIELDS, rebuilt, records
-from llrsim.sweep.errors import reported
-from llrsim.sweep.filesystem import is_network
-from llrsim.sweep.identity import fixed_keys, folder_name
-from llrsim.sweep.lock import locked
-from llrsim.sweep.reader import Reader
-from llrsim.sweep.store import Cell, Store
-from llrsim.sweep.tables import CREATE, FILE
+from llrsim.sweep.folder import fixed_keys, folder_name, is_network, locked, sqlite_errors
+from llrsim.sweep.format import CREATE, FIELDS, FILE, decode, encode
+from llrsim.sweep.store import Cell, Reader, Store
 
 AXES = [canonical_json({"train.n": n}) for n in range(5)]
 
@@ -44,7 +39,7 @@ def register(store, count=5):
 
 
 def rows(cell, replicates, method="a"):
-    return [(f"law{cell}", f"{method}{cell}", replicate, *record()) for replicate in replicates]
+    return [(f"law{cell}", f"{method}{cell}", replicate, "dense", *record()) for replicate in replicates]
 
 
 def missing(store, replicates=10, size=4):
@@ -57,7 +52,7 @@ def test_an_outcome_survives_encoding_exactly(path):
     experiment = small(head__solver=solver)
     outcome = llrsim.simulate(experiment, 3)["dfr"]
     stage, test = plan(experiment).stages[1], plan(experiment).test
-    again = rebuilt(list(records(outcome)), stage=stage, test=test, limit="finite")
+    again = decode(list(encode(outcome)), stage=stage, test=test, limit="finite")
     for name in ("signal", "bias", "noise_norm", "noise_spread"):
         assert np.array_equal(getattr(again.heads, name), getattr(outcome.heads, name))
     assert again.to_dict() == outcome.to_dict()
@@ -66,7 +61,7 @@ def test_an_outcome_survives_encoding_exactly(path):
 
 def test_the_head_blob_is_what_its_documentation_says():
     outcome = llrsim.simulate(small(), 1)["erm"]
-    numbers = np.frombuffer(dict(zip(FIELDS, next(iter(records(outcome))), strict=True))["head"], "<f8")
+    numbers = np.frombuffer(dict(zip(FIELDS, next(iter(encode(outcome))), strict=True))["head"], "<f8")
     heads = outcome.heads
     expected = [*heads.signal[0], heads.bias[0], heads.noise_norm[0], heads.noise_spread[0]]
     assert numbers.tolist() == [*expected, *outcome.readout.group_accuracy[0]]
@@ -77,7 +72,7 @@ def test_a_diverged_descent_keeps_its_largest_stable_step():
     outcome = llrsim.simulate(experiment, 2)["erm"]
     assert outcome.outcome.label == "diverged"
     stage, test = plan(experiment).stages[0], plan(experiment).test
-    again = rebuilt(list(records(outcome)), stage=stage, test=test, limit="finite")
+    again = decode(list(encode(outcome)), stage=stage, test=test, limit="finite")
     assert again.outcome == outcome.outcome
     assert again.largest_stable_step == outcome.largest_stable_step
     assert np.isnan(again.heads.bias).all()
@@ -139,7 +134,7 @@ def test_a_failed_write_commits_nothing_and_keeps_what_was_there(store):
     register(store, 1)
     store.write(rows(0, range(4)), [])
     with pytest.raises(StoreError, match=FILE):
-        store.write([*rows(0, range(4, 8)), ("law0", "a0", 8, *record(head=None))], [])
+        store.write([*rows(0, range(4, 8)), ("law0", "a0", 8, "dense", *record(head=None))], [])
     assert store.connection.execute("SELECT count(*) FROM rows").fetchone() == (4,)
 
 
@@ -149,7 +144,7 @@ def test_a_full_disk_is_told_and_what_was_committed_stays(store):
     pages = store.connection.execute("PRAGMA page_count").fetchone()[0]
     store.connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreError, match="disk is full"):
-        store.write([("law0", "a0", r, *record(head=b"\0" * 4000)) for r in range(4, 400)], [])
+        store.write([("law0", "a0", r, "dense", *record(head=b"\0" * 4000)) for r in range(4, 400)], [])
     assert store.connection.execute("SELECT count(*) FROM rows").fetchone() == (4,)
 
 
@@ -209,14 +204,14 @@ def test_other_versions_are_refused(tmp_path):
 
 
 def test_the_table_documentation_names_every_column():
-    import llrsim.sweep.tables as tables
+    import llrsim.sweep.format as documented
 
     connection = sqlite3.connect(":memory:")
     for statement in CREATE:
         connection.execute(statement)
     names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     columns = {row[1] for name in names for row in connection.execute(f"PRAGMA table_info({name})")}
-    assert all(name in tables.__doc__ for name in [*names, *columns])
+    assert all(name in documented.__doc__ for name in [*names, *columns])
 
 
 def test_a_closed_folder_is_one_plain_file(tmp_path):
@@ -238,7 +233,7 @@ def test_a_closed_folder_is_one_plain_file(tmp_path):
     ],
 )
 def test_errors_of_the_database_are_told_in_words(tmp_path, error, told):
-    with pytest.raises(StoreError, match=f"{tmp_path}.*{told}"), reported(tmp_path):
+    with pytest.raises(StoreError, match=f"{tmp_path}.*{told}"), sqlite_errors(tmp_path):
         raise sqlite3.OperationalError(error)
 
 
@@ -253,7 +248,7 @@ def test_readers_see_what_is_committed_while_a_writer_is_at_work(store, tmp_path
 
 def test_the_lock_names_its_holder_and_falls_with_it(tmp_path):
     script = (
-        "import sys, time, pathlib\nfrom llrsim.sweep.lock import locked\n"
+        "import sys, time, pathlib\nfrom llrsim.sweep.folder import locked\n"
         "with locked(pathlib.Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
     )
     holder = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True)
@@ -287,7 +282,7 @@ def test_cells_of_a_grid_have_distinct_keys():
 @pytest.mark.slow
 def test_a_hundred_thousand_rows_are_written_and_found_again_quickly(store):
     count = 100_000
-    block = [(f"law{i // 1000}", "a", i % 1000, *record(head=b"\0" * 72)) for i in range(count)]
+    block = [(f"law{i // 1000}", "a", i % 1000, "dense", *record(head=b"\0" * 72)) for i in range(count)]
     store.register([Cell(AXES[0][:-1] + f', "i": {i}}}', f"law{i}", (("erm", "a", "{}"),)) for i in range(100)])
     began = time.perf_counter()
     for start in range(0, count, 5000):

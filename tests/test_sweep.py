@@ -14,12 +14,12 @@ from sweep_cases import small
 import llrsim
 from llrsim.experiment.grid import Grid
 from llrsim.sweep import Interrupted, StoreError, SweepFailed, open_results, run_sweep, units
+from llrsim.sweep.dry_run import dry_run
 from llrsim.sweep.export import write_csv
 from llrsim.sweep.progress import SweepProgress
-from llrsim.sweep.reader import Reader
-from llrsim.sweep.rehearsal import rehearse
 from llrsim.sweep.runner import LARGEST_BLOCK, _next_size
-from llrsim.sweep.state import state_of
+from llrsim.sweep.status import status_of
+from llrsim.sweep.store import Reader
 from llrsim.sweep.units import Block
 
 
@@ -65,7 +65,7 @@ def test_the_numbers_do_not_depend_on_jobs_or_blocks(finished, tmp_path, monkeyp
 
 
 def test_running_again_computes_nothing(finished, monkeypatch):
-    monkeypatch.setattr(units, "simulated", pytest.fail)
+    monkeypatch.setattr(units, "simulate_unit", pytest.fail)
     run_sweep(small(), out=finished.folder)
     with Reader(finished.folder) as reader:
         assert len(list(reader.runs())) == 1
@@ -92,14 +92,14 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
 
 
 def test_a_cell_that_fails_is_named_and_the_others_are_kept(tmp_path, monkeypatch):
-    whole = units.simulated
+    whole = units.simulate_unit
 
     def broken(experiment, first, replicates):
         if experiment.train.n == 120:
             raise RuntimeError("no luck")
         return whole(experiment, first, replicates)
 
-    monkeypatch.setattr(units, "simulated", broken)
+    monkeypatch.setattr(units, "simulate_unit", broken)
     with pytest.raises(SweepFailed, match=r"heldout.minority_ratio = 0.25, train.n = 120: RuntimeError: no luck"):
         run_sweep(small(), out=tmp_path, jobs=2)
     kept = [cell for cell in open_results(tmp_path).outcomes() if cell.simulation]
@@ -161,7 +161,7 @@ def test_a_killed_sweep_goes_on_to_the_same_bytes(tmp_path, monkeypatch, seed):
 
 def test_a_signal_stops_with_whole_units_kept_and_the_folder_free(tmp_path, monkeypatch):
     monkeypatch.setattr(units, "REPLICATES", 2)
-    whole, calls = units.simulated, []
+    whole, calls = units.simulate_unit, []
 
     def stopping(experiment, first, replicates):
         calls.append(first)
@@ -169,16 +169,16 @@ def test_a_signal_stops_with_whole_units_kept_and_the_folder_free(tmp_path, monk
             signal.raise_signal(signal.SIGTERM)
         return whole(experiment, first, replicates)
 
-    monkeypatch.setattr(units, "simulated", stopping)
+    monkeypatch.setattr(units, "simulate_unit", stopping)
     with pytest.raises(Interrupted) as stopped:
         run_sweep(small(), out=tmp_path, jobs=1)
     assert stopped.value.exit_status == 143
-    state = state_of(tmp_path)
+    state = status_of(tmp_path)
     assert 0 < state.rows_done < state.rows_asked == 48
     assert state.rows_done % 4 == 0
     assert state.runs[0]["finished"] is None
     run_sweep(small(), out=tmp_path, jobs=1)
-    assert state_of(tmp_path).rows_done == 48
+    assert status_of(tmp_path).rows_done == 48
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
@@ -199,7 +199,7 @@ def wait_for_rows(folder, process):
     while time.monotonic() < deadline and process.poll() is None:
         if (folder / "sweep.sqlite").exists():
             try:
-                if state_of(folder).rows_done:
+                if status_of(folder).rows_done:
                     return
             except StoreError:  # the tables are just being made
                 pass
@@ -207,60 +207,12 @@ def wait_for_rows(folder, process):
     pytest.fail("the sweep in the other process wrote nothing")
 
 
-def test_rows_have_one_set_of_columns_and_consistent_numbers(finished):
-    rows = finished.rows()
-    assert len(rows) == 8
-    assert len({tuple(row) for row in rows}) == 1
-    for row in rows:
-        accuracies = [value for key, value in row.items() if key.startswith("accuracy(") and not key.endswith("_se")]
-        assert row["wga_of_means"] == min(accuracies)
-        assert row["wga"] <= row["wga_of_means"]
-        assert row["wga"] <= row["direction_wga"] + 1e-12
-        assert row["limit"] == "population"
-
-
-def test_select(finished):
-    assert len(finished.select(method="dfr")) == 4
-    assert len(finished.select(method="dfr", minority_ratio=1)) == 2
-    (row,) = finished.select("erm", **{"train.n": 120, "heldout.minority_ratio": 0.25})
-    assert row["train.n"] == 120
-    with pytest.raises(
-        KeyError, match=r"'ridge' is not an axis of this sweep; axes: heldout\.minority_ratio, train\.n"
-    ):
-        finished.select(ridge=1)
-    with pytest.raises(llrsim.ExperimentError, match="no such method"):
-        finished.select("llr")
-
-
-def test_results_tell_what_they_are(finished):
-    text = repr(finished)
-    assert "4 cells of small" in text
-    assert "train.n: 80, 120" in text
-
-
-def test_to_pandas_and_to_xarray(finished):
-    pytest.importorskip("pandas")
-    pytest.importorskip("xarray")
-    frame = finished.to_pandas()
-    data = finished.to_xarray()
-    row = frame[(frame["method"] == "dfr") & (frame["train.n"] == 120)].iloc[1]
-    picked = data.sel({"method": "dfr", "train.n": 120, "heldout.minority_ratio": 1.0})
-    assert float(picked["wga"]) == row["wga"]
-
-
-@pytest.mark.parametrize("module", ["pandas", "xarray"])
-def test_missing_table_libraries_name_the_extra(finished, monkeypatch, module):
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match=r"pip install 'llrsim\[table\]'"):
-        getattr(finished, f"to_{module}")()
-
-
-def test_a_rehearsal_counts_without_expanding():
+def test_a_dry_run_counts_without_expanding():
     axes = {
         "train.n": {"linear": [80, 5000], "num": 1000},
         "head.ridge": {"log10": [-3, 0], "num": 1000},
     }
-    size = rehearse(small(sweep__grid=axes), jobs=2, say=pytest.fail)
+    size = dry_run(small(sweep__grid=axes), jobs=2, say=pytest.fail)
     assert (size.cells, size.rows) == (10**6, 12 * 10**6)
     assert size.seconds > 0
 
@@ -283,6 +235,6 @@ def test_progress_counts_cells_and_estimates_what_is_left():
 
 
 def test_state_counts_rows_of_the_grid_asked_for(finished):
-    state = state_of(finished.folder)
+    state = status_of(finished.folder)
     assert (state.cells, state.rows_done, state.rows_asked) == (4, 48, 48)
     assert {"llrsim", "numpy", "numba", "blas", "cpu", "git"} <= set(state.runs[0]["environment"])

@@ -63,6 +63,16 @@ def test_further_axes_stay_at_their_middle_value_and_zips_are_one_axis():
     assert (shown[0], shown[-1]) == (1e-3, 1.0)
 
 
+@pytest.mark.parametrize("attribute", [[0.25, 1.0], [0.5, 1.0]])
+def test_factors_that_move_together_with_equal_values_are_class_collapse(attribute):
+    together = [{"train.collapse.noise": [0.25, 1.0], "train.collapse.attribute": attribute}]
+    experiment = EXPERIMENT.replace(sweep={"grid": {RATIO: RATIOS}, "zip": together})
+    layout = sweep.layouts_of(experiment)[0]
+    figure = sweep.wga_figure(wga_table(made_up_cells(experiment), layout.shows), layout, title="small")
+    name = "class collapse tau" if attribute[0] == 0.25 else "noise left in the training features"
+    assert [ax.get_title() for ax in figure.axes] == [f"{name} = 0.25", f"{name} = 1"]
+
+
 def test_a_sweep_without_axes_has_no_wga_figure(tmp_path):
     experiment = EXPERIMENT.replace(sweep={})
     assert sweep_figures(results_of(experiment, made_up_cells(experiment)), tmp_path) == []

@@ -14,14 +14,15 @@ from llrsim.collapse import class_centres, collapse
 from llrsim.losses import Loss
 from llrsim.mixture import GroupMixture
 from llrsim.neural_collapse import from_mixture, units_of_mixture
-from llrsim.prediction.annotation import effective_correlation
-from llrsim.prediction.least_squares import (
+from llrsim.prediction import (
+    PopulationObjective,
+    effective_correlation,
     fully_collapsed_accuracies,
     least_squares,
     orthogonal_least_squares,
     spurious_weight_ratio,
 )
-from llrsim.prediction.objective import PopulationObjective
+from llrsim.prediction.descent import descent_filter, flow_filter
 
 EXACT = 1e-12
 
@@ -147,6 +148,30 @@ def test_effective_correlation(rng):
     rho, flip = rng.uniform(-0.95, 0.95), rng.uniform(0.01, 0.99)
     expected = evaluate("least_squares.effective_correlation", "correlation", rho=rho, e=flip)
     assert effective_correlation(rho, flip) == pytest.approx(expected, rel=EXACT, abs=EXACT)
+
+
+def test_collapsed_groups(rng):
+    mixture = random_mixture(rng)
+    centres, (tau_n, tau_a) = class_centres(mixture), rng.uniform(size=2)
+    found = collapse(mixture, centres, noise=tau_n, attribute=tau_a)
+    for g in range(4):
+        for i in range(2):
+            expected = evaluate(
+                "collapse.collapsed_groups", "mean", c=centres[g, i], m=mixture.means[g, i], tau_a=tau_a
+            )
+            assert found.means[g, i] == pytest.approx(expected, rel=EXACT)
+            root = np.linalg.cholesky(mixture.covariances[g])
+            expected = evaluate("collapse.collapsed_groups", "covariance", s=root[i, 0], t=root[i, 1], tau_n=tau_n)
+            assert found.covariances[g, i, i] == pytest.approx(expected, rel=EXACT)
+
+
+def test_filters_of_descent(rng):
+    z, eta = rng.uniform(0.1, 2.0), rng.uniform(0.1, 0.5)
+    for steps in (1, 7, 40):
+        expected = evaluate("descent.filters", "descent", z=z, eta=eta, T=steps)
+        assert descent_filter([z], steps, eta) == pytest.approx([expected], rel=1e-11)
+        expected = evaluate("descent.filters", "flow", z=z, t=steps * eta)
+        assert flow_filter([z], steps * eta) == pytest.approx([expected], rel=EXACT)
 
 
 def test_class_collapse_of_the_head(rng):

@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write every file asked for."""
-    from ..sweep.errors import StoreError
     from ..sweep.export import WRITERS
+    from ..sweep.folder import StoreError
     from ..sweep.results import open_results
 
     asked = {name: path for name in FORMATS if (path := getattr(args, name)) is not None}

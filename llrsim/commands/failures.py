@@ -15,7 +15,7 @@ REFUSED = 2
 def guarded(run: Callable[[Namespace], int], args: Namespace) -> int:
     """The exit status of a command, with what a person did not mean told in a line."""
     from ..experiment.errors import ExperimentError
-    from ..sweep.errors import StoreError
+    from ..sweep.folder import StoreError
 
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the state of the folder."""
-    from ..sweep.state import state_of
+    from ..sweep.status import status_of
 
-    emit(state_of(args.folder), as_json=args.json)
+    emit(status_of(args.folder), as_json=args.json)
     return 0

@@ -66,8 +66,8 @@ def _show(results: Results, args: argparse.Namespace, command: str) -> None:
     from ..sweep import finish
 
     rows = results.rows()
-    explanation = finish.explanation_of(results, jobs=jobs_of(args), predict_only=args.predict_only)
-    files = finish.leave_files(results, rows, explanation, command)
+    explanation = finish.explain_base(results, jobs=jobs_of(args), predict_only=args.predict_only)
+    files = finish.write_files(results, rows, explanation, command)
     if args.json:
         told: dict[str, Any] = {
             "name": results.experiment.name,
@@ -83,16 +83,17 @@ def _show(results: Results, args: argparse.Namespace, command: str) -> None:
 
     console = Console()
     console.print(finish.terminal_table(results, rows))
-    for sentence in finish.sentences(explanation) if explanation is not None else ():
-        console.print(f"{sentence}\n", highlight=False, markup=False)
+    console.print(f"{finish.COLUMNS}\n", highlight=False, soft_wrap=True)
+    if explanation is not None:
+        console.print(f"{finish.attribution_text(results, explanation)}\n", highlight=False, markup=False)
     for path in files:
-        console.print(str(path), highlight=False, markup=False, soft_wrap=True)
+        console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _dry_run(experiment: Experiment, args: argparse.Namespace) -> int:
-    from ..sweep.rehearsal import rehearse
+    from ..sweep.dry_run import dry_run
 
-    size = rehearse(experiment, jobs=jobs_of(args), predict_only=args.predict_only, say=tell)
+    size = dry_run(experiment, jobs=jobs_of(args), predict_only=args.predict_only, say=tell)
     if args.json:
         sys.stdout.write(json.dumps(size.to_dict()) + "\n")
         return 0

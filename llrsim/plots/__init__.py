@@ -1,6 +1,6 @@
 """Figures: functions that take and return matplotlib Axes, never call show, and leave no pyplot state behind.
 
-Lines are theory, points are simulation with 95 % intervals (1.96 standard errors), and like is compared with like: a
+Lines are theory, points are simulation with 95 % intervals (Student's t), and like is compared with like: a
 prediction gives the least of the groups' accuracies, so the simulation's point is the least of the groups' *mean*
 accuracies (`wga_of_means`), not the mean of the least one.
 """

@@ -134,8 +134,10 @@ def _panels(rows: Sequence[Row], layout: Layout) -> Iterator[tuple[str, list[Row
     if key is None:
         yield "", list(rows)
         return
+    companions = layout.companions.get(key, ())
+    equals = [other for other in companions if all(row[other] == row[key] for row in rows)]
     for setting in layout.settings:
-        yield words.panel_title(key, setting), [row for row in rows if row[key] == setting]
+        yield words.panel_title(key, setting, equals), [row for row in rows if row[key] == setting]
 
 
 def attribution_figure(explanation: Explanation, experiment: Experiment) -> Figure:

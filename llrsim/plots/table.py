@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from ..outcome import MethodOutcome, Outcome
-from .style import Z95
+from ..outcome import MethodOutcome, Outcome, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +79,7 @@ def _cell_rows(axes: Mapping[str, Any], simulation: Outcome | None, prediction: 
             "method": method.label,
             "kind": method.stage.kind,
             **_simulated(simulated),
-            "predicted_wga": None if predicted is None else _number(predicted.wga_of_means),
+            "predicted_wga": None if predicted is None else plain(predicted.wga_of_means),
             "limit": None if predicted is None else predicted.limit,
             "fitted_rows": int(method.stage.selection.counts.sum()),
             "noise_dim": method.test.noise_dim,
@@ -91,17 +89,11 @@ def _cell_rows(axes: Mapping[str, Any], simulation: Outcome | None, prediction: 
 def _simulated(method: MethodOutcome | None) -> dict[str, Any]:
     if method is None or not method.kept.any():
         return dict.fromkeys(COLUMNS[2:6])
-    accuracy = method.group_accuracy
-    worst = int(accuracy.argmin())
-    errors = method.standard_error(method.readout.group_accuracy)
-    half = math.nan if errors is None else Z95 * float(errors[worst])
+    worst = method.worst_group
+    ends = method.interval(method.readout.group_accuracy)
     return {
-        "simulated_wga": float(accuracy[worst]),
-        "interval_low": _number(accuracy[worst] - half),
-        "interval_high": _number(accuracy[worst] + half),
+        "simulated_wga": method.wga_of_means,
+        "interval_low": None if ends is None else float(ends[0][worst]),
+        "interval_high": None if ends is None else float(ends[1][worst]),
         "replicates": int(method.kept.sum()),
     }
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)

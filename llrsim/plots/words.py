@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 AXES = {
@@ -70,9 +71,28 @@ def axis_line(key: str) -> str:
     return f"{key}, {' '.join(AXES[key].splitlines())}" if key in AXES else key
 
 
-def panel_title(key: str, setting: Any) -> str:
-    """What holds in a panel, without the explanation that the axis label gives."""
-    return f"{AXES.get(key, key).splitlines()[0]} = {value(setting)}"
+def panel_title(key: str, setting: Any, equals: Sequence[str] = ()) -> str:
+    """What holds in a panel, without the explanation that the axis label gives; `equals` are keys of the same value.
+
+    >>> panel_title("train.collapse.noise", 0.25)
+    'noise left in the training features = 0.25'
+    >>> panel_title("train.collapse.noise", 0.25, equals=["train.collapse.attribute"])
+    'class collapse tau = 0.25'
+    """
+    name = joint_name(key, equals) or AXES.get(key, key).splitlines()[0]
+    return f"{name} = {value(setting)}"
+
+
+def joint_name(key: str, equals: Sequence[str]) -> str | None:
+    """What keys of one value are called together, None where they have no such name.
+
+    >>> joint_name("heldout.collapse.attribute", ["heldout.collapse.noise"])
+    'class collapse tau of the held-out features'
+    """
+    sample = key.partition(".")[0]
+    if {key, *equals} != {f"{sample}.collapse.noise", f"{sample}.collapse.attribute"}:
+        return None
+    return "class collapse tau" if sample == "train" else "class collapse tau of the held-out features"
 
 
 def value(setting: Any) -> str:

@@ -12,7 +12,8 @@ def effective_correlation(correlation: float, annotation_noise: float) -> float:
 
         rho_eff = c(1-e) / (c(1-e) + (1-c)e) + ce / (ce + (1-c)(1-e)) - 1.
 
-    Put it into `orthogonal_least_squares`. Nothing is left at e = 0, everything at e = 1/2.
+    Put it into `orthogonal_least_squares`. Nothing is left at e = 0, everything at e = 1/2. `correlation` is rho in
+    [-1, 1]. Source: the setting of Stromberg et al. (2402.11039). Raises ValueError where an annotated group is empty.
 
     >>> [round(effective_correlation(0.9, e), 6) for e in (0.0, 0.1, 0.5)]
     [0.0, 0.672757, 0.9]

@@ -1,11 +1,8 @@
 """Gradient descent in the population limit: a deterministic recursion on (u, b) (T14 at delta = 0).
 
-From a head without noise weights none appear, so the recursion lives in k + 1 dimensions. Its step is the simulation's:
-
-    step <- momentum * step - step_size * gradient        theta <- theta + step
-
-with gradients longer than `clip` scaled down to it. On least squares it is linear, theta_T = theta_0 + phi_T(H) g_0
-with H the Hessian and g_0 minus the first gradient, which is evaluated without iterating.
+From a head without noise weights none appear, so the recursion lives in k + 1 dimensions. Its steps are those of
+`llrsim.descent_rule`, which samples are descended by too. On least squares it is linear, theta_T = theta_0 +
+phi_T(H) g_0 with H the Hessian and g_0 minus the first gradient, which is evaluated without iterating.
 """
 
 from __future__ import annotations
@@ -17,12 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._jit import kernel
-from ..losses import Loss
+from ..descent_rule import clipping, move
+from ..losses import Loss, top_curvature
 from ..mixture import Array
 from .objective import PopulationObjective, expand
-
-CLIP_SHIFT = 1e-6  # as PyTorch's clip_grad_norm_
-TOP_CURVATURE = {Loss.SQUARED: 1.0, Loss.LOGISTIC: 0.25, Loss.HINGE: 0.0, Loss.SQUARED_HINGE: 1.0}
 
 
 def descent_filter(eigenvalues: ArrayLike, steps: int, step_size: float, momentum: float = 0.0) -> Array:
@@ -55,7 +50,19 @@ def flow_filter(eigenvalues: ArrayLike, time: float) -> Array:
 
 
 def gradient_flow(objective: PopulationObjective, time: float, start: ArrayLike | None = None) -> Array:
-    """(k + 1,) head of gradient flow on least squares at `time`, from `start` (default zero), bias last."""
+    """(k + 1,) head (u, b) of gradient flow d theta/dt = -grad F on least squares at `time` >= 0 (T14 at delta = 0).
+
+        theta(t) = theta_0 - (1 - e^{-tH}) H^-1 grad F(theta_0),
+
+    with H the Hessian, whatever loss `objective` has; t in place of (1 - e^{-tz})/z where an eigenvalue z is 0. `start`
+    (k + 1,) is theta_0, by default zero. Elementary; as t -> infinity it is `least_squares`.
+
+    >>> from llrsim.mixture import GroupMixture
+    >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[1.0]], noise_dim=9)
+    >>> squared = PopulationObjective.of(toy, toy.proportions, Loss.SQUARED)
+    >>> [gradient_flow(squared, time)[0].round(6).tolist() for time in (0.0, 0.5, 100.0)]
+    [0.0, 0.31606, 0.5]
+    """
     theta = np.zeros_like(objective.centre) if start is None else np.asarray(start, dtype=np.float64)
     eigenvalues, vectors = np.linalg.eigh(objective.curvature(1.0))
     return theta - vectors @ (flow_filter(eigenvalues, time) * (vectors.T @ objective.gradient(theta)))
@@ -94,9 +101,17 @@ def largest_stable_step(objective: PopulationObjective, momentum: float = 0.0) -
     """2 (1 + momentum) / L with L a bound on the curvature of F, exact for the squared loss (Polyak 1964).
 
     L covers the noise coordinates too: their weights stay zero here, but from a finite sample an unstable step
-    amplifies them. The hinge counts by its penalties alone, as its own gradient is bounded; inf where nothing bends.
+    amplifies them. nan for HINGE, as in a sample, where its subgradient does not shrink at the minimum; inf where
+    neither features nor penalties give F any curvature.
+
+    >>> from llrsim.mixture import GroupMixture
+    >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[1.0]], noise_dim=9)
+    >>> round(largest_stable_step(PopulationObjective.of(toy, toy.proportions, Loss.SQUARED)), 6)
+    1.0
     """
-    curvature = TOP_CURVATURE[Loss(objective.loss)]
+    if objective.loss == Loss.HINGE:
+        return np.nan
+    curvature = top_curvature(objective.loss)
     signal = float(np.linalg.eigvalsh(objective.curvature(curvature))[-1])
     top = max(signal, curvature * objective.noise + objective.penalty[0] + objective.anchor)
     return 2.0 * (1.0 + momentum) / top if top > 0 else np.inf
@@ -115,12 +130,7 @@ def _iterate(objective, theta, step, at, step_size, momentum, clip, points, grad
                 points[recorded, i] = theta[i]
             recorded += 1
         expand(objective, theta, gradient, hessian)
-        scale = step_size
-        if clip > 0.0:
-            square = 0.0
-            for i in range(theta.size):
-                square += gradient[i] * gradient[i]
-            scale *= min(1.0, clip / (sqrt(square) + CLIP_SHIFT))
+        square = 0.0
         for i in range(theta.size):
-            step[i] = momentum * step[i] - scale * gradient[i]
-            theta[i] += step[i]
+            square += gradient[i] * gradient[i]
+        move(theta, step, gradient, step_size * clipping(sqrt(square), clip), momentum)

@@ -30,8 +30,8 @@ def expected_loss(loss, mu, t, table):
     z = c / t
     below, at = cumulative(z), density(z)
     if loss == HINGE:
-        bend = at / t
-        return positive_part(c, t), -below, bend, bend * z, bend * z * z
+        mass = at / t
+        return positive_part(c, t), -below, mass, mass * z, mass * z * z
     return 0.5 * squared_positive_part(c, t), -(c * below + t * at), below, -at, below - z * at
 
 
@@ -52,7 +52,8 @@ def logistic_stride(t):
 @kernel
 def expected_logistic(mu, t, table, stride):
     """`expected_loss` of the logistic loss at a given stride; halving it must change nothing."""
-    value = slope = bend = tilt = stretch = 0.0
+    value = slope = 0.0
+    curvature = curvature_x = curvature_xx = 0.0  # E l'', E l'' G, E l'' G^2
     step = stride / FINEST
     for i in range(0, table.size, stride):
         x = i / FINEST - REACH
@@ -60,10 +61,10 @@ def expected_logistic(mu, t, table, stride):
         e = exp(-abs(m))
         weight = step * table[i]
         right = 1.0 / (1.0 + e)
-        curvature = weight * e * right * right
+        second = weight * e * right * right
         value += weight * (log1p(e) + max(-m, 0.0))
         slope -= weight * (e * right if m > 0.0 else right)
-        bend += curvature
-        tilt += curvature * x
-        stretch += curvature * x * x
-    return value, slope, bend, tilt, stretch
+        curvature += second
+        curvature_x += second * x
+        curvature_xx += second * x * x
+    return value, slope, curvature, curvature_x, curvature_xx

@@ -26,6 +26,13 @@ def least_squares(objective: PopulationObjective) -> Array:
 
     moments under the masses; with an anchor, Cov becomes E mm' - E m E m' / (1 + anchor) and likewise for y. Where the
     matrix is singular (no ridge, features without spread), u is the solution of least norm: the limit ridge -> 0.
+    Elementary.
+
+    >>> from llrsim.losses import Loss
+    >>> from llrsim.mixture import GroupMixture
+    >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[1.0]], noise_dim=9)
+    >>> least_squares(PopulationObjective.of(toy, [0.1, 0.1, 0.4, 0.4], Loss.SQUARED)).round(6).tolist()
+    [0.390244, 0.365854]
     """
     k = len(objective.centre) - 1
     labels, mass = objective.labels, objective.mass
@@ -58,9 +65,11 @@ class Accuracies(NamedTuple):
 def orthogonal_least_squares(class_separation: float, attribute_separation: float, correlation: float) -> Accuracies:
     """Accuracies of least squares with one covariance S, balanced classes and m_g = y mu_y + a mu_a (T1).
 
-    Arguments are S_y = mu_y'S^-1 mu_y > 0, S_a = mu_a'S^-1 mu_a >= 0 and rho = E y a in [-1, 1], for
-    mu_y'S^-1 mu_a = 0, the same minority share in both classes and no ridge. The head is S^-1 (c_y mu_y + c_a mu_a)
-    with c_y = 1 + (1 - rho^2) S_a, c_a = rho.
+        Phi( (c_y S_y +- c_a S_a) / sqrt(c_y^2 S_y + c_a^2 S_a) ),   c_y = 1 + (1 - rho^2) S_a,   c_a = rho
+
+    with + for the majority; the head is S^-1 (c_y mu_y + c_a mu_a). Arguments are S_y = mu_y'S^-1 mu_y > 0, S_a =
+    mu_a'S^-1 mu_a >= 0 and rho = E y a in [-1, 1], for mu_y'S^-1 mu_a = 0, the same minority share in both classes and
+    no ridge. Source: the setting of Welfert, Stromberg & Sankar (2405.05934).
 
     >>> [round(accuracy, 6) for accuracy in orthogonal_least_squares(1.96, 1.44, 0.9)]
     [0.965557, 0.717614]
@@ -74,8 +83,10 @@ def orthogonal_least_squares(class_separation: float, attribute_separation: floa
 def fully_collapsed_accuracies(class_separation: float, attribute_separation: float, correlation: float) -> Accuracies:
     """Accuracies of least squares trained at tau = 0, where its head is the difference of the class means (T5).
 
-    Arguments as in `orthogonal_least_squares`, with isotropic signal at test. The minority value is
-    Phi((S_y - rho S_a) / sqrt(S_y + rho^2 S_a)): not the limit of small tau > 0, where the direction has not moved.
+        Phi( (S_y +- rho S_a) / sqrt(S_y + rho^2 S_a) )
+
+    with + for the majority. Arguments and their ranges as in `orthogonal_least_squares`, with isotropic signal at
+    test. Not the limit of small tau > 0, where the direction has not moved. Elementary.
 
     >>> [round(accuracy, 6) for accuracy in fully_collapsed_accuracies(1.96, 1.44, 0.9)]
     [0.967223, 0.646367]
@@ -95,9 +106,11 @@ def spurious_weight_ratio(
 ) -> float:
     """u_spurious / u_core of least squares on collapsed features, classes balanced, no ridge (T5).
 
-    `core` and `spurious` are (mean, std) of the one coordinate each; tau_n = `noise_collapse` > 0 and tau_a =
-    `attribute_collapse` in [0, 1]:  rho (mu_s / mu_c) sigma_c^2 / (sigma_s^2 + (tau_a/tau_n)^2 (1 - rho^2) mu_s^2).
-    Only the ratio of the two factors matters: uniform collapse leaves the direction alone.
+        rho (mu_s / mu_c) sigma_c^2 / (sigma_s^2 + (tau_a / tau_n)^2 (1 - rho^2) mu_s^2)
+
+    `core` and `spurious` are (mean mu, std sigma > 0) of the one coordinate each, rho = `correlation` in [-1, 1],
+    tau_n = `noise_collapse` in (0, 1] and tau_a = `attribute_collapse` in [0, 1]. Only the ratio of the two factors
+    matters: uniform collapse leaves the direction alone. Elementary.
 
     >>> round(spurious_weight_ratio(core=(1.0, 0.6), spurious=(1.5, 0.3), correlation=0.9), 6)
     0.93913

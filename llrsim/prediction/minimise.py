@@ -18,7 +18,7 @@ TOLERANCE = 1e-11  # of the gradient, relative to that at zero
 STEP_TOLERANCE = 1e-10  # of a Newton step, relative to the head: convergence is quadratic, so what follows is rounding
 MAX_ITERATIONS = 60
 UNDERFLOW = 1e-12  # an unpenalised expected loss below it is separation, to working precision
-SHORTEST = 1e-30  # part of a Newton step that is given up on; steps from where nothing bends are far too long
+SHORTEST = 1e-30  # part of a Newton step that is given up on; steps from where F is nearly linear are far too long
 TINY = 1e-300
 CONTINUATION = 4.0  # factor by which the smoothing falls from solve to solve where a direct solve fails
 

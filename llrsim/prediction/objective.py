@@ -126,9 +126,11 @@ class PopulationObjective(NamedTuple):
 def expand(objective, theta, gradient, hessian):
     """F(theta); writes its gradient (p,) and Hessian (p, p).
 
-    With A = y (m, 1): the gradient is sum_g p_g (E l' A + E l'' S u), by Stein's lemma, and penalties. A margin moves
-    with theta by A + (S u / t) G while t bends by (S - S u u'S / t^2) / t, so the Hessian is a sum of terms that are
-    positive semidefinite by construction.
+    With A = y (m, 1) and the margin A.theta + t G, t^2 = u'S u: the gradient is sum_g p_g (E l' A + E l'' S u), by
+    Stein's lemma, and penalties. The margin's derivative is A + (S u / t) G, that of t is S u / t, and the second one
+    of t is (S - S u u'S / t^2) / t, so that the Hessian is, for each group,
+
+        E l'' (A A' + S) + E l'' G (A u'S + S u A') / t + (E l'' G^2 - E l'') S u u'S / t^2.
     """
     p = theta.size
     value = 0.0
@@ -149,13 +151,13 @@ def expand(objective, theta, gradient, hessian):
             mean += A[g, i] * theta[i]
             variance += image[i] * theta[i]
         spread = sqrt(max(variance, 0.0) + objective.smoothing * objective.smoothing)
-        loss, slope, bend, tilt, stretch = expected_loss(objective.loss, mean, spread, objective.table)
+        loss, slope, curvature, curvature_x, curvature_xx = expected_loss(objective.loss, mean, spread, objective.table)
         value += mass * loss
-        turn = 1.0 / spread if spread > 0.0 else 0.0
+        inverse = 1.0 / spread if spread > 0.0 else 0.0
         for i in range(p):
-            gradient[i] += mass * (slope * A[g, i] + bend * image[i])
+            gradient[i] += mass * (slope * A[g, i] + curvature * image[i])
             for j in range(p):
-                cross = turn * tilt * (A[g, i] * image[j] + image[i] * A[g, j])
-                along = turn * turn * (stretch - bend) * image[i] * image[j]
-                hessian[i, j] += mass * (bend * (A[g, i] * A[g, j] + S[g, i, j]) + cross + along)
+                cross = inverse * curvature_x * (A[g, i] * image[j] + image[i] * A[g, j])
+                along = inverse * inverse * (curvature_xx - curvature) * image[i] * image[j]
+                hessian[i, j] += mass * (curvature * (A[g, i] * A[g, j] + S[g, i, j]) + cross + along)
     return value

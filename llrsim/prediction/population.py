@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..descent_rule import ceiling
 from ..head import Head
 from ..losses import Loss
 from ..mixture import Array, GroupMixture
@@ -22,8 +23,6 @@ from .objective import PopulationObjective
 
 if TYPE_CHECKING:
     from ..experiment.schema import Descent
-
-DIVERGENCE = 1e6  # an objective this many times one plus the first is not coming back
 
 
 def predict_stage(plan: Plan, stage: Stage, start: MethodOutcome | None) -> MethodOutcome:
@@ -67,7 +66,7 @@ def _descended(test: GroupMixture, stage: Stage, objective: PopulationObjective,
     )
     theta = points[-1]
     with np.errstate(over="ignore", invalid="ignore"):
-        if not objective.value(theta) <= DIVERGENCE * (1.0 + objective.value(start)):
+        if not objective.value(theta) <= ceiling(objective.value(start)):
             stable = largest_stable_step(objective, solver.momentum)
             return _without_head(test, stage, Status.DIVERGED, largest_stable_step=stable)
     zero = np.zeros_like(start)

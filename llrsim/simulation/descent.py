@@ -1,14 +1,9 @@
 """Gradient descent with heavy-ball momentum on the objective of `passes`: full batch or minibatches, path recorded.
 
-One step is
+Steps, clipping and the mark of divergence are those of `descent_rule`. A minibatch B stands for all n rows: its
+gradient is (n / |B|) sum_{i in B} c_i l'(y_i x_i.w) y_i x_i plus that of the penalty, unbiased for the whole.
 
-    step <- momentum * step - step_size * gradient        w <- w + step
-
-with the gradient first scaled down to norm `clip` if it is longer and clip > 0 (PyTorch's `clip_grad_norm_`, whose
-1e-6 in the denominator is kept). A minibatch B stands for all n rows: its gradient is
-(n / |B|) sum_{i in B} c_i l'(y_i x_i.w) y_i x_i plus that of the penalty, unbiased for the whole.
-
-References: Polyak (1964), heavy ball and its stability limit 2 (1 + momentum) / L on a quadratic.
+Reference: Polyak (1964), the stability limit 2 (1 + momentum) / L of heavy ball on a quadratic.
 """
 
 from math import inf, nan, sqrt
@@ -16,26 +11,14 @@ from math import inf, nan, sqrt
 import numpy as np
 
 from .._jit import kernel, private
-from ..losses import HINGE, curvature, rough_value, slope
+from ..descent_rule import DIVERGENCE, clipping, move
+from ..losses import HINGE, rough_value, slope, top_curvature
 from ..status import DIVERGED, EMPTY, FINISHED
 from ..stream import shuffle
 from .passes import curvature_product, gradient, inner
 
-DIVERGENCE = 1e6  # an objective this many times one plus the first is not coming back
-CLIP_SHIFT = 1e-6
 EIGENVALUE_TOLERANCE = 1e-6
 EIGENVALUE_ITERATIONS = 20_000
-
-
-@private
-def _move(w, step, grad, step_size, momentum, clip):
-    """One heavy-ball step of w and `step` (p,), in place."""
-    scale = step_size
-    if clip > 0.0:
-        scale *= min(1.0, clip / (sqrt(inner(grad, grad)) + CLIP_SHIFT))
-    for q in range(w.size):
-        step[q] = momentum * step[q] - scale * grad[q]
-        w[q] += step[q]
 
 
 @private
@@ -123,7 +106,7 @@ def descend(how, X, y, c, penalty, centre, w, stream, path, path_w):
             diverged = not _batch_gradient(loss, X, y, c, penalty, centre, w, rows, grad) <= ceiling
             if diverged:
                 break
-        _move(w, step, grad, how.step_size, how.momentum, how.clip)
+        move(w, step, grad, how.step_size * clipping(sqrt(inner(grad, grad)), how.clip), how.momentum)
         done += 1
     for s in range(recorded, path.size):
         for q in range(p):
@@ -146,7 +129,7 @@ def largest_stable_step(loss, X, c, penalty, momentum):
     n, p = X.shape
     rows, weights = np.empty(n, np.intp), np.empty(n)
     for i in range(n):
-        rows[i], weights[i] = i, c[i] * curvature(loss, 0.0)
+        rows[i], weights[i] = i, c[i] * top_curvature(loss)
     v, image = np.empty(p), np.empty(p)
     for q in range(p):
         v[q] = 1.0 + (0.6180339887498949 * q) % 1.0  # generic: no eigenvector of a symmetric design is orthogonal to it

@@ -22,12 +22,11 @@ from .passes import inner
 from .predictor_corrector import advance, transposed_times, weighted_factor
 from .semidefinite import solve
 
-# How well an equality of the dual must hold, relative to the sum of its absolute terms.
-_ROUNDING = 1e-13
-# A dual point this close to a Farkas ray is worth the attempt to make it one exactly.
-_NEARLY_RAY = 1e-4
+_ROUNDING = 1e-13  # how well an equality of the dual must hold, relative to the sum of its absolute terms
+_NEARLY_RAY = 1e-4  # a dual point this close to a Farkas ray is worth the attempt to make it one exactly
 _SHORTEST_STEP = 1e-10
-_PATIENCE = 40  # iterations: twice what problems take
+_FLOOR = 1e-12  # of the objective without any margin: what the gap is relative to where the minimum is zero
+_PATIENCE = 60  # iterations: twice what problems take
 
 
 @private
@@ -223,10 +222,10 @@ def _separates_alone(Z, P, w):
 def interior_point(how, X, y, c, penalty, centre, w, stream, path, path_w):
     """Minimise the objective of `passes` for HINGE or MAX_MARGIN; the head goes into w (p,), which is only written.
 
-    Returns (status, relative gap, iterations): CONVERGED once (primal - dual) / (1 + |primal|) <= `how.tolerance`,
-    where primal is the objective at w and dual that of a feasible dual point. The last column of X is the bias.
-    MAX_MARGIN minimises the penalty term under y_i x_i.w >= 1 for c_i > 0; it takes the penalty relative to its largest
-    entry, and a penalty of zeros as its limit: equal on every coordinate but the bias. What descents need is not read.
+    Returns (status, relative gap, iterations): CONVERGED once primal - dual <= `how.tolerance` primal, where primal is
+    the objective at w and dual that of a feasible dual point (near a zero minimum, relative to `_FLOOR` instead). The
+    last column of X is the bias. The objective is taken relative to the largest penalty. MAX_MARGIN minimises the
+    penalty term under y_i x_i.w >= 1 for c_i > 0, and reads zero penalties as their limit: equal but for the bias.
 
     Other statuses: EMPTY (no c_i > 0), ONE_CLASS (one label among the rows that count, bias unpenalised),
     SEPARABLE (hinge: the unpenalised coordinates alone separate), NOT_SEPARABLE (max margin: a Farkas ray alpha >= 0,
@@ -240,15 +239,17 @@ def interior_point(how, X, y, c, penalty, centre, w, stream, path, path_w):
     if n == 0:
         return EMPTY, inf, 0
     P = penalty.copy()
-    if not boxed:
-        largest = 0.0
-        for j in range(p):
-            largest = max(largest, P[j])
-        for j in range(p):
-            if largest > 0.0:
-                P[j] /= largest
-            elif j < p - 1:
-                P[j] = 1.0
+    largest = 0.0
+    for j in range(p):
+        largest = max(largest, P[j])
+    for j in range(p):
+        if largest > 0.0:
+            P[j] /= largest
+        elif not boxed and j < p - 1:
+            P[j] = 1.0
+    scale = largest if boxed and largest > 0.0 else 1.0
+    for i in range(n):
+        mass[i] /= scale
     if share == 0.0 or share == 1.0:
         if P[p - 1] == 0.0:
             return ONE_CLASS, inf, 0
@@ -283,7 +284,7 @@ def interior_point(how, X, y, c, penalty, centre, w, stream, path, path_w):
             surplus[i] = inner(Z[i], v) - e[i]
         primal = _primal_value(boxed, mass, P, centre, v, surplus, w)
         if primal < inf:
-            gap = (primal - _dual_value(boxed, Z, A, P, e, mass, state)) / (1.0 + primal)
+            gap = (primal - _dual_value(boxed, Z, A, P, e, mass, state)) / (primal + _FLOOR / scale)
             if gap <= how.tolerance:
                 return CONVERGED, gap, iteration
             if boxed and A.shape[1] > 0 and _separates_alone(Z, P, w):

@@ -10,7 +10,7 @@ _HOME = {
     "Grid": "..experiment.grid",
     "Interrupted": ".interruption",
     "Results": ".results",
-    "StoreError": ".errors",
+    "StoreError": ".folder",
     "SweepFailed": ".runner",
     "open_results": ".results",
     "run_sweep": ".runner",
@@ -20,7 +20,7 @@ __all__ = ["Grid", "Interrupted", "Results", "StoreError", "SweepFailed", "open_
 
 if TYPE_CHECKING:
     from ..experiment.grid import Grid
-    from .errors import StoreError
+    from .folder import StoreError
     from .interruption import Interrupted
     from .results import Results, open_results
     from .runner import SweepFailed, run_sweep

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..files import replace_file, write_rows
-from .errors import StoreError
+from .folder import StoreError
 
 if TYPE_CHECKING:
     from .results import Results

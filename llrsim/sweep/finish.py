@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from ..experiment.changes import ALTERNATIVES
+from ..experiment.errors import shown
 from .export import write_csv
+from .folder import fixed_keys
 
 if TYPE_CHECKING:
     from ..attribution import Explanation
+    from ..experiment import Experiment
     from .results import Results
 
 EXPLAINED = 100  # paired draws of the attribution at most: enough for intervals of about half a percent
+Z95 = 1.96
 FEW = 60  # rows that still make a table to read; more are summed up by method
 
 Row = dict[str, Any]
 
 
-def leave_files(results: Results, rows: list[Row], explanation: Explanation | None, command: str) -> list[Path]:
+def write_files(results: Results, rows: list[Row], explanation: Explanation | None, command: str) -> list[Path]:
     """Write DIR/results.csv and the figures, which carry the command that made them; returns the paths."""
     from .. import plots
 
@@ -29,7 +34,7 @@ def leave_files(results: Results, rows: list[Row], explanation: Explanation | No
     return [table, *plots.sweep_figures(results, results.folder, explanation, command=command)]
 
 
-def explanation_of(results: Results, *, jobs: int, predict_only: bool) -> Explanation | None:
+def explain_base(results: Results, *, jobs: int, predict_only: bool) -> Explanation | None:
     """The attribution of the sweep's base experiment; None where it has no ERM, or nothing to compare with it."""
     from ..attribution import explain
 
@@ -45,13 +50,40 @@ def explanation_of(results: Results, *, jobs: int, predict_only: bool) -> Explan
     )
 
 
-def sentences(explanation: Explanation) -> list[str]:
-    """What carried each method's gain, from the simulation where there is one; predictions are in the figure."""
-    return [explanation.of(label).sentence for label in dict.fromkeys(split.label for split in explanation)]
+def attribution_text(results: Results, explanation: Explanation) -> str:
+    """What carried each method's gain, from the simulation where there is one, after the values that it is said of.
+
+    The attribution is of the base experiment, the file without its grid; predictions are in the figure.
+    """
+    experiment = results.experiment
+    settings = ", ".join(dict.fromkeys(_base_setting(experiment, key) for key in results.grid.axes))
+    where = [f"Attribution (also attribution.png), at the file's own values ({settings}):"] if settings else []
+    labels = dict.fromkeys(split.label for split in explanation)
+    return "\n\n".join([*where, *(explanation.of(label).sentence for label in labels)])
+
+
+def _base_setting(experiment: Experiment, key: str) -> str:
+    """A swept key and its value in the file; the key that the file gives in its place, or that the value is under."""
+    known = fixed_keys(experiment)
+    table, _, name = key.rpartition(".")
+    others = [f"{table}.{other}" for other in ALTERNATIVES.get(name, ())]
+    if known.get(key) is None:
+        _, of_method, shared = key.partition(".head.")
+        candidates = [*others, *([f"head.{shared}"] if of_method else []), table]
+        key = next((other for other in candidates if known.get(other) is not None), key)
+    value = known.get(key)
+    return f"{key} = {'the default' if value is None else shown(value)}"
+
+
+COLUMNS = (
+    "simulated, predicted: the least of the groups' mean accuracies; "
+    "mean worst: the mean over replicates of the least accuracy"
+)
+"""What the columns of `terminal_table` mean, in a line."""
 
 
 def terminal_table(results: Results, rows: list[Row]) -> Table:
-    """Every cell and method where there are few, else a line for each method."""
+    """Every cell and method where there are few, else a line for each method: means over the cells."""
     return _every_row(results, rows) if len(rows) <= FEW else _by_method(results, rows)
 
 
@@ -60,7 +92,7 @@ def _every_row(results: Results, rows: list[Row]) -> Table:
     table = Table(title=f"{results.experiment.name}: worst-group accuracy")
     for name in (*map(_short(keys), keys), "method"):
         table.add_column(name)
-    for name in ("simulated", "± 95 %", "predicted", "at best bias", "average"):
+    for name in ("simulated", "± 95 %", "predicted", "mean worst", "at best bias", "average"):
         table.add_column(name, justify="right")
     cell: list[Any] | None = None
     for row in rows:
@@ -73,9 +105,10 @@ def _every_row(results: Results, rows: list[Row]) -> Table:
         table.add_row(
             *shown,
             row["method"],
-            _text(row["wga"], ".4f") if row["status"] in (None, "converged", "finished") else row["status"],
-            _text(None if row["wga_se"] is None else 1.96 * row["wga_se"], ".4f"),
-            _text(row["predicted_wga"], ".4f"),
+            _text(row["wga_of_means"], ".4f") if row["status"] in (None, "converged", "finished") else row["status"],
+            _text(None if row["wga_of_means_se"] is None else Z95 * row["wga_of_means_se"], ".4f"),
+            _text(row["predicted_wga_of_means"], ".4f"),
+            _text(row["wga"], ".4f"),
             _text(row["direction_wga"], ".4f"),
             _text(row["average_accuracy"], ".4f"),
         )
@@ -83,29 +116,29 @@ def _every_row(results: Results, rows: list[Row]) -> Table:
 
 
 def _by_method(results: Results, rows: list[Row]) -> Table:
-    table = Table(title=f"{results.experiment.name}: worst-group accuracy over {results.grid.size} cells")
+    table = Table(title=f"{results.experiment.name}: worst-group accuracy, means over {results.grid.size} cells")
     table.add_column("method")
-    for name in ("mean", "least", "largest", "predicted mean", "largest gap to prediction"):
+    for name in ("simulated", "least", "largest", "predicted", "largest gap to prediction", "mean worst"):
         table.add_column(name, justify="right")
     for label in results.experiment.method_labels:
         mine = [row for row in rows if row["method"] == label]
-        simulated = [row["wga"] for row in mine if row["wga"] is not None]
-        predicted = [row["predicted_wga"] for row in mine if row["predicted_wga"] is not None]
-        # Means of group accuracies, not mean minima: that is what a prediction is of.
-        gaps = [
-            abs(row["wga_of_means"] - row["predicted_wga"])
-            for row in mine
-            if row["wga_of_means"] is not None and row["predicted_wga"] is not None
-        ]
+        sides = [(row["wga_of_means"], row["predicted_wga_of_means"]) for row in mine]
+        simulated = [value for value, _ in sides if value is not None]
+        gaps = [abs(value - other) for value, other in sides if value is not None and other is not None]
         figures = (
-            fmean(simulated) if simulated else None,
+            _mean(simulated),
             min(simulated, default=None),
             max(simulated, default=None),
-            fmean(predicted) if predicted else None,
+            _mean([value for _, value in sides if value is not None]),
             max(gaps, default=None),
+            _mean([row["wga"] for row in mine if row["wga"] is not None]),
         )
         table.add_row(label, *(_text(figure, ".4f") for figure in figures))
     return table
+
+
+def _mean(values: list[float]) -> float | None:
+    return fmean(values) if values else None
 
 
 def _short(keys: list[str]) -> Any:

@@ -6,22 +6,40 @@ import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..experiment.grid import Grid
 from ..experiment.identity import canonical_json
 from ..outcome import Outcome
 from ..planning import plan
-from .encoding import rebuilt
-from .reader import Reader
-from .rows import CellOutcome, method_row
+from .format import decode
+from .rows import method_row, simulators_of
+from .store import Reader
 
 if TYPE_CHECKING:
     import pandas
     import xarray
 
     from ..experiment import Experiment
-    from ..planning import Plan
+
+
+class CellOutcome(NamedTuple):
+    """A cell: the values of its axes, and each side's outcome; None for a side that is not there yet."""
+
+    axes: dict[str, Any]
+    simulation: Outcome | None
+    prediction: Outcome | None
+
+
+class _StoredCell(NamedTuple):
+    """What the folder has of a cell, by method; a side is empty unless it has every method."""
+
+    number: int
+    axes: dict[str, Any]
+    methods: dict[str, str]  # label -> hash
+    law: str
+    simulated: dict[str, list[tuple[Any, ...]]]  # rows of (replicate, simulator, *FIELDS), the same replicates for all
+    predicted: dict[str, tuple[Any, ...]]  # (limit, *FIELDS)
 
 
 def open_results(folder: str | os.PathLike[str]) -> Results:
@@ -47,18 +65,23 @@ class Results:
     def outcomes(self) -> Iterator[CellOutcome]:
         """The cells in grid order, rebuilt from the stored heads; cells without any row are left out."""
         with Reader(self.folder) as reader:
-            for index in range(self.grid.size):
-                cell = self._cell(reader, index)
-                if cell is not None:
-                    yield cell
+            for cell in self._stored(reader):
+                yield self._outcome(cell)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One flat dict for each cell and method: see `method_row`."""
-        return [
-            method_row(cell, method.label)
-            for cell in self.outcomes()
-            for method in (cell.simulation or cell.prediction or ())
-        ]
+        """One flat dict for each cell and method, from the stored numbers: see `rows.method_row`."""
+        with Reader(self.folder) as reader:
+            return [
+                method_row(
+                    cell.axes,
+                    label,
+                    simulated=cell.simulated.get(label, ()),
+                    predicted=cell.predicted.get(label),
+                    mass=reader.mass(cell.law, cell.methods[label]),
+                )
+                for cell in self._stored(reader)
+                for label in self.experiment.method_labels
+            ]
 
     def select(self, method: str | None = None, **axes: Any) -> list[dict[str, Any]]:
         """Rows of one method, or of one value of some axes.
@@ -119,47 +142,52 @@ class Results:
             raise KeyError(f"{name!r} {which} of this sweep; axes: {', '.join(keys) or 'none'}")
         return found[0]
 
-    def _cell(self, reader: Reader, index: int) -> CellOutcome | None:
-        axes = self.grid.cell(index)
-        known = reader.cell(canonical_json(axes))
-        if known is None:
-            return None
-        law, methods = known
-        resolved = plan(self.grid.experiment(index))
-        simulation = self._simulation(reader, resolved, axes, law, methods)
-        prediction = self._prediction(reader, resolved, axes, law, methods)
-        return CellOutcome(axes, simulation, prediction) if simulation or prediction else None
-
-    def _simulation(
-        self, reader: Reader, resolved: Plan, axes: dict[str, Any], law: str, methods: dict[str, str]
-    ) -> Outcome | None:
+    def _stored(self, reader: Reader) -> Iterator[_StoredCell]:
         replicates = self.experiment.sweep.replicates
-        stored = {label: reader.simulated(law, method, replicates) for label, method in methods.items()}
-        # In a sweep that was stopped, a method that another cell shares may be ahead of the others.
-        common = set.intersection(*({row[0] for row in rows} for rows in stored.values()))
-        if not common:
-            return None
-        outcomes = {
-            stage.label: rebuilt(
-                [row[1:] for row in stored[stage.label] if row[0] in common],
-                stage=stage,
-                test=resolved.test,
-                limit="finite",
-            )
-            for stage in resolved.stages
-        }
-        return Outcome(self.experiment.name, outcomes, "simulation", simulator="dense", axes=axes)
+        for number in range(self.grid.size):
+            axes = self.grid.cell(number)
+            known = reader.cell(canonical_json(axes))
+            if known is None:
+                continue
+            law, methods = known
+            simulated = {label: reader.simulated(law, method, replicates) for label, method in methods.items()}
+            # In a sweep that was stopped, a method that another cell shares may be ahead of the others.
+            common = set.intersection(*({row[0] for row in rows} for rows in simulated.values()))
+            simulated = {label: [row for row in rows if row[0] in common] for label, rows in simulated.items()}
+            predicted = {label: row for label, method in methods.items() if (row := reader.predicted(law, method))}
+            if len(predicted) < len(methods):
+                predicted = {}
+            if common or predicted:
+                yield _StoredCell(number, axes, methods, law, simulated if common else {}, predicted)
 
-    def _prediction(
-        self, reader: Reader, resolved: Plan, axes: dict[str, Any], law: str, methods: dict[str, str]
-    ) -> Outcome | None:
-        outcomes = {}
-        for stage in resolved.stages:
-            row = reader.predicted(law, methods[stage.label])
-            if row is None:
-                return None
-            outcomes[stage.label] = rebuilt([row[1:]], stage=stage, test=resolved.test, limit=row[0])
-        return Outcome(self.experiment.name, outcomes, "prediction", axes=axes)
+    def _outcome(self, cell: _StoredCell) -> CellOutcome:
+        resolved = plan(self.grid.experiment(cell.number))
+        name, test = self.experiment.name, resolved.test
+        simulation = prediction = None
+        if cell.simulated:
+            stored = {label: [numbers for _, _, *numbers in rows] for label, rows in cell.simulated.items()}
+            simulation = Outcome(
+                name,
+                {
+                    stage.label: decode(stored[stage.label], stage=stage, test=test, limit="finite")
+                    for stage in resolved.stages
+                },
+                "simulation",
+                simulator=simulators_of(row for rows in cell.simulated.values() for row in rows),
+                axes=cell.axes,
+            )
+        if cell.predicted:
+            prediction = Outcome(
+                name,
+                {
+                    stage.label: decode([numbers], stage=stage, test=test, limit=limit)
+                    for stage in resolved.stages
+                    for limit, *numbers in [cell.predicted[stage.label]]
+                },
+                "prediction",
+                axes=cell.axes,
+            )
+        return CellOutcome(cell.axes, simulation, prediction)
 
 
 def _same(stored: Any, wanted: Any) -> bool:

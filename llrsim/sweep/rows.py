@@ -1,69 +1,97 @@
-"""A cell of a sweep as flat rows, one a method: what tables, CSV files and figures are made of."""
+"""A method of a cell as one flat row of the stored numbers: what tables, CSV files and the terminal show."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
 
-from ..outcome import MethodOutcome, Outcome
+import numpy as np
+
+from ..status import Status
+from .format import FIELDS, head_table
+
+_KEPT = frozenset(int(status) for status in Status if status.ok)
+_READ_OUT = slice(FIELDS.index("wga"), FIELDS.index("average_accuracy") + 1)
 
 
-class CellOutcome(NamedTuple):
-    """A cell: the values of its axes, and each side's outcome; None for a side that is not there yet."""
-
-    axes: dict[str, Any]
-    simulation: Outcome | None
-    prediction: Outcome | None
-
-
-def method_row(cell: CellOutcome, label: str) -> dict[str, Any]:
+def method_row(
+    axes: Mapping[str, Any],
+    label: str,
+    *,
+    simulated: Sequence[tuple[Any, ...]],
+    predicted: tuple[Any, ...] | None,
+    mass: Mapping[str, float],
+) -> dict[str, Any]:
     """Axes; method, status and replicates; simulated means and standard errors; the prediction; the mass.
 
-    Keys are the same for every cell and method of a sweep: `wga`, `wga_se`, `wga_of_means`, `direction_wga`,
-    `average_accuracy` and `accuracy(y,a)` with `_se`, signal weights, bias and noise norm of the mean head, then
-    the same numbers with `predicted_` before them, and `mass(y,a)`. None stands for what is not there.
+    Keys are the same for every cell and method of a sweep: `wga`, `wga_of_means`, `direction_wga`, `average_accuracy`
+    and `accuracy(y,a)`, signal weights, bias and noise norm of the mean head, each with `_se`, then the same numbers
+    with `predicted_` before them and without `_se`, and `mass(y,a)`. None stands for what is not there.
+
+    Args:
+        simulated: rows of (replicate, simulator, *FIELDS), none before a simulation.
+        predicted: (limit, *FIELDS), None before a prediction.
+        mass: effective mass of each group, by its name.
     """
-    sides = {"": cell.simulation, "predicted_": cell.prediction}
-    known = next(outcome for outcome in sides.values() if outcome is not None)[label]
-    simulated = cell.simulation[label] if cell.simulation else None
-    row: dict[str, Any] = cell.axes | {
+    groups = tuple(mass)
+    rows = [row[2:] for row in simulated]
+    there = [predicted[1:]] if predicted else []
+    numbers = _numbers(rows, groups) if rows else dict.fromkeys(_numbers(there, groups))
+    expected = _numbers(there, groups) if there else dict.fromkeys(numbers)
+    return {
+        **axes,
         "method": label,
-        "status": simulated.outcome.label if simulated else None,
-        "replicates": int(simulated.kept.sum()) if simulated else 0,
+        "status": _status(rows),
+        "replicates": sum(row[0] in _KEPT for row in rows),
+        "simulator": simulators_of(simulated),
+        **numbers,
+        **{f"predicted_{name}": value for name, value in expected.items() if not name.endswith("_se")},
+        "predicted_status": _status(there),
+        "limit": predicted[0] if predicted else None,
+        **{f"mass{group}": share for group, share in mass.items()},
     }
-    for prefix, outcome in sides.items():
-        method = outcome[label] if outcome else None
-        row |= {f"{prefix}{name}": value for name, value in _numbers(method, known, errors=not prefix).items()}
-        if prefix:
-            row |= {
-                "predicted_status": method.outcome.label if method else None,
-                "limit": method.limit if method else None,
-            }
-    return row | {f"mass{g}": float(p) for g, p in zip(known.test.group_names, known.mass, strict=True)}
 
 
-def _numbers(method: MethodOutcome | None, known: MethodOutcome, *, errors: bool) -> dict[str, float | None]:
-    """Means over replicates, and their standard errors; all None without an outcome."""
-    names = known.test.group_names
-    source = known if method is None else method
-    readout, heads = source.readout, source.heads
-    columns = {
-        "wga": readout.wga,
-        "direction_wga": readout.direction_wga,
-        "average_accuracy": readout.average_accuracy,
-        **{f"accuracy{name}": readout.group_accuracy[:, g] for g, name in enumerate(names)},
-        **{f"signal{j + 1}": heads.signal[:, j] for j in range(heads.signal.shape[-1])},
-        "bias": heads.bias,
-        "noise_norm": heads.noise_norm,
-    }
-    numbers: dict[str, float | None] = {}
-    for name, values in columns.items():
-        numbers[name] = _number(source.mean(values))
-        if errors:
-            numbers[f"{name}_se"] = _number(source.standard_error(values))
-    numbers["wga_of_means"] = _number(source.wga_of_means)
-    return numbers if method is not None else dict.fromkeys(numbers)
+def simulators_of(simulated: Iterable[tuple[Any, ...]]) -> str | None:
+    """What simulated the rows of (replicate, simulator, *FIELDS); None without rows."""
+    return ", ".join(sorted({row[1] for row in simulated})) or None
 
 
-def _number(value: Any) -> float | None:
-    return None if value is None or math.isnan(float(value)) else float(value)
+def _numbers(rows: Sequence[tuple[Any, ...]], groups: tuple[str, ...]) -> dict[str, float | None]:
+    """Means over the replicates that have a head, and their standard errors; at least one row of FIELDS."""
+    heads = head_table(rows)
+    k = heads.shape[1] - 3 - len(groups)
+    read_out = np.array([row[_READ_OUT] for row in rows], dtype=np.float64)
+    kept = np.array([row[0] in _KEPT for row in rows])
+    # One contiguous row for each quantity, in the order of `_names`.
+    values = np.ascontiguousarray(np.concatenate([read_out, heads[:, k + 3 :], heads[:, : k + 2]], axis=1)[kept].T)
+    size, count = values.shape
+    means = values.mean(axis=1).tolist() if count else [math.nan] * size
+    errors = (values.std(axis=1, ddof=1) / math.sqrt(count)).tolist() if count > 1 else [math.nan] * size
+    first = read_out.shape[1]
+    worst = min(range(first, first + len(groups)), key=means.__getitem__)
+    pairs = zip((*means, means[worst]), (*errors, errors[worst]), strict=True)
+    numbers = [None if math.isnan(value) else value for pair in pairs for value in pair]
+    return dict(zip(_names(groups, k), numbers, strict=True))
+
+
+@cache
+def _names(groups: tuple[str, ...], k: int) -> tuple[str, ...]:
+    """Keys of `_numbers`, every quantity before its standard error."""
+    quantities = (
+        *FIELDS[_READ_OUT],
+        *(f"accuracy{group}" for group in groups),
+        *(f"signal{j + 1}" for j in range(k)),
+        "bias",
+        "noise_norm",
+        "wga_of_means",
+    )
+    return tuple(name for quantity in quantities for name in (quantity, f"{quantity}_se"))
+
+
+def _status(rows: Sequence[tuple[Any, ...]]) -> str | None:
+    """The first status without a head, else that of the first replicate."""
+    codes = [row[0] for row in rows]
+    return Status(next((code for code in codes if code not in _KEPT), codes[0])).label if codes else None

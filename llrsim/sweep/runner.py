@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import chain, islice
 from pathlib import Path
-from threading import Event
+from threading import Event, Timer
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from ..experiment.grid import Grid
-from .compiling import warm_up
-from .errors import StoreError
-from .identity import folder_name
+from .folder import StoreError, folder_name, locked
 from .interruption import finishing, interruptible
-from .lock import locked
 from .progress import SweepProgress
 from .provenance import environment_json
 from .results import Results, open_results
 from .store import Store
-from .units import Block, Failure, Unit, compute, missing, units_per_cell
+from .units import Block, Failure, Unit, compute_units, missing_units, units_per_cell
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 TARGET = 1.5  # seconds a block is meant to take: long against a commit, short against a person's patience
 LARGEST_BLOCK = 4096
 WAKE = 0.25  # seconds after which a stop is noticed
+PATIENCE = 1.0  # seconds of silence before a person is told what they wait for
 
 
 class SweepFailed(RuntimeError):
@@ -97,11 +96,11 @@ def run_sweep(
         locked(folder),
         Store(folder, experiment) as store,
     ):
-        units = missing(store, grid, replicates, present=shown.present, failed=failures.append)
+        units = missing_units(store, grid, replicates, present=shown.present, failed=failures.append)
         first = next(units, None)
         if first is not None:
             if not predict_only:
-                warm_up(shown.say)
+                compile_kernels(shown.say)
             run = store.begin_run(command, workers, environment_json())
             _compute_all(store, grid, chain([first], units), workers=workers, shown=shown, failures=failures)
             store.end_run(run)
@@ -110,20 +109,35 @@ def run_sweep(
     return open_results(folder)
 
 
+def compile_kernels(say: Callable[[str], None]) -> None:
+    """Compile every kernel, or load it from the cache, before any worker starts; tell a person who waits what for."""
+    began = perf_counter()
+    notice = Timer(PATIENCE, say, ["compiling the kernels; later runs only load them ..."])
+    notice.start()
+    try:
+        from ..simulation import warm_up
+
+        warm_up()
+    finally:
+        notice.cancel()
+    if (took := perf_counter() - began) > PATIENCE:
+        say(f"kernels ready after {took:.0f} s")
+
+
 def _compute_all(
     store: Store, grid: Grid, units: Iterator[Unit], *, workers: int, shown: SweepProgress, failures: list[Failure]
 ) -> None:
-    from .. import _jit  # late: it loads numba
+    from .._jit import single_blas_thread  # late: it loads numba
 
     stop = Event()
     size, told = 1, False
     running: set[Future[Block]] = set()
     shown.start_clock()
-    with finishing(stop), _jit.single_blas_thread(), ThreadPoolExecutor(workers) as pool:
+    with finishing(stop), single_blas_thread(), ThreadPoolExecutor(workers) as pool:
         try:
             while True:
                 while not stop.is_set() and len(running) < 2 * workers and (block := list(islice(units, size))):
-                    running.add(pool.submit(compute, grid, block, stop))
+                    running.add(pool.submit(compute_units, grid, block, stop))
                 if not running:
                     return
                 if stop.is_set() and not told:
@@ -131,7 +145,7 @@ def _compute_all(
                     shown.say("stopping when the units at work are done; press again to stop at once")
                 ended, running = wait(running, timeout=WAKE, return_when=FIRST_COMPLETED)
                 for done in (future.result() for future in ended):
-                    store.write(done.simulated, done.predicted)
+                    store.write(done.simulated, done.predicted, done.masses)
                     failures += done.failures
                     shown.computed(done.units, len(done.simulated))
                     size = _next_size(size, done)

@@ -1,4 +1,4 @@
-"""The one writer of a results folder: what is there, what is missing, and whole units committed at once.
+"""The database of a results folder: one writer, and readers also while it writes.
 
 What is missing is worked out by SQL over many cells at a time, never row by row here.
 """
@@ -12,11 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import filesystem
-from .encoding import FIELDS
-from .errors import reported
-from .identity import NUMERICS, check_same
-from .tables import CREATE, FILE, SCHEMA, check_versions, decoded, json_list
+import msgspec
+
+from .folder import NUMERICS, StoreError, check_same_sweep, is_network, sqlite_errors
+from .format import CREATE, FIELDS, FILE, SCHEMA, check_versions, experiment_from_json, json_list
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
@@ -31,7 +30,7 @@ class Cell(NamedTuple):
 
 
 class Store:
-    """The one writer of a folder; a context manager. Open it under the folder's lock (`lock.locked`).
+    """The one writer of a folder; a context manager. Open it under the folder's lock (`folder.locked`).
 
     Raises StoreError for a folder that holds another sweep, or a file that cannot be read or written.
     """
@@ -39,7 +38,7 @@ class Store:
     def __init__(self, folder: Path, experiment: Experiment) -> None:
         self.path = folder / FILE
         self._experiment = experiment
-        with reported(self.path):
+        with sqlite_errors(self.path):
             self.connection = sqlite3.connect(self.path, isolation_level=None, timeout=30.0)
             try:
                 self._prepare(folder)
@@ -53,9 +52,9 @@ class Store:
         held = self._held()
         if held is not None:
             check_versions(self.path, *held[:2])
-            check_same(folder, decoded(held[2]), asked)
+            check_same_sweep(folder, experiment_from_json(held[2]), asked)
         # Write-ahead logging needs memory shared between processes, which network file systems do not give.
-        self.connection.execute(f"PRAGMA journal_mode = {'DELETE' if filesystem.is_network(folder) else 'WAL'}")
+        self.connection.execute(f"PRAGMA journal_mode = {'DELETE' if is_network(folder) else 'WAL'}")
         self.connection.execute("PRAGMA synchronous = NORMAL")
         with self._transaction():
             for table in CREATE:
@@ -79,7 +78,7 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with reported(self.path):
+        with sqlite_errors(self.path):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -91,7 +90,7 @@ class Store:
 
     def unknown(self, axes: Sequence[str]) -> set[str]:
         """Those of the cells, given by their axes, that are not registered."""
-        with reported(self.path):
+        with sqlite_errors(self.path):
             found = self.connection.execute(
                 "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT axes FROM cells)", (json_list(axes),)
             )
@@ -114,7 +113,7 @@ class Store:
 
     def missing_units(self, axes: Sequence[str], *, replicates: int, size: int) -> list[tuple[int, int, int]]:
         """(position in `axes`, first replicate, replicates) of every unit of `size` that is not complete."""
-        with reported(self.path):
+        with sqlite_errors(self.path):
             return self.connection.execute(
                 """
                 WITH RECURSIVE starts (first) AS (
@@ -141,7 +140,7 @@ class Store:
 
     def missing_predictions(self, axes: Sequence[str]) -> list[int]:
         """Position in `axes` of every cell without a prediction for one of its methods."""
-        with reported(self.path):
+        with sqlite_errors(self.path):
             found = self.connection.execute(
                 """
                 SELECT chosen.key FROM json_each(?) AS chosen JOIN cells ON cells.axes = chosen.value
@@ -155,17 +154,22 @@ class Store:
             )
             return [row[0] for row in found]
 
-    def write(self, simulated: Iterable[Sequence[Any]], predicted: Iterable[Sequence[Any]]) -> None:
+    def write(
+        self,
+        simulated: Iterable[Sequence[Any]],
+        predicted: Iterable[Sequence[Any]],
+        masses: Iterable[tuple[str, str, str]] = (),
+    ) -> None:
         """Commit whole units in one transaction.
 
-        Simulated rows are (law, method, replicate, *FIELDS), predicted ones (law, method, limit, *FIELDS). A row that
-        is there already is replaced by the same numbers.
+        Simulated rows are (law, method, replicate, simulator, *FIELDS), predicted ones (law, method, limit, *FIELDS),
+        masses (law, method, JSON). A row that is there already is replaced by the same numbers.
         """
         rest = ", ".join("?" * len(FIELDS))
         with self._transaction():
             self.connection.executemany(
-                f"INSERT OR REPLACE INTO rows (seed, numerics, law, method, replicate, {', '.join(FIELDS)}) "
-                f"VALUES ({self._experiment.sweep.seed}, {NUMERICS}, ?, ?, ?, {rest})",
+                f"INSERT OR REPLACE INTO rows (seed, numerics, law, method, replicate, simulator, {', '.join(FIELDS)}) "
+                f"VALUES ({self._experiment.sweep.seed}, {NUMERICS}, ?, ?, ?, ?, {rest})",
                 simulated,
             )
             self.connection.executemany(
@@ -173,6 +177,7 @@ class Store:
                 f"VALUES ({NUMERICS}, ?, ?, ?, {rest})",
                 predicted,
             )
+            self.connection.executemany("INSERT OR REPLACE INTO masses VALUES (?, ?, ?)", masses)
 
     def begin_run(self, command: str, jobs: int, environment: str) -> int:
         """Record that a run began; returns its number."""
@@ -191,3 +196,87 @@ class Store:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Reader:
+    """Read-only access, a context manager; StoreError where there is no results file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE
+        if not self.path.exists():
+            raise StoreError(f"{folder}: no results here (there is no {FILE})")
+        with sqlite_errors(self.path):
+            self._connection = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True, timeout=30.0)
+            try:
+                held = self._connection.execute("SELECT schema, numerics, experiment FROM sweep").fetchone()
+                if held is None:
+                    raise StoreError(f"{folder}: no sweep was begun here")
+                check_versions(self.path, *held[:2])
+            except BaseException:
+                self._connection.close()
+                raise
+        self.experiment = experiment_from_json(held[2])
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def cell(self, axes: str) -> tuple[str, dict[str, str]] | None:
+        """Law hash, and label -> method hash, of a cell given by its axes; None where it was never met."""
+        with sqlite_errors(self.path):
+            found = self._connection.execute("SELECT cell, law FROM cells WHERE axes = ?", (axes,)).fetchone()
+            if found is None:
+                return None
+            methods = self._connection.execute("SELECT label, method FROM cell_methods WHERE cell = ?", found[:1])
+            return found[1], dict(methods.fetchall())
+
+    def simulated(self, law: str, method: str, replicates: int) -> list[tuple[Any, ...]]:
+        """(replicate, simulator, *FIELDS) of the first so many replicates, in their order."""
+        return self._rows(
+            f"SELECT replicate, simulator, {', '.join(FIELDS)} FROM rows WHERE law = ? AND method = ? AND seed = ? "
+            "AND numerics = ? AND replicate < ? ORDER BY replicate",
+            (law, method, self.experiment.sweep.seed, NUMERICS, replicates),
+        )
+
+    def predicted(self, law: str, method: str) -> tuple[Any, ...] | None:
+        """(limit, *FIELDS) of a prediction; None where there is none."""
+        rows = self._rows(
+            f"SELECT outcome_limit, {', '.join(FIELDS)} FROM predictions WHERE law = ? AND method = ? AND numerics = ?",
+            (law, method, NUMERICS),
+        )
+        return rows[0] if rows else None
+
+    def mass(self, law: str, method: str) -> dict[str, float]:
+        """Effective mass of each group by its name; empty where the method was not computed on this law."""
+        rows = self._rows("SELECT mass FROM masses WHERE law = ? AND method = ?", (law, method))
+        return msgspec.json.decode(rows[0][0]) if rows else {}
+
+    def row_count(self, axes: Sequence[str], replicates: int) -> int:
+        """Simulated rows of the cells, given by their axes, among the first so many replicates of each method."""
+        query = """
+            SELECT count(*) FROM json_each(?) AS chosen JOIN cells ON cells.axes = chosen.value
+            JOIN cell_methods AS m ON m.cell = cells.cell
+            JOIN rows AS r ON r.law = cells.law AND r.method = m.method
+            WHERE r.seed = ? AND r.numerics = ? AND r.replicate < ?"""
+        values = (json_list(axes), self.experiment.sweep.seed, NUMERICS, replicates)
+        return int(self._rows(query, values)[0][0])
+
+    def runs(self) -> Iterator[dict[str, Any]]:
+        """Provenance of every run, oldest first."""
+        for run, started, finished, command, jobs, environment in self._rows(
+            "SELECT run, started, finished, command, jobs, environment FROM runs ORDER BY run", ()
+        ):
+            yield {
+                "run": run,
+                "started": started,
+                "finished": finished,
+                "command": command,
+                "jobs": jobs,
+                "environment": msgspec.json.decode(environment),
+            }
+
+    def _rows(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        with sqlite_errors(self.path):
+            return self._connection.execute(query, values).fetchall()

@@ -18,7 +18,7 @@ from ..experiment.grid import Grid
 from ..experiment.identity import canonical_json
 from ..outcome import Outcome
 from ..planning import plan
-from .encoding import records
+from .format import encode, encode_mass
 from .store import Cell, Store
 
 REPLICATES = 64
@@ -53,6 +53,7 @@ class Block:
     seconds: float = 0.0
     simulated: list[tuple[Any, ...]] = field(default_factory=list)
     predicted: list[tuple[Any, ...]] = field(default_factory=list)
+    masses: list[tuple[str, str, str]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
 
@@ -68,7 +69,7 @@ def grid_keys(grid: Grid) -> Iterator[tuple[list[int], list[str]]]:
         yield chunk, [canonical_json(grid.cell(cell)) for cell in chunk]
 
 
-def missing(
+def missing_units(
     store: Store, grid: Grid, replicates: int, *, present: Callable[[int], None], failed: Callable[[Failure], None]
 ) -> Iterator[Unit]:
     """Every unit of the grid that the store lacks, in grid order, looked up as they are asked for.
@@ -91,7 +92,7 @@ def missing(
         yield from sorted(found)
 
 
-def compute(grid: Grid, units: list[Unit], stop: Event) -> Block:
+def compute_units(grid: Grid, units: list[Unit], stop: Event) -> Block:
     """Compute units in order until `stop`; a unit that fails is recorded, and the others go on."""
     block, began = Block(), perf_counter()
     for unit in units:
@@ -109,7 +110,7 @@ def compute(grid: Grid, units: list[Unit], stop: Event) -> Block:
     return block
 
 
-def simulated(experiment: Experiment, first: int, replicates: int) -> Outcome:
+def simulate_unit(experiment: Experiment, first: int, replicates: int) -> Outcome:
     """The replicates of a cell, paired with those of all other cells of the same root seed."""
     from ..simulation import simulate_plan
 
@@ -120,23 +121,25 @@ def simulated(experiment: Experiment, first: int, replicates: int) -> Outcome:
 
 def _compute_one(grid: Grid, unit: Unit, block: Block) -> None:
     experiment = grid.experiment(unit.cell)
-    law = experiment.cell_law_hash
     if unit.replicates:
-        outcome = simulated(experiment, unit.first, unit.replicates)
-        rows = [
-            (law, experiment.method_hash(method.label), unit.first + r, *record)
-            for method in outcome
-            for r, record in enumerate(records(method))
-        ]
-        block.simulated += rows
-        return
-    from ..prediction import predict
+        outcome = simulate_unit(experiment, unit.first, unit.replicates)
+    else:
+        from ..prediction import predict
 
-    block.predicted += [
-        (law, experiment.method_hash(method.label), method.limit, *record)
-        for method in predict(experiment)
-        for record in records(method)
-    ]
+        outcome = predict(experiment)
+    law = experiment.cell_law_hash
+    keyed = [((law, experiment.method_hash(method.label)), method) for method in outcome]
+    # Everything is encoded before the block is touched, so that a unit that fails leaves nothing in it.
+    masses = [(*key, encode_mass(method)) for key, method in keyed]
+    if unit.replicates:
+        block.simulated += [
+            (*key, unit.first + r, outcome.simulator, *record)
+            for key, method in keyed
+            for r, record in enumerate(encode(method))
+        ]
+    else:
+        block.predicted += [(*key, method.limit, *record) for key, method in keyed for record in encode(method)]
+    block.masses += masses
 
 
 def _describe(grid: Grid, cell: int, axes: str, failed: Callable[[Failure], None]) -> Cell | None:

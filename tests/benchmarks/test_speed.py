@@ -125,7 +125,7 @@ def test_descent_against_numpy(compare, n, d):
 
 def test_two_workers_against_one(compare):
     planned = plan(experiment(500, 50, 0.01))
-    two, one = (lambda jobs=jobs: simulate_plan(planned, replicates=400, jobs=jobs) for jobs in (2, 1))
+    two, one = (lambda jobs=jobs: simulate_plan(planned, replicates=1000, jobs=jobs) for jobs in (2, 1))
     compare("two workers against one", two, one, ">= 1.8x")
 
 

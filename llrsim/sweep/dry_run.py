@@ -8,8 +8,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ..experiment.grid import Grid
-from .compiling import warm_up
-from .units import simulated
+from .runner import compile_kernels
+from .units import simulate_unit
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
@@ -18,7 +18,7 @@ REPLICATES = 2
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class DryRun:
     """The size of a sweep, and the seconds of work it asks of so many workers."""
 
     cells: int
@@ -44,7 +44,7 @@ class Rehearsal:
         }
 
 
-def rehearse(experiment: Experiment, *, jobs: int, predict_only: bool = False, say: Callable[[str], None]) -> Rehearsal:
+def dry_run(experiment: Experiment, *, jobs: int, predict_only: bool = False, say: Callable[[str], None]) -> DryRun:
     """Run a small unit of the first and of the last cell; nothing is stored and the grid is not expanded.
 
     `say` is told where kernels have to be compiled first.
@@ -53,11 +53,11 @@ def rehearse(experiment: Experiment, *, jobs: int, predict_only: bool = False, s
     grid.check()
     replicates = 0 if predict_only else experiment.sweep.replicates
     ends = [grid.experiment(cell) for cell in sorted({0, grid.size - 1})]
-    seconds = sum(_predicting(end) for end in ends)
+    seconds = sum(_seconds_to_predict(end) for end in ends)
     if not predict_only:
-        warm_up(say)
-        seconds += sum(_simulating(end) for end in ends) * replicates / REPLICATES
-    return Rehearsal(
+        compile_kernels(say)
+        seconds += sum(_seconds_to_simulate(end) for end in ends) * replicates / REPLICATES
+    return DryRun(
         cells=grid.size,
         replicates=replicates,
         methods=experiment.method_labels,
@@ -66,13 +66,13 @@ def rehearse(experiment: Experiment, *, jobs: int, predict_only: bool = False, s
     )
 
 
-def _simulating(experiment: Experiment) -> float:
+def _seconds_to_simulate(experiment: Experiment) -> float:
     began = perf_counter()
-    simulated(experiment, 0, REPLICATES)
+    simulate_unit(experiment, 0, REPLICATES)
     return perf_counter() - began
 
 
-def _predicting(experiment: Experiment) -> float:
+def _seconds_to_predict(experiment: Experiment) -> float:
     from ..prediction import predict
 
     predict(experiment)  # the first call also imports and builds tables

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ..experiment.grid import Grid
-from .reader import Reader
+from .store import Reader
 from .units import grid_keys
 
 
 @dataclass(frozen=True)
-class State:
+class SweepStatus:
     """Rows done of those asked, and the provenance of every run."""
 
     folder: Path
@@ -43,12 +43,12 @@ class State:
         return "\n".join(lines)
 
 
-def state_of(folder: Path) -> State:
-    """The state of a results folder, also while a sweep writes to it; StoreError where there is none."""
+def status_of(folder: Path) -> SweepStatus:
+    """The status of a results folder, also while a sweep writes to it; StoreError where there is none."""
     with Reader(folder) as reader:
         experiment = reader.experiment
         grid, replicates = Grid(experiment), experiment.sweep.replicates
-        return State(
+        return SweepStatus(
             folder=folder,
             name=experiment.name,
             cells=grid.size,

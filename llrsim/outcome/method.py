@@ -1,0 +1,207 @@
+"""One method's heads over its replicates, and everything that is read off them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from ..head import Head, Readout, read_out
+from ..mixture import Array, GroupMixture
+from ..planning import Stage
+from ..status import Status
+from .interval import half_width
+from .record import plain
+
+Limit = Literal["population", "proportional", "finite"]
+
+_READ = (
+    "wga",
+    "group_accuracy",
+    "average_accuracy",
+    "worst_class_accuracy",
+    "spurious_reliance",
+    "direction_wga",
+    "bias_part",
+)
+"""Fields of the readout in a summary, by their own names."""
+
+_HEAD = ("signal", "bias", "noise_norm", "noise_scale")
+"""Quantities of a summary that are told under `head`."""
+
+
+class Estimate(NamedTuple):
+    """A mean over replicates with its standard error, None where there are not several replicates."""
+
+    mean: Array
+    standard_error: Array | None
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """Heads along a descent, before averaging: `steps` (S,) and heads with leading axes (R, S)."""
+
+    steps: np.ndarray
+    heads: Head
+
+
+@dataclass(frozen=True, eq=False)
+class MethodOutcome:
+    """One method's heads over R replicates (R = 1 for a prediction) and their exact readout.
+
+    Attributes:
+        stage: the method as it was fitted, with its selection and mass.
+        test: the law the heads are read out on.
+        heads: summaries with leading axis (R,); rows that have no head are nan.
+        status: (R,) codes of `Status`.
+        certificate: (R,) relative gradient norm or duality gap of each fit.
+        iterations: (R,) solver iterations, or steps.
+        limit: `finite` for a simulation, else the limit of the prediction.
+        path: heads along the descent, when `head.solver.path` asks for it.
+        largest_stable_step: set when a descent diverged whose loss is smooth, nan otherwise.
+    """
+
+    stage: Stage
+    test: GroupMixture
+    heads: Head
+    status: np.ndarray
+    certificate: Array
+    iterations: np.ndarray
+    limit: Limit
+    path: Path | None = None
+    largest_stable_step: float = float("nan")
+
+    @property
+    def label(self) -> str:
+        """The method's unique name."""
+        return self.stage.label
+
+    @property
+    def mass(self) -> Array:
+        """(G,) effective group mass p_g (T19)."""
+        return self.stage.selection.mass
+
+    @cached_property
+    def readout(self) -> Readout:
+        """Exact accuracies of every replicate, leading axis (R,)."""
+        return read_out(self.heads, self.test)
+
+    @cached_property
+    def kept(self) -> np.ndarray:
+        """(R,) whether the replicate has a head."""
+        return np.isin(self.status, [s for s in Status if s.ok])
+
+    @property
+    def outcome(self) -> Status:
+        """The first status that is not ok, else that of the first replicate."""
+        failed = self.status[~self.kept]
+        return Status(int(failed[0] if failed.size else self.status[0]))
+
+    def mean(self, values: Array) -> Array:
+        """Mean over the replicates that have a head; nan if none has."""
+        rows = self._of_kept(values)
+        return rows.mean(axis=0) if len(rows) else np.full(rows.shape[1:], np.nan)
+
+    def standard_error(self, values: Array) -> Array | None:
+        """Standard error of `mean`; None for predictions and single replicates."""
+        rows = self._of_kept(values)
+        return rows.std(axis=0, ddof=1) / np.sqrt(len(rows)) if len(rows) > 1 else None
+
+    def interval(self, values: Array) -> tuple[Array, Array] | None:
+        """Ends of the 95 % interval of `mean` (`half_width`); None for predictions and single replicates."""
+        rows = self._of_kept(values)
+        if len(rows) < 2:
+            return None
+        mean, half = rows.mean(axis=0), half_width(rows)
+        return mean - half, mean + half
+
+    def _of_kept(self, values: Array) -> Array:
+        return np.asarray(values, dtype=np.float64)[self.kept]
+
+    @property
+    def group_accuracy(self) -> Array:
+        """(G,) mean accuracy of each group."""
+        return self.mean(self.readout.group_accuracy)
+
+    @property
+    def wga(self) -> float:
+        """Mean over replicates of the worst group's accuracy: what a practitioner sees."""
+        return float(self.mean(self.readout.wga))
+
+    @property
+    def wga_of_means(self) -> float:
+        """Least of the mean group accuracies: what theory predicts; above `wga` where groups tie."""
+        return float(self.group_accuracy.min())
+
+    @property
+    def worst_group(self) -> int | None:
+        """Index of the group with the least mean accuracy; None if no replicate has a head."""
+        return int(np.argmin(self.group_accuracy)) if self.kept.any() else None
+
+    def summary(self) -> dict[str, Estimate]:
+        """Every quantity by name: the averages of `Readout`, `wga_of_means`, and the mean head.
+
+        Rows, records and the printed table select from it. The error of `wga_of_means` is that of the group it is
+        taken from.
+        """
+        values = {name: getattr(self.readout, name) for name in _READ}
+        values |= {"signal": self.heads.signal, "bias": self.heads.bias, "noise_norm": self.heads.noise_norm}
+        values["noise_scale"] = self.heads.noise_scale(self.test)
+        found = {name: Estimate(self.mean(rows), self.standard_error(rows)) for name, rows in values.items()}
+        means, errors = found["group_accuracy"]
+        worst = int(np.argmin(means))
+        found["wga_of_means"] = Estimate(means[worst], None if errors is None else errors[worst])
+        return found
+
+    def row(self) -> dict[str, Any]:
+        """The summary, flat: status; accuracies, weights and mass, each with `_se` after it for a simulation.
+
+        Vectors have one entry a coordinate (`signal1`) or a group (`accuracy(-,+)`); None stands for no value.
+        """
+        summary, names = self.summary(), self.test.group_names
+        told: dict[str, Any] = {"limit": self.limit, "status": self.outcome.label, "replicates": int(self.kept.sum())}
+        columns = {name: [name] for name in ("wga", "wga_of_means", "direction_wga", "average_accuracy")}
+        columns["group_accuracy"] = [f"accuracy{name}" for name in names]
+        columns["signal"] = [f"signal{place + 1}" for place in range(self.test.signal_dim)]
+        columns |= {"bias": ["bias"], "noise_norm": ["noise_norm"]}
+        for name, keys in columns.items():
+            mean, error = summary[name]
+            errors = [None] * len(keys) if error is None else np.atleast_1d(error)
+            for key, value, spread in zip(keys, np.atleast_1d(mean), errors, strict=True):
+                told[key] = plain(value)
+                if self.limit == "finite":
+                    told[f"{key}_se"] = plain(spread)
+        return told | {f"mass{name}": plain(value) for name, value in zip(names, self.mass, strict=True)}
+
+    def to_dict(self) -> dict[str, Any]:
+        """One JSON-ready object: means over replicates, for a simulation with `standard_error` beside them."""
+        summary = self.summary()
+        told: dict[str, Any] = {"status": self.outcome.label, "limit": self.limit, "kind": self.stage.kind}
+        if not self.outcome.ok:
+            told["message"] = self.outcome.message
+        if np.isfinite(self.largest_stable_step):
+            told["largest_stable_step"] = self.largest_stable_step
+        told |= _nested({name: plain(found.mean) for name, found in summary.items()})
+        told |= {"worst_group": self.worst_group, "mass": plain(self.mass)}
+        told["counts"] = plain(self.stage.selection.counts)
+        told["certificate"] = plain(np.max(self.certificate[self.kept])) if self.kept.any() else None
+        if self.path is not None:
+            told["path"] = self._path_record(self.path)
+        if self.limit == "finite":
+            told["replicates"] = int(self.kept.sum())
+            told["standard_error"] = _nested({name: plain(found.standard_error) for name, found in summary.items()})
+        return told
+
+    def _path_record(self, path: Path) -> dict[str, Any]:
+        accuracy, heads = read_out(path.heads, self.test), path.heads
+        along = {"wga": accuracy.wga, "group_accuracy": accuracy.group_accuracy}
+        along |= {"signal": heads.signal, "bias": heads.bias, "noise_norm": heads.noise_norm}
+        return {"steps": plain(path.steps)} | {name: plain(self.mean(values)) for name, values in along.items()}
+
+
+def _nested(numbers: dict[str, Any]) -> dict[str, Any]:
+    """The numbers of the head under `head`, the others beside it."""
+    told = {name: number for name, number in numbers.items() if name not in _HEAD}
+    return told | {"head": {name: numbers[name] for name in _HEAD}}

@@ -1,0 +1,133 @@
+"""The methods of one experiment on one side, as a table, as records and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..mixture import Array
+from .method import MethodOutcome
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The methods of one experiment on one side, by label.
+
+    `gram` (R, M, M) holds v_i.v_j, the inner products of the noise parts of the M heads of each replicate, so that
+    heads can be compared; None for predictions that have no joint law of heads.
+    """
+
+    name: str
+    methods: Mapping[str, MethodOutcome]
+    side: Literal["simulation", "prediction"]
+    simulator: str | None = None
+    axes: Mapping[str, Any] = field(default_factory=dict)
+    gram: Array | None = None
+
+    def __getitem__(self, label: str) -> MethodOutcome:
+        if label not in self.methods:
+            raise KeyError(f"no method {label!r}; this outcome has {', '.join(self.methods)}")
+        return self.methods[label]
+
+    def __iter__(self) -> Iterator[MethodOutcome]:
+        return iter(self.methods.values())
+
+    def cosine(self, first: str, second: str) -> Array:
+        """(R,) cosine between two methods' weight vectors (bias excluded), from signals and the noise Gram matrix."""
+        if self.gram is None:
+            raise ValueError("cosine: this outcome has no Gram matrix of noise parts; only simulations have one")
+        labels = list(self.methods)
+        i, j = labels.index(first), labels.index(second)
+        u, v = self[first].heads, self[second].heads
+        inner = (u.signal * v.signal).sum(axis=-1) + self.gram[:, i, j]
+        return inner / (u.weight_norm * v.weight_norm)
+
+    def to_dict(self) -> dict[str, Any]:
+        """One JSON-ready object: `{"name": ..., "methods": {label: {...}}}`."""
+        told: dict[str, Any] = {"name": self.name, "side": self.side}
+        if self.simulator:
+            told["simulator"] = self.simulator
+        if self.axes:
+            told["axes"] = dict(self.axes)
+        return told | {"methods": {method.label: method.to_dict() for method in self}}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One flat dict a method: axes, label, side and `MethodOutcome.row`."""
+        return [dict(self.axes) | {"method": method.label, "side": self.side} | method.row() for method in self]
+
+    def select(self, method: str | None = None) -> list[dict[str, Any]]:
+        """The rows of one method, or all. Raises KeyError for a method that is not there.
+
+        >>> import llrsim
+        >>> [row["status"] for row in llrsim.predict(llrsim.load("quick")).select(method="dfr")]
+        ['converged']
+        """
+        chosen = None if method is None else self[method].label
+        return [row for row in self.rows() if chosen in (None, row["method"])]
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """`rows` as a DataFrame; ImportError, naming the extra to install, without pandas."""
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError("to_pandas needs pandas: pip install 'llrsim[table]'") from error
+        return pandas.DataFrame(self.rows())
+
+    def to_xarray(self) -> xarray.Dataset:
+        """`rows` as a Dataset along `method`, with name and axes as attributes.
+
+        ImportError, naming the extra to install, without xarray.
+        """
+        try:
+            import xarray
+        except ImportError as error:
+            raise ImportError("to_xarray needs xarray: pip install 'llrsim[table]'") from error
+        frame = self.to_pandas().drop(columns=list(self.axes)).set_index("method")
+        return xarray.Dataset.from_dataframe(frame).assign_attrs(name=self.name, **self.axes)
+
+    def __repr__(self) -> str:
+        """A table: of several replicates both the WGA of the mean accuracies and the mean of the worst, with 95 %."""
+        title = f"{self.name}: {self.side}" + (f" ({self.simulator})" if self.simulator else "")
+        several = any(method.kept.sum() > 1 for method in self)
+        worst = ["wga of means", "± 95 %", "mean worst", "± 95 %"] if several else ["wga"]
+        columns = "".join(f"{name:>{_width(name)}}" for name in (*worst, "best bias", "average"))
+        return "\n".join([title, f"  {'method':<16}{columns}  mass", *(_line(method, several) for method in self)])
+
+
+def _width(column: str) -> int:
+    return max(9, len(column) + 2)
+
+
+def _line(method: MethodOutcome, several: bool) -> str:
+    """A method's line of the printed table, or why it has no numbers."""
+    if not method.kept.any():
+        stable = method.largest_stable_step
+        told = f" (largest stable step {stable:.4g})" if stable > 0 else ""
+        return f"  {method.label:<16}{method.outcome.label}: {method.outcome.message}{told}"
+    summary = method.summary()
+
+    def told_of(column: str, name: str) -> str:
+        return f"{float(summary[name].mean):{_width(column)}.4f}"
+
+    if several:
+        line = told_of("wga of means", "wga_of_means")
+        line += _spread(method, method.readout.group_accuracy[:, method.worst_group])
+        line += told_of("mean worst", "wga") + _spread(method, method.readout.wga)
+    else:
+        line = told_of("wga", "wga")
+    line += told_of("best bias", "direction_wga") + told_of("average", "average_accuracy")
+    line += "  " + " ".join(f"{p:.3f}" for p in method.mass)
+    missing = int((~method.kept).sum())
+    told = f"  ({missing} of {len(method.kept)} replicates: {method.outcome.label})" if missing else ""
+    return f"  {method.label:<16}{line}{told}"
+
+
+def _spread(method: MethodOutcome, values: Array) -> str:
+    """Half the 95 % interval, in its column; blank where there is none."""
+    ends, width = method.interval(values), _width("± 95 %")
+    return f"{(float(ends[1]) - float(ends[0])) / 2:{width}.4f}" if ends else " " * width

@@ -1,0 +1,191 @@
+"""The tables of a results folder's database, DIR/sweep.sqlite, and how outcomes are written into them.
+
+sweep: what the folder holds, one row
+    schema INTEGER       version of these tables
+    numerics INTEGER     version of the numbers (`folder.NUMERICS`)
+    experiment TEXT      the experiment last asked for, canonical JSON, with its grid and replicates
+cells: grid cells met so far
+    cell INTEGER         row id
+    axes TEXT            canonical JSON of the swept keys and their values, unique
+    law TEXT             hash of the cell's law of features and samples
+cell_methods: what each method of a cell is there (an axis may change it)
+    cell INTEGER, label TEXT, method TEXT    the method's hash
+methods: what the hashes stand for
+    method TEXT          hash, unique
+    label TEXT           its name when it was first stored
+    definition TEXT      the method and its effective head, canonical JSON
+masses: the effective group masses of one method on one law (T19)
+    law TEXT, method TEXT                    together the key
+    mass TEXT            JSON: each group's name and its mass, in the order of the groups
+rows: one simulated replicate of one method on one law
+    law TEXT, method TEXT, seed INTEGER, numerics INTEGER, replicate INTEGER    together the key
+    simulator TEXT       what simulated it: dense
+    status INTEGER       code of `llrsim.status.Status`
+    wga, direction_wga, average_accuracy REAL    worst-group accuracy, the same at the best bias, test average
+    iterations INTEGER, certificate REAL         of the fit
+    largest_stable_step REAL                     where descent diverged
+    head BLOB, path BLOB                         see below
+predictions: one prediction of one method on one law
+    law, method, numerics                        together the key
+    outcome_limit TEXT                           population, proportional or finite
+    status ... path                              as in `rows`
+runs: provenance, one row for every run that wrote here
+    run INTEGER, started TEXT, finished TEXT     UTC; finished is NULL while running, or when killed
+    command TEXT, jobs INTEGER
+    environment TEXT     JSON: versions, git state, BLAS, CPU (`provenance`)
+
+Rows are keyed by what they are, not by where in a grid they stand: running again adds nothing twice, a grown grid finds
+the rows it shares, and folders can be joined by copying rows.
+
+Everything follows from the heads (T0), so a row keeps the head and the few numbers that people query for. Blobs are
+little-endian float64 arrays:
+
+- `head`: signal u (k), bias b, noise norm |v|, noise spread q, then the accuracy of each group (G);
+- `path`: for each recorded step of a descent, u (k), b, |v|, q; NULL without a path.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from ..head import Head
+from ..outcome import Limit, MethodOutcome, Path
+from .folder import NUMERICS, StoreError
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
+    from ..mixture import Array, GroupMixture
+    from ..planning import Stage
+
+
+SCHEMA = 2
+FILE = "sweep.sqlite"
+
+_SHARED_COLUMNS = """
+    status INTEGER NOT NULL, wga REAL, direction_wga REAL, average_accuracy REAL,
+    iterations INTEGER NOT NULL, certificate REAL, largest_stable_step REAL, head BLOB NOT NULL, path BLOB"""
+
+CREATE = (
+    "CREATE TABLE IF NOT EXISTS sweep (schema INTEGER NOT NULL, numerics INTEGER NOT NULL, experiment TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS cells (cell INTEGER PRIMARY KEY, axes TEXT NOT NULL UNIQUE, law TEXT NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS cell_methods (cell INTEGER NOT NULL, label TEXT NOT NULL, method TEXT NOT NULL,
+    PRIMARY KEY (cell, label)) WITHOUT ROWID""",
+    "CREATE TABLE IF NOT EXISTS methods (method TEXT PRIMARY KEY, label TEXT NOT NULL, definition TEXT NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS masses (law TEXT NOT NULL, method TEXT NOT NULL, mass TEXT NOT NULL,
+    PRIMARY KEY (law, method)) WITHOUT ROWID""",
+    f"""CREATE TABLE IF NOT EXISTS rows (law TEXT NOT NULL, method TEXT NOT NULL, seed INTEGER NOT NULL,
+    numerics INTEGER NOT NULL, replicate INTEGER NOT NULL, simulator TEXT NOT NULL, {_SHARED_COLUMNS},
+    PRIMARY KEY (law, method, seed, numerics, replicate)) WITHOUT ROWID""",
+    f"""CREATE TABLE IF NOT EXISTS predictions (law TEXT NOT NULL, method TEXT NOT NULL, numerics INTEGER NOT NULL,
+    outcome_limit TEXT NOT NULL, {_SHARED_COLUMNS}, PRIMARY KEY (law, method, numerics)) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS runs (run INTEGER PRIMARY KEY, started TEXT NOT NULL, finished TEXT,
+    command TEXT NOT NULL, jobs INTEGER NOT NULL, environment TEXT NOT NULL)""",
+)
+
+
+def check_versions(path: pathlib.Path, schema: int, numerics: int) -> None:
+    """StoreError where the file was written by an llrsim with other tables or other numbers."""
+    if (schema, numerics) != (SCHEMA, NUMERICS):
+        raise StoreError(
+            f"{path}: written with tables version {schema} and numbers version {numerics}; this llrsim has {SCHEMA} "
+            f"and {NUMERICS}. Read it with the llrsim that wrote it, or choose another --out"
+        )
+
+
+def experiment_from_json(experiment: str) -> Experiment:
+    """The experiment from its canonical JSON."""
+    from ..experiment import Experiment
+
+    return msgspec.json.decode(experiment, type=Experiment)
+
+
+def json_list(texts: Sequence[str]) -> str:
+    """Texts as one value, which a query takes apart with `json_each`."""
+    return msgspec.json.encode(texts).decode()
+
+
+FIELDS = (
+    "status",
+    "wga",
+    "direction_wga",
+    "average_accuracy",
+    "iterations",
+    "certificate",
+    "largest_stable_step",
+    "head",
+    "path",
+)
+"""Columns that a simulated replicate and a prediction share, in the order of `encode`."""
+
+_BLOB = np.dtype("<f8")
+
+
+def encode(outcome: MethodOutcome) -> Iterator[tuple[Any, ...]]:
+    """One tuple of FIELDS for each replicate; SQLite stores nan as NULL."""
+    readout = outcome.readout
+    heads = _table(outcome.heads, readout.group_accuracy)
+    paths = None if outcome.path is None else _table(outcome.path.heads)
+    columns = zip(
+        outcome.status.tolist(),
+        readout.wga.tolist(),
+        readout.direction_wga.tolist(),
+        readout.average_accuracy.tolist(),
+        outcome.iterations.tolist(),
+        outcome.certificate.tolist(),
+        strict=True,
+    )
+    for r, numbers in enumerate(columns):
+        yield (
+            *numbers,
+            outcome.largest_stable_step,
+            heads[r].tobytes(),
+            None if paths is None else paths[r].tobytes(),
+        )
+
+
+def decode(rows: Sequence[Sequence[Any]], *, stage: Stage, test: GroupMixture, limit: Limit) -> MethodOutcome:
+    """The outcome that rows of FIELDS, in the order of their replicates, were made from."""
+    columns = dict(zip(FIELDS, zip(*rows, strict=True), strict=True))
+    k = test.signal_dim
+    steps = () if isinstance(stage.head.solver, str) else stage.head.solver.path
+    path = None
+    if steps and columns["path"][0] is not None:
+        recorded = np.frombuffer(b"".join(columns["path"]), _BLOB).reshape(len(rows), len(steps), k + 3)
+        path = Path(np.asarray(steps), _head(recorded, k))
+    stable = next((step for step in columns["largest_stable_step"] if step is not None), float("nan"))
+    return MethodOutcome(
+        stage=stage,
+        test=test,
+        heads=_head(head_table(rows), k),
+        status=np.asarray(columns["status"], dtype=np.int64),
+        certificate=np.asarray(columns["certificate"], dtype=np.float64),
+        iterations=np.asarray(columns["iterations"], dtype=np.int64),
+        limit=limit,
+        path=path,
+        largest_stable_step=stable,
+    )
+
+
+def encode_mass(outcome: MethodOutcome) -> str:
+    """Group names and effective masses as JSON, in the order of the groups."""
+    return msgspec.json.encode(dict(zip(outcome.test.group_names, outcome.mass.tolist(), strict=True))).decode()
+
+
+def head_table(rows: Sequence[Sequence[Any]]) -> np.ndarray:
+    """(R, k + 3 + G) the head blobs of rows of FIELDS."""
+    place = FIELDS.index("head")
+    return np.frombuffer(b"".join(row[place] for row in rows), _BLOB).reshape(len(rows), -1)
+
+
+def _table(heads: Head, *more: Array) -> np.ndarray:
+    columns = [heads.signal, heads.bias[..., None], heads.noise_norm[..., None], heads.noise_spread[..., None], *more]
+    return np.ascontiguousarray(np.concatenate(columns, axis=-1), dtype=_BLOB)
+
+
+def _head(table: np.ndarray, k: int) -> Head:
+    return Head(table[..., :k], table[..., k], table[..., k + 1], table[..., k + 2])

@@ -1,0 +1,207 @@
+"""An outcome as records, rows, tables and text: one set of numbers, selected from."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from made_up_outcomes import EXPERIMENT, outcome
+from scipy.stats import t, ttest_1samp
+
+from llrsim.experiment import Descent, Method
+from llrsim.outcome import MethodOutcome, half_width, plain
+from llrsim.prediction import predict
+from llrsim.simulation import simulate
+from llrsim.status import Status
+
+REPLICATES = 5
+
+
+@pytest.fixture(scope="module")
+def several():
+    return outcome(EXPERIMENT, "simulation", REPLICATES, 3)
+
+
+@pytest.fixture(scope="module")
+def single():
+    return outcome(EXPERIMENT, "simulation", 1, 3)
+
+
+@pytest.fixture(scope="module")
+def predicted():
+    return predict(EXPERIMENT)
+
+
+def failed(status=Status.SEPARABLE, replicates=REPLICATES, only=None, **fields):
+    """A made-up method of which all replicates failed, or those listed in `only`."""
+    found = outcome(EXPERIMENT, "simulation", replicates, 3)
+    method = found["llr"]
+    lost = np.isin(np.arange(replicates), range(replicates) if only is None else only)
+    heads = method.heads[np.arange(replicates)]
+    for values in (heads.signal, heads.bias, heads.noise_norm, heads.noise_spread):
+        values[lost] = np.nan
+    codes = np.where(lost, int(status), method.status)
+    certificate = np.where(lost, np.nan, method.certificate)
+    changed = MethodOutcome(
+        method.stage, method.test, heads, codes, certificate, method.iterations, method.limit, **fields
+    )
+    return type(found)(found.name, dict(found.methods) | {"llr": changed}, found.side)
+
+
+def test_the_json_form_of_a_prediction(predicted):
+    told = json.loads(json.dumps(predicted.to_dict(), allow_nan=False))
+    assert told["name"] == "small"
+    assert list(told["methods"]) == ["erm", "llr", "dfr"]
+    llr, method = told["methods"]["llr"], predicted["llr"]
+    assert llr["wga"] == method.readout.wga[0]
+    assert llr["group_accuracy"] == method.readout.group_accuracy[0].tolist()
+    assert llr["mass"] == method.stage.selection.mass.tolist()
+    assert llr["head"]["signal"] == method.heads.signal[0].tolist()
+    assert llr["head"]["bias"] == method.heads.bias[0]
+    assert llr["head"]["noise_norm"] == 0.0
+    assert not {"replicates", "standard_error"} & set(llr)
+
+
+def test_a_simulation_adds_replicates_and_standard_errors(several):
+    told = json.loads(json.dumps(several.to_dict(), allow_nan=False))["methods"]["llr"]
+    method = several["llr"]
+    assert told["replicates"] == REPLICATES
+    for values, mean, error in (
+        (method.readout.wga, told["wga"], told["standard_error"]["wga"]),
+        (method.readout.group_accuracy, told["group_accuracy"], told["standard_error"]["group_accuracy"]),
+        (method.heads.signal, told["head"]["signal"], told["standard_error"]["head"]["signal"]),
+        (method.heads.bias, told["head"]["bias"], told["standard_error"]["head"]["bias"]),
+    ):
+        assert mean == pytest.approx(values.mean(axis=0))
+        assert error == pytest.approx(values.std(axis=0, ddof=1) / np.sqrt(REPLICATES))
+    numbers = {name for name in method.summary() if name not in told["head"]}
+    assert set(told["standard_error"]) == numbers | {"head"}
+
+
+def test_the_error_of_the_least_mean_is_that_of_its_group(several):
+    for method in several:
+        accuracy = method.readout.group_accuracy
+        worst = accuracy.mean(axis=0).argmin()
+        mean, error = method.summary()["wga_of_means"]
+        assert (mean, method.worst_group) == (accuracy.mean(axis=0)[worst], worst)
+        assert error == pytest.approx(accuracy[:, worst].std(ddof=1) / np.sqrt(REPLICATES))
+
+
+def test_a_single_replicate_has_null_errors_and_no_interval(single):
+    told = json.loads(json.dumps(single.to_dict(), allow_nan=False))["methods"]["dfr"]
+    assert told["replicates"] == 1
+    assert told["standard_error"].pop("head") == dict.fromkeys(told["head"])
+    assert set(told["standard_error"].values()) == {None}
+    assert single["dfr"].interval(single["dfr"].readout.wga) is None
+    assert single.rows()[0]["wga_se"] is None
+    assert "95 %" not in repr(single)
+
+
+def test_the_interval_is_students():
+    values = np.random.default_rng(0).normal(size=(4, 3))
+    ends = ttest_1samp(values, 0.0).confidence_interval(0.95)
+    assert values.mean(axis=0) + half_width(values) == pytest.approx(ends.high, rel=1e-12)
+    assert values.mean(axis=0) - half_width(values) == pytest.approx(ends.low, rel=1e-12)
+    assert np.isinf(half_width(values[:1])).all()
+
+
+def test_intervals_and_means_leave_failed_replicates_out():
+    method = failed(only=[1, 3])["llr"]
+    kept = method.readout.wga[[0, 2, 4]]
+    half = t.ppf(0.975, 2) * kept.std(ddof=1) / np.sqrt(3)
+    assert method.interval(method.readout.wga) == pytest.approx((kept.mean() - half, kept.mean() + half))
+    assert method.wga == pytest.approx(kept.mean())
+    assert method.to_dict()["replicates"] == 3
+    assert method.to_dict()["status"] == "separable"
+    assert "(2 of 5 replicates: separable)" in repr(failed(only=[1, 3]))
+
+
+def test_a_failed_method_is_null_everywhere_and_says_why():
+    found = failed()
+    told = json.loads(json.dumps(found.to_dict(), allow_nan=False))["methods"]["llr"]
+    assert told["status"] == "separable"
+    assert told["message"] == Status.SEPARABLE.message
+    assert told["replicates"] == 0
+    assert [told[name] for name in ("wga", "wga_of_means", "worst_group", "certificate")] == [None] * 4
+    assert told["group_accuracy"] == [None] * 4
+    assert told["head"]["signal"] == [None, None]
+    (row,) = found.select(method="llr")
+    assert (row["wga"], row["wga_se"], row["accuracy(-,+)"]) == (None, None, None)
+    assert row["mass(-,+)"] == found["llr"].mass[1]
+    assert Status.SEPARABLE.message in repr(found)
+
+
+def test_a_diverged_method_tells_its_largest_stable_step():
+    assert "largest stable step 0.125" in repr(failed(Status.DIVERGED, largest_stable_step=0.125))
+    assert "(largest stable step" not in repr(failed(Status.DIVERGED))
+
+
+def test_rows_records_and_text_tell_the_same_numbers(several):
+    records = several.to_dict()["methods"]
+    lines = repr(several).splitlines()
+    assert lines[1].split("  mass")[0].count("± 95 %") == 2
+    for row, line in zip(several.rows(), lines[2:], strict=True):
+        told, method = records[row["method"]], several[row["method"]]
+        assert (row["wga"], row["wga_se"]) == (told["wga"], told["standard_error"]["wga"])
+        assert row["accuracy(+,-)"] == told["group_accuracy"][2]
+        assert row["signal2_se"] == told["standard_error"]["head"]["signal"][1]
+        factor = t.ppf(0.975, REPLICATES - 1)
+        numbers = [row["wga_of_means"], factor * row["wga_of_means_se"], row["wga"], factor * row["wga_se"]]
+        numbers += [row["direction_wga"], row["average_accuracy"]]
+        assert line.split()[:7] == [method.label, *(f"{number:.4f}" for number in numbers)]
+
+
+def test_predictions_print_one_worst_group_accuracy(predicted):
+    lines = repr(predicted).splitlines()
+    assert lines[0] == "small: prediction"
+    assert lines[1].split() == ["method", "wga", "best", "bias", "average", "mass"]
+    assert lines[2].split()[1] == f"{predicted['erm'].wga:.4f}"
+
+
+def test_selecting_a_method(several):
+    (row,) = several.select(method="dfr")
+    assert row == several.rows()[2]
+    assert several.select() == several.rows()
+    with pytest.raises(KeyError, match="no method 'afr'; this outcome has erm, llr, dfr"):
+        several.select(method="afr")
+
+
+def test_axes_stand_in_rows_and_records(several):
+    placed = type(several)(several.name, several.methods, several.side, axes={"head.ridge": 0.1})
+    assert [row["head.ridge"] for row in placed.rows()] == [0.1] * 3
+    assert placed.to_dict()["axes"] == {"head.ridge": 0.1}
+
+
+def test_a_simulation_and_a_descents_path_are_strict_json():
+    steps = Descent(steps=20, step_size=0.1, path=(5, 20))
+    small = EXPERIMENT.replace(method=[Method(kind="llr", head={"solver": steps})])
+    told = json.loads(json.dumps(simulate(small, 2).to_dict(), allow_nan=False))["methods"]["llr"]
+    assert told["path"]["steps"] == [5, 20]
+    assert told["path"]["wga"][1] == pytest.approx(told["wga"])
+
+
+def test_plain_numbers():
+    assert plain(np.array([1.0, np.nan, np.inf])) == [1.0, None, None]
+    assert json.dumps(plain(np.int64(1))) == "1"
+
+
+@pytest.mark.parametrize(("name", "library"), [("to_pandas", "pandas"), ("to_xarray", "xarray")])
+def test_a_missing_table_library_names_the_extra(several, name, library, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ImportError, match=rf"{name} needs {library}: pip install 'llrsim\[table\]'"):
+        getattr(several, name)()
+
+
+def test_a_data_frame_has_a_row_a_method(several):
+    pytest.importorskip("pandas")
+    frame = several.to_pandas()
+    assert frame["method"].tolist() == ["erm", "llr", "dfr"]
+    assert frame["wga"].tolist() == [method.wga for method in several]
+
+
+def test_a_data_set_runs_along_the_methods(several):
+    pytest.importorskip("xarray")
+    placed = type(several)(several.name, several.methods, several.side, axes={"head.ridge": 0.1})
+    data = placed.to_xarray()
+    assert float(data["wga"].sel({"method": "llr"})) == several["llr"].wga
+    assert data.attrs == {"name": "small", "head.ridge": 0.1}
