@@ -30,7 +30,8 @@ def _cache_directory() -> str:
     digest = hashlib.sha256(version("numba").encode())
     for path in sorted(package.rglob("*.py")):
         source = path.read_bytes()
-        if any(mark in source for mark in (b"@kernel", b"@private", b"@reduction")):
+        # Kernels freeze the codes of `status` when they are compiled.
+        if path.name == "status.py" or any(mark in source for mark in (b"@kernel", b"@private", b"@reduction")):
             digest.update(str(path.relative_to(package)).encode() + source)
     base = settings.CACHE_DIR or os.path.join(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "llrsim")
     return os.path.join(base, digest.hexdigest()[:16])

@@ -6,12 +6,14 @@ the stages, `predict` solves them in the limit. Attribution and agreement build 
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .collapse import class_centres, collapse
+from .experiment.errors import EmptyGroupWarning
 from .kinds import KINDS
 from .methods import Counts, Selection, select
 from .mixture import GroupMixture, apportion
@@ -83,7 +85,10 @@ def features(experiment: Experiment) -> GroupMixture:
 
 
 def plan(experiment: Experiment) -> Plan:
-    """Resolve an experiment; a sample is included only if a method uses it."""
+    """Resolve an experiment; a sample is included only if a method uses it.
+
+    Warns with EmptyGroupWarning where a group of such a sample has no rows.
+    """
     base = features(experiment)
     centres = class_centres(base)
     samples: dict[str, Sample] = {}
@@ -129,13 +134,25 @@ def readout_law(experiment: Experiment) -> GroupMixture:
 def _sample(experiment: Experiment, data: str, base: GroupMixture, centres: np.ndarray) -> Sample:
     if data == "heldout" and experiment.heldout is not None:
         counts = np.asarray(experiment.heldout_counts(), dtype=np.int64)
+        _warn_of_empty_groups("heldout", counts, base)
         law = _collapsed(base, centres, experiment.heldout.collapse)
         return Sample("heldout", law.with_proportions(counts), counts)
     counts = np.asarray(experiment.train_counts(), dtype=np.int64)
+    _warn_of_empty_groups("train", counts, base)
     if data == "fresh-train":
         # A quarter of the training size, as AFR's 20 % of the training data against ERM's 80 %.
         counts = apportion(int(counts.sum()) // 4, base.proportions)
     return Sample(data, _collapsed(base, centres, experiment.train.collapse), counts)
+
+
+def _warn_of_empty_groups(section: str, counts: np.ndarray, law: GroupMixture) -> None:
+    for group in np.flatnonzero(counts == 0):
+        warnings.warn(
+            f"{section}: group {group} {law.group_names[group]} has none of the {counts.sum()} rows; fits and subsets "
+            "leave it out, and it is still tested",
+            EmptyGroupWarning,
+            stacklevel=4,
+        )
 
 
 def _collapsed(base: GroupMixture, centres: np.ndarray, spec: Collapse) -> GroupMixture:

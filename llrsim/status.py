@@ -37,11 +37,11 @@ _MESSAGES = {
     Status.FINISHED: "descended the requested number of steps",
     Status.NOT_CONVERGED: "the solver stopped before its tolerance; raise `ridge` or report the experiment",
     Status.SEPARABLE: (
-        "the data are linearly separable and nothing is penalised, so the minimum is not attained or not unique; "
-        "set head.ridge > 0, use head.loss = 'max_margin', or descend a fixed number of steps"
+        "nothing is penalised and the data are linearly separable, or fewer than the coordinates, so the minimum is "
+        "not attained or not unique; set head.ridge > 0, use head.loss = 'max_margin', or descend a number of steps"
     ),
     Status.NOT_SEPARABLE: "the data are not linearly separable, so there is no hard margin; use another head.loss",
-    Status.ONE_CLASS: "only one class has rows, so the unpenalised bias runs off; give the other class rows",
+    Status.ONE_CLASS: "only one class has rows, so the unpenalised bias diverges; give the other class rows",
     Status.DIVERGED: (
         "descent diverged; take a smaller head.solver.step_size, where the loss is smooth below the largest stable step"
     ),

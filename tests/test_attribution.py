@@ -102,11 +102,12 @@ class TestFactorial:
         expected = np.array(IMBALANCED) * weight / (np.array(IMBALANCED) @ weight)
         np.testing.assert_allclose(stage[factorial.cells[0, 1, 0, 0]].selection.mass, expected, atol=EXACT)
 
+    @pytest.mark.filterwarnings("ignore::llrsim.experiment.EmptyGroupWarning")
     def test_mass_of_a_group_without_rows_falls_on_the_others(self):
         counts = {"n": None, "counts": [190, 20, 0, 190], "proportions": None}
+        described = experiment(methods=("erm", "dfr"), train=counts)
         with pytest.warns(EmptyGroupWarning):
-            described = experiment(methods=("erm", "dfr"), train=counts)
-        split = explain(described, replicates=2, side="simulation")["dfr"]
+            split = explain(described, replicates=2, side="simulation")["dfr"]
         assert any("(+,-)" in note for note in split.notes)
         assert split.replicates == 2
         cells, (factorial,) = build(plan(described), plan(described).stages[0], [plan(described).stages[1]])

@@ -98,10 +98,16 @@ def test_explain_prints_its_sentence(capsys, file):
 def test_check_exits_by_its_verdict(capsys, file, monkeypatch):
     from types import SimpleNamespace
 
-    for agrees, status in ((True, 0), (False, 1)):
-        verdict = SimpleNamespace(agrees=agrees, to_dict=lambda agrees=agrees: {"agrees": agrees})
+    for judged, agrees, status in (([1], True, 0), ([1], False, 1), ([], False, 3)):
+        verdict = SimpleNamespace(judged=judged, agrees=agrees, to_dict=lambda agrees=agrees: {"agrees": agrees})
         monkeypatch.setattr("llrsim.agreement.check", lambda *_, verdict=verdict, **__: verdict)
         assert json.loads(said(capsys, ["check", file, "--json"], status).out) == {"agrees": agrees}
+
+
+def test_no_head_at_all_is_exit_status_one(capsys, file):
+    settings = ["--set", "head.ridge=0", "--set", "features.noise.dim=300"]
+    assert "separable" in said(capsys, ["simulate", file, *settings], status=1).out
+    assert "no-prediction" in said(capsys, ["predict", file, "--set", "head.loss=max_margin"], status=1).out
 
 
 def test_sweep_leaves_a_table_a_csv_and_figures(capsys, file, tmp_path):

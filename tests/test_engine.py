@@ -246,9 +246,9 @@ def test_a_diverging_descent_names_the_largest_stable_step():
     assert simulate(experiment(method=[{"kind": "erm", "head": wild}]), 1)["erm"].outcome is Status.DIVERGED
 
 
-@pytest.mark.filterwarnings("ignore::llrsim.experiment.EmptyGroupWarning")
-def test_empty_groups_are_read_out_and_never_crash():
-    out = simulate(experiment(heldout={"counts": [40, 0, 10, 40]}), 2)
+def test_empty_groups_are_named_read_out_and_never_crash():
+    with pytest.warns(llrsim.EmptyGroupWarning, match=r"heldout: group 1 \(-,\+\) has none of the 90 rows"):
+        out = simulate(experiment(heldout={"counts": [40, 0, 10, 40]}), 2)
     for outcome in out:
         assert outcome.outcome.ok, outcome.label
         assert np.isfinite(outcome.readout.group_accuracy).all()

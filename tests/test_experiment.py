@@ -17,7 +17,6 @@ from llrsim.experiment import (
     Axis,
     Collapse,
     Descent,
-    EmptyGroupWarning,
     Experiment,
     ExperimentError,
     FitOptions,
@@ -142,11 +141,6 @@ def test_settings_are_read_as_toml_else_as_text():
     assert list(parse_settings(texts).values()) == expected
     with pytest.raises(ExperimentError, match="key=value"):
         parse_settings(["train.n"])
-
-
-def test_empty_groups_are_named_at_load():
-    with pytest.warns(EmptyGroupWarning, match=r"heldout: group 1 \(y = -1, a = 1\) has none of the 400 rows"):
-        load(changed({("heldout", "minority_ratio"): 0}))
 
 
 def test_every_preset_loads():

@@ -1,7 +1,8 @@
 """The command line. One module a command, each with SUMMARY, `add_arguments(parser)` and `run(args) -> exit status`.
 
-Modules import nothing heavy before they run, so that help appears at once. Exit statuses: 0 done; 1 some cells failed,
-or simulation and prediction disagree; 2 refused; 128 + n stopped by signal n.
+Modules import nothing heavy before they run, so that help appears at once. Exit statuses: 0 done; 1 some cells
+failed, no method has a head, or simulation and prediction disagree; 2 refused; 3 nothing could be judged; 128 + n
+stopped by signal n.
 """
 
 from __future__ import annotations

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from .options import add_experiment, add_jobs, add_json, emit, experiment_of, jobs_of, positive
+from .options import add_experiment, add_jobs, add_json, compile_for, emit, experiment_of, jobs_of, positive, tell
 
-SUMMARY = "compare simulation with prediction at growing sizes; exit status 1 where they disagree"
+NOTHING_JUDGED = 3
+SUMMARY = "compare simulation with prediction at growing sizes; exit status 1: disagrees, 3: nothing to judge"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,8 +26,11 @@ def run(args: argparse.Namespace) -> int:
     from ..experiment import ExperimentError
 
     try:
-        agreement = check(experiment, limit=args.limit, replicates=args.replicates, jobs=jobs_of(args))
+        compile_for(experiment)
+        agreement = check(experiment, limit=args.limit, replicates=args.replicates, jobs=jobs_of(args), say=tell)
     except ValueError as error:  # sizes that no study can be made of
         raise ExperimentError(str(error)) from error
     emit(agreement, as_json=args.json)
+    if not agreement.judged:
+        return NOTHING_JUDGED
     return 0 if agreement.agrees else 1

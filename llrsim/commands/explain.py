@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .options import add_experiment, add_jobs, add_json, emit, experiment_of, jobs_of, positive
+from .options import add_experiment, add_jobs, add_json, compile_for, emit, experiment_of, jobs_of, positive
 
 SUMMARY = "split the worst-group gain of retraining into balance, collapse, sample size and solver"
 
@@ -26,6 +26,8 @@ def run(args: argparse.Namespace) -> int:
     experiment = experiment_of(args)
     from ..attribution import explain
 
+    if args.side != "prediction":
+        compile_for(experiment)
     found = explain(experiment, methods=args.method, replicates=args.replicates, side=args.side, jobs=jobs_of(args))
     emit(found, as_json=args.json)
     return 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
+    from ..outcome import Outcome
 
 
 def add_experiment(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
@@ -43,7 +44,10 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
 
 def positive(text: str) -> int:
     """A whole number of at least one."""
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a whole number, at least 1") from None
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text}: must be at least 1")
     return number
@@ -61,6 +65,19 @@ def experiment_of(args: argparse.Namespace) -> Experiment:
 def jobs_of(args: argparse.Namespace) -> int:
     """Worker threads asked for, or one for each CPU."""
     return args.jobs or os.cpu_count() or 1
+
+
+def compile_for(experiment: Experiment) -> None:
+    """Compile what simulating the experiment's cells takes, with a word on standard error if it takes long."""
+    from ..experiment import Grid
+    from ..sweep.compiling import compile_kernels, heads_of
+
+    compile_kernels(heads_of(Grid(experiment)), tell)
+
+
+def some_head(outcome: Outcome) -> int:
+    """Exit status 0, or 1 where no method came to a head."""
+    return 0 if any(method.kept.any() for method in outcome) else 1
 
 
 def emit(told: Any, *, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .options import add_experiment, add_json, emit, experiment_of
+from .options import add_experiment, add_json, emit, experiment_of, some_head
 
 SUMMARY = "predict every method of an experiment in closed form"
 
@@ -20,5 +20,6 @@ def run(args: argparse.Namespace) -> int:
     experiment = experiment_of(args)
     from ..prediction import predict
 
-    emit(predict(experiment), as_json=args.json)
-    return 0
+    outcome = predict(experiment)
+    emit(outcome, as_json=args.json)
+    return some_head(outcome)

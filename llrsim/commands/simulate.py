@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-from .options import add_experiment, add_jobs, add_json, emit, experiment_of, jobs_of, positive
+from .options import (
+    add_experiment,
+    add_jobs,
+    add_json,
+    compile_for,
+    emit,
+    experiment_of,
+    jobs_of,
+    positive,
+    some_head,
+)
 
 SUMMARY = "simulate every method of an experiment"
 
@@ -23,5 +33,7 @@ def run(args: argparse.Namespace) -> int:
     experiment = experiment_of(args)
     from ..simulation import simulate
 
-    emit(simulate(experiment, args.replicates, seed=args.seed, jobs=jobs_of(args)), as_json=args.json)
-    return 0
+    compile_for(experiment)
+    outcome = simulate(experiment, args.replicates, seed=args.seed, jobs=jobs_of(args))
+    emit(outcome, as_json=args.json)
+    return some_head(outcome)

@@ -2,7 +2,6 @@
 
 import os
 import tomllib
-import warnings
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from .errors import EmptyGroupWarning, ExperimentError, shown, suggestion
+from .errors import ExperimentError, shown, suggestion
 from .experiment import Experiment
 from .tables import from_tables
 
@@ -24,8 +23,6 @@ def load(source: "str | os.PathLike[str] | Mapping[str, Any] | Experiment") -> E
         ExperimentError: nothing there, unreadable, not TOML, or not a valid experiment; the message names the key, its
             value and what is accepted.
 
-    Warns:
-        EmptyGroupWarning: a group has no rows.
 
     >>> load("quick").group_count
     4
@@ -38,7 +35,6 @@ def load(source: "str | os.PathLike[str] | Mapping[str, Any] | Experiment") -> E
         experiment = _from_file(os.fspath(source))
     else:
         raise ExperimentError(f"{shown(source)}: give a path, the name of a preset, a dict or an Experiment")
-    _warn_of_empty_groups(experiment)
     return experiment
 
 
@@ -94,19 +90,3 @@ def _file_text(source: str, presets: tuple[str, ...]) -> str:
         raise ExperimentError(f"{source}: not UTF-8 text (byte {error.start}); experiment files are TOML") from None
     except (OSError, ValueError) as error:
         raise ExperimentError(f"{source}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-
-
-def _warn_of_empty_groups(experiment: Experiment) -> None:
-    samples = {"train": experiment.train_counts()}
-    if experiment.heldout is not None:
-        samples["heldout"] = experiment.heldout_counts()
-    for key, counts in samples.items():
-        for group, count in enumerate(counts):
-            if count == 0:
-                y, a = experiment.labels[group], experiment.attributes[group]
-                warnings.warn(
-                    f"{key}: group {group} (y = {y}, a = {a:g}) has none of the {sum(counts)} rows; fits and "
-                    "subsets leave it out, and it is still tested",
-                    EmptyGroupWarning,
-                    stacklevel=3,
-                )

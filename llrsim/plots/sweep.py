@@ -147,7 +147,8 @@ def attribution_figure(explanation: Explanation, experiment: Experiment) -> Figu
     count = len({split.label for split in explanation})
     figure = blank(max(7.2, 1.9 * count + 1.2), 5.0)
     ax = draw_bars(explanation, figure.subplots())
-    ax.set_title(f"{explanation.name}: what carries the gain in worst-group accuracy? ({', '.join(ratios)})")
+    where = "\nswept keys at the file's own values" if experiment.sweep.grid or experiment.sweep.zip else ""
+    ax.set_title(f"{explanation.name}: what carries the gain in worst-group accuracy? ({', '.join(ratios)}){where}")
     figure.legend(handles=switch_entries(explanation), loc="outside lower center", ncols=2)
     return figure
 

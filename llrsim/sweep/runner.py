@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import chain, islice
 from pathlib import Path
-from threading import Event, Timer
-from time import perf_counter
+from threading import Event
 from typing import TYPE_CHECKING
 
 from ..experiment.grid import Grid
+from .compiling import compile_kernels, heads_of
 from .folder import StoreError, folder_name, locked
 from .interruption import finishing, interruptible
 from .progress import SweepProgress
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 TARGET = 1.5  # seconds a block is meant to take: long against a commit, short against a person's patience
 LARGEST_BLOCK = 4096
 WAKE = 0.25  # seconds after which a stop is noticed
-PATIENCE = 1.0  # seconds of silence before a person is told what they wait for
 
 
 class SweepFailed(RuntimeError):
@@ -100,28 +99,13 @@ def run_sweep(
         first = next(units, None)
         if first is not None:
             if not predict_only:
-                compile_kernels(shown.say)
+                compile_kernels(heads_of(grid), shown.say)
             run = store.begin_run(command, workers, environment_json())
             _compute_all(store, grid, chain([first], units), workers=workers, shown=shown, failures=failures)
             store.end_run(run)
     if failures:
         raise SweepFailed(folder, failures)
     return open_results(folder)
-
-
-def compile_kernels(say: Callable[[str], None]) -> None:
-    """Compile every kernel, or load it from the cache, before any worker starts; tell a person who waits what for."""
-    began = perf_counter()
-    notice = Timer(PATIENCE, say, ["compiling the kernels; later runs only load them ..."])
-    notice.start()
-    try:
-        from ..simulation import warm_up
-
-        warm_up()
-    finally:
-        notice.cancel()
-    if (took := perf_counter() - began) > PATIENCE:
-        say(f"kernels ready after {took:.0f} s")
 
 
 def _compute_all(
