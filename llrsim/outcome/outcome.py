@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..extras import table_package
 from ..mixture import Array
 from .method import MethodOutcome
 
@@ -72,23 +73,16 @@ class Outcome:
 
     def to_pandas(self) -> pandas.DataFrame:
         """`rows` as a DataFrame; ImportError, naming the extra to install, without pandas."""
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError("to_pandas needs pandas: pip install 'llrsim[table]'") from error
-        return pandas.DataFrame(self.rows())
+        return table_package("pandas", "to_pandas").DataFrame(self.rows())
 
     def to_xarray(self) -> xarray.Dataset:
         """`rows` as a Dataset along `method`, with name and axes as attributes.
 
         ImportError, naming the extra to install, without xarray.
         """
-        try:
-            import xarray
-        except ImportError as error:
-            raise ImportError("to_xarray needs xarray: pip install 'llrsim[table]'") from error
+        package = table_package("xarray", "to_xarray")
         frame = self.to_pandas().drop(columns=list(self.axes)).set_index("method")
-        return xarray.Dataset.from_dataframe(frame).assign_attrs(name=self.name, **self.axes)
+        return package.Dataset.from_dataframe(frame).assign_attrs(name=self.name, **self.axes)
 
     def __repr__(self) -> str:
         """A table: of several replicates both the WGA of the mean accuracies and the mean of the worst, with 95 %."""

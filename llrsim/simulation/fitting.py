@@ -26,7 +26,9 @@ class Fit:
     Attributes:
         weights: (p,) w of the logit x.w + b.
         bias: b.
-        certificate: relative gradient norm (smooth losses, descent) or relative duality gap (hinge, max margin).
+        certificate: relative gradient norm (smooth losses, descent) or relative duality gap (hinge, max margin). A
+            gradient relative to the one at zero leaves |dw| <= certificate |grad F(0)| / ridge: at ridges below 1e-7
+            the weights of separable data are known to fewer digits than the certificate has.
         iterations: solver iterations, or descent steps.
         status: how it ended.
         path: (S, p + 1) weights and bias after the steps of `head.solver.path`, bias last.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..experiment.grid import Grid
 from ..experiment.identity import canonical_json
+from ..extras import table_package
 from ..outcome import Outcome
 from ..planning import plan
 from .format import decode
@@ -100,26 +101,19 @@ class Results:
 
     def to_pandas(self) -> pandas.DataFrame:
         """`rows` as a DataFrame; ImportError, naming the extra to install, without pandas."""
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError("to_pandas needs pandas: pip install 'llrsim[table]'") from error
-        return pandas.DataFrame(self.rows())
+        return table_package("pandas", "to_pandas").DataFrame(self.rows())
 
     def to_xarray(self) -> xarray.Dataset:
         """`rows` as a Dataset with a dimension for each axis, and `method`; keys that move together share the first's.
 
         ImportError, naming the extra to install, without xarray.
         """
-        try:
-            import xarray
-        except ImportError as error:
-            raise ImportError("to_xarray needs xarray: pip install 'llrsim[table]'") from error
+        package = table_package("xarray", "to_xarray")
         frame = self.to_pandas()
         leading = [group[0].key for group in self.experiment.sweep.zip]
         following = [axis.key for group in self.experiment.sweep.zip for axis in group[1:]]
         dimensions = [axis.key for axis in self.experiment.sweep.grid] + leading + ["method"]
-        data = xarray.Dataset.from_dataframe(frame.drop(columns=following).set_index(dimensions))
+        data = package.Dataset.from_dataframe(frame.drop(columns=following).set_index(dimensions))
         for group in self.experiment.sweep.zip:
             for axis in group[1:]:
                 together = dict(zip(self.grid.axes[group[0].key], self.grid.axes[axis.key], strict=True))
