@@ -54,8 +54,9 @@ def draw(state, root, role, replicate, law, counts, X, y):
     for g in range(groups):
         key(state, root, role, replicate, g)
         last = row + counts[g]
-        fill_normal(state, X[row:last, : k + d])
         for i in range(row, last):
+            # A row at a time: it is scaled while it is still in the cache.
+            fill_normal(state, X[i : i + 1, : k + d])
             for j in range(k):
                 signal[j] = law.means[g, j]
                 for h in range(k):
