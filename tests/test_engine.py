@@ -170,6 +170,22 @@ def test_flipping_labels_flips_the_head():
     assert flipped.bias == pytest.approx(-straight.bias, abs=1e-8)
 
 
+@pytest.mark.parametrize("balance", ["weights", "subset", "upsample"])
+def test_the_largest_stable_step_is_that_of_the_rows_used(balance):
+    """Of the weighted second moments of exactly the rows a fit uses, repeated ones counted, by NumPy's eigenvalues."""
+    loud = {"loss": "squared", "ridge": 0.01, "solver": {"steps": 200, "step_size": 50.0}}
+    counts = [40, 13, 7, 30]
+    e = experiment(heldout={"counts": counts}, method=[{"kind": "dfr", "balance": balance, "head": loud}])
+    stable = simulate(e, 1, seed=4)["dfr"].largest_stable_step
+    X, _ = redrawn(e, "heldout", 0, 4)
+    first = np.concatenate([[0], np.cumsum(counts)])
+    used = {"weights": counts, "subset": [7] * 4, "upsample": [40] * 4}[balance]
+    rows = np.concatenate([first[g] + np.arange(used[g]) % counts[g] for g in range(4)])
+    c = np.concatenate([np.full(n, 0.25 / n) for n in used])
+    moments = (X[rows] * c[:, None]).T @ X[rows] + 0.01 * np.diag([1.0] * 14 + [0.0])
+    assert stable == pytest.approx(2 / np.linalg.eigvalsh(moments)[-1], rel=1e-5)
+
+
 @pytest.mark.parametrize("loss", ["squared", "logistic", "hinge", "squared_hinge"])
 def test_rotating_the_noise_block_rotates_the_head(loss):
     e = experiment()

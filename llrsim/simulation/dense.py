@@ -13,7 +13,7 @@ from .._jit import single_blas_thread
 from ..drawing import SampleLaw, draw
 from ..head import Head
 from ..outcome import MethodOutcome, Outcome, Path
-from ..planning import Plan, plan
+from ..planning import Plan, Stage, plan
 from ..status import Status
 from ..stream import root_key
 from .descent import largest_stable_step
@@ -73,7 +73,7 @@ def simulate_plan(
     independent of them. Raises MemoryError, with the numbers, when the designs do not fit.
     """
     laws, tables = tabulate(plan)
-    _check_memory(plan, jobs)
+    _check_memory(plan, min(jobs, replicates))
     solvers = only(tables.codes[:, 0].tolist())
     root = root_key(seed, law)
     out = records(plan, replicates, tables)
@@ -122,7 +122,8 @@ def _check_memory(plan: Plan, jobs: int) -> None:
     width = plan.test.signal_dim + plan.test.noise_dim + 1
     drawn = sum(int(sample.counts.sum()) for sample in plan.samples)
     used = max(int(stage.selection.used.sum()) for stage in plan.stages)
-    needed = 8 * width * (drawn + used) * jobs
+    # Doubles for the designs and the rows copied out of them, singles for the second-order solver's copy.
+    needed = width * (8 * (drawn + used) + 4 * used) * jobs
     try:
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
@@ -151,11 +152,21 @@ def _largest_stable_step(
     )  # fmt: skip
     state = np.empty(4, np.uint64)
     draw(state, root, int(tables.role[stage.sample]), first + int(diverged[0]), law, sample.counts, X, y)
-    c = np.repeat(stage.selection.weight * stage.selection.used / np.maximum(stage.selection.available, 1),
-                  stage.selection.available)  # fmt: skip
+    c = _row_weights(stage)
     penalty, _ = penalties(stage.head.ridge, stage.anchor, np.zeros(p))
     how = recipe(stage.head)
     return float(largest_stable_step(how.loss, X, c, penalty, how.momentum))
+
+
+def _row_weights(stage: Stage) -> np.ndarray:
+    """(n,) total weight of every row of the sample, as the engine uses rows: a prefix of a section, or it in cycles.
+
+    Random subsets (`average` above one) are read as prefixes: they differ in rows that are exchangeable.
+    """
+    sections = zip(stage.selection.available, stage.selection.used, stage.selection.weight, strict=True)
+    return np.concatenate(
+        [weight * (used // max(n, 1) + (np.arange(n) < used % max(n, 1))) for n, used, weight in sections]
+    )
 
 
 def warm_up(heads: Iterable[FitOptions] | None = None) -> None:
