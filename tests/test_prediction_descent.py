@@ -6,10 +6,16 @@ import pytest
 
 from llrsim.losses import Loss
 from llrsim.mixture import GroupMixture
-from llrsim.prediction.descent import descend, descent_filter, flow_filter, gradient_flow, largest_stable_step
-from llrsim.prediction.least_squares import least_squares
-from llrsim.prediction.minimise import minimise
-from llrsim.prediction.objective import PopulationObjective
+from llrsim.prediction.population.descent import (
+    descend,
+    descent_filter,
+    flow_filter,
+    gradient_flow,
+    largest_stable_step,
+)
+from llrsim.prediction.population.least_squares import least_squares
+from llrsim.prediction.population.minimise import minimise
+from llrsim.prediction.population.objective import PopulationObjective
 
 EXACT = 1e-12
 START = np.array([0.6, -0.2, 0.1])

@@ -10,13 +10,13 @@ from llrsim.collapse import class_centres, collapse
 from llrsim.head import Head, read_out
 from llrsim.losses import Loss
 from llrsim.mixture import GroupMixture
-from llrsim.prediction.least_squares import (
+from llrsim.prediction.population.least_squares import (
     fully_collapsed_accuracies,
     least_squares,
     orthogonal_least_squares,
     spurious_weight_ratio,
 )
-from llrsim.prediction.objective import PopulationObjective
+from llrsim.prediction.population.objective import PopulationObjective
 
 EXACT = 1e-12
 SIX_DIGITS = 5e-7

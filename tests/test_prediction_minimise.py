@@ -10,8 +10,8 @@ from llrsim.collapse import class_centres, collapse
 from llrsim.head import Head, read_out
 from llrsim.losses import Loss
 from llrsim.mixture import GroupMixture
-from llrsim.prediction.minimise import minimise
-from llrsim.prediction.objective import PopulationObjective
+from llrsim.prediction.population.minimise import minimise
+from llrsim.prediction.population.objective import PopulationObjective
 from llrsim.status import Status
 
 EXACT, SOLVE = 1e-12, 1e-8

@@ -23,10 +23,10 @@ from llrsim.methods import select
 from llrsim.mixture import GroupMixture
 from llrsim.planning import plan
 from llrsim.prediction import predict, predict_plan
-from llrsim.prediction.annotation import effective_correlation
-from llrsim.prediction.least_squares import orthogonal_least_squares
-from llrsim.prediction.minimise import minimise
-from llrsim.prediction.objective import PopulationObjective
+from llrsim.prediction.population.annotation import effective_correlation
+from llrsim.prediction.population.least_squares import orthogonal_least_squares
+from llrsim.prediction.population.minimise import minimise
+from llrsim.prediction.population.objective import PopulationObjective
 from llrsim.status import Status
 
 EXACT = 1e-12

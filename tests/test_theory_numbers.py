@@ -22,7 +22,7 @@ from llrsim.prediction import (
     orthogonal_least_squares,
     spurious_weight_ratio,
 )
-from llrsim.prediction.descent import descent_filter, flow_filter
+from llrsim.prediction.population.descent import descent_filter, flow_filter
 
 EXACT = 1e-12
 

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from ..outcome import MethodOutcome, Outcome
 from ..planning import Plan, plan
-from .annotation import effective_correlation
-from .descent import gradient_flow
-from .least_squares import (
+from .population import predict_stage
+from .population.annotation import effective_correlation
+from .population.descent import gradient_flow
+from .population.least_squares import (
     Accuracies,
     fully_collapsed_accuracies,
     least_squares,
     orthogonal_least_squares,
     spurious_weight_ratio,
 )
-from .objective import PopulationObjective
-from .population import predict_stage
+from .population.objective import PopulationObjective
 
 if TYPE_CHECKING:
     from ..experiment import Experiment

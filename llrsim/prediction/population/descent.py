@@ -13,10 +13,10 @@ from math import sqrt
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._jit import kernel
-from ..descent_rule import clipping, move
-from ..losses import Loss, top_curvature
-from ..mixture import Array
+from ..._jit import kernel
+from ...descent_rule import clipping, move
+from ...losses import Loss, top_curvature
+from ...mixture import Array
 from .objective import PopulationObjective, expand
 
 

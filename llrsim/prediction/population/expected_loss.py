@@ -5,9 +5,9 @@ Squared, hinge and squared hinge are closed forms in Phi and phi; the logistic l
 
 from math import exp, log1p
 
-from .._jit import kernel
-from ..gaussian import FINEST, REACH, cumulative, density, positive_part, squared_positive_part
-from ..losses import HINGE, LOGISTIC, SQUARED
+from ..._jit import kernel
+from ...gaussian import FINEST, REACH, cumulative, density, positive_part, squared_positive_part
+from ...losses import HINGE, LOGISTIC, SQUARED
 
 
 @kernel

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..descent_rule import ceiling
-from ..head import Head
-from ..losses import Loss
-from ..mixture import Array, GroupMixture
-from ..outcome import MethodOutcome, Path
-from ..planning import Plan, Stage
-from ..status import Status
+from ...descent_rule import ceiling
+from ...head import Head
+from ...losses import Loss
+from ...mixture import Array, GroupMixture
+from ...outcome import MethodOutcome, Path
+from ...planning import Plan, Stage
+from ...status import Status
 from .descent import descend, largest_stable_step
 from .minimise import minimise
 from .objective import PopulationObjective
 
 if TYPE_CHECKING:
-    from ..experiment.schema import Descent
+    from ...experiment.schema import Descent
 
 
 def predict_stage(plan: Plan, stage: Stage, start: MethodOutcome | None) -> MethodOutcome:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr
 
-from ..mixture import Array
+from ...mixture import Array
 from .objective import PopulationObjective
 
 ROUNDING = 1e-14  # eigenvalues this small beside the largest are zeros

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import linprog
 
-from ..losses import Loss
-from ..mixture import Array
-from ..status import Status
+from ...losses import Loss
+from ...mixture import Array
+from ...status import Status
 from .least_squares import ROUNDING, least_squares
 from .objective import PopulationObjective
 

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._jit import kernel
-from ..gaussian import DENSITY_TABLE
-from ..losses import Loss
-from ..mixture import Array, GroupMixture
+from ..._jit import kernel
+from ...gaussian import DENSITY_TABLE
+from ...losses import Loss
+from ...mixture import Array, GroupMixture
 from .expected_loss import expected_loss
 
 # Spread given to the margins of the hinge losses, so that the kink has a slope where a group has no spread of its

@@ -1,0 +1,1 @@
+"""The proportional limit, n and d -> infinity at fixed n/d (T8-T15, T20, T22)."""

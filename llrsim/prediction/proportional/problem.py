@@ -1,0 +1,102 @@
+"""What a stage minimises in the proportional limit, n and d -> infinity at delta = d/n (T8).
+
+    (1/n) sum_i om_i l(y_i f(x_i)) + ridge |w|^2 / 2 + anchor (|(u, b) - (u0, b0)|^2) / 2,   f(x) = u.s + v.z + b
+
+over n rows in groups of shares pi_g; the fixed-point equations, the margin program and the descent formulas all
+start from the one description below.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...losses import Loss
+from ...mixture import Array, GroupMixture
+
+
+class ProportionalProblem(NamedTuple):
+    """Arrays that kernels take whole. Build with `of`.
+
+    "Groups" are sets of exchangeable rows with one weight each: those of the mixture, or finer ones where a method
+    weights the rows of a group unequally.
+
+    Attributes:
+        loss: code of the loss.
+        ratio: delta = d/n > 0.
+        shares: (G,) pi_g > 0, summing to one.
+        weights: (G,) om_g >= 0; sum pi_g om_g = 1 in the convention of T0, which nothing here relies on.
+        labels: (G,) y_g = +-1.
+        means: (G, k) m_g.
+        covariances: (G, k, k) S_g.
+        noise_std: (G,) sigma_g > 0.
+        eigenvalues: (J,) distinct eigenvalues e_j >= 0 of the noise spectrum, [1] for isotropic noise.
+        eigenvalue_shares: (J,) share of each among the d, summing to one.
+        ridge: lam >= 0, on u and v.
+        anchor: lam0 >= 0, strength of the pull to `centre` (and of v to 0).
+        centre: (k + 1,) the head (u0, b0), bias last.
+        margins: (G,) kappa_g > 0, the margin that MAX_MARGIN asks of each group; unused by other losses.
+    """
+
+    loss: int
+    ratio: float
+    shares: Array
+    weights: Array
+    labels: Array
+    means: Array
+    covariances: Array
+    noise_std: Array
+    eigenvalues: Array
+    eigenvalue_shares: Array
+    ridge: float
+    anchor: float
+    centre: Array
+    margins: Array
+
+    @classmethod
+    def of(
+        cls,
+        mixture: GroupMixture,
+        loss: Loss,
+        *,
+        counts: ArrayLike,
+        mass: ArrayLike | None = None,
+        ridge: float = 0.0,
+        anchor: float = 0.0,
+        centre: ArrayLike | None = None,
+        margins: ArrayLike = 1.0,
+    ) -> ProportionalProblem:
+        """The problem of `counts` (G,) rows of each group of a mixture, so that n is their sum and d its noise_dim.
+
+        `mass` (G,) are the group masses p_g, by default the shares pi_g (weights one). Groups without rows are left
+        out. `centre` (k + 1,) defaults to zero, `margins` is one kappa or one per group.
+
+        >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[1.0]], noise_dim=50)
+        >>> problem = ProportionalProblem.of(toy, Loss.LOGISTIC, counts=[40, 10, 10, 40], mass=[0.25] * 4)
+        >>> problem.ratio, problem.weights.round(6).tolist()
+        (0.5, [0.625, 2.5, 2.5, 0.625])
+        """
+        rows = np.asarray(counts, dtype=np.float64)
+        kept = rows > 0
+        shares = rows[kept] / rows.sum()
+        p = shares if mass is None else np.asarray(mass, dtype=np.float64)[kept]
+        eigenvalues, multiplicities = np.unique(mixture.spectrum, return_counts=True)
+        centre = np.zeros(mixture.signal_dim + 1) if centre is None else centre
+        return cls(
+            loss=int(loss),
+            ratio=mixture.noise_dim / float(rows.sum()),
+            shares=shares,
+            weights=p / shares,
+            labels=mixture.labels[kept],
+            means=mixture.means[kept],
+            covariances=mixture.covariances[kept],
+            noise_std=mixture.noise_std[kept],
+            eigenvalues=eigenvalues,
+            eigenvalue_shares=multiplicities / mixture.noise_dim,
+            ridge=float(ridge),
+            anchor=float(anchor),
+            centre=np.asarray(centre, dtype=np.float64),
+            margins=np.broadcast_to(np.asarray(margins, dtype=np.float64), rows.shape)[kept].copy(),
+        )
