@@ -47,6 +47,17 @@ class Selection:
         return np.bincount(self.group, self.used, len(self.labels)).astype(np.int64)
 
     @property
+    def distinct(self) -> Counts:
+        """(B,) rows of each section that the fit uses, repeats counted once."""
+        return np.minimum(self.used, self.available)
+
+    @property
+    def kept_share(self) -> Array:
+        """(B',) share of a section's rows that the fit uses, of the sections that have any."""
+        kept = self.used > 0
+        return self.distinct[kept] / self.available[kept]
+
+    @property
     def mass(self) -> Array:
         """(G,) effective mass p_g, summing to one (all zeros when there are no rows)."""
         return np.bincount(self.group, self.used * self.weight, len(self.labels)).astype(np.float64)

@@ -127,6 +127,14 @@ class GroupMixture:
         share = np.asarray(proportions, dtype=np.float64)
         return replace(self, proportions=share / share.sum())
 
+    def in_groups(self, group: ArrayLike) -> GroupMixture:
+        """The mixture with group g listed as often as `group` (B,) names it, in equal shares."""
+        index = np.asarray(group)
+        own = {
+            name: getattr(self, name)[index] for name in ("labels", "attributes", "means", "covariances", "noise_std")
+        }
+        return replace(self, proportions=np.full(len(index), 1.0 / len(index)), **own)
+
     def class_share(self, mass: ArrayLike | None = None) -> Array:
         """(G,) share of each group inside its class, under `mass` (default the proportions); 0/0 is read as 0."""
         share = self.proportions if mass is None else np.asarray(mass, dtype=np.float64)

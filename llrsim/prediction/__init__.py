@@ -1,19 +1,19 @@
 """Prediction: the heads of an experiment's methods in a stated limit, without drawing a sample.
 
-`predict(experiment)` and `predict_plan(plan)` return the same `Outcome` as simulation does, one head a method, with
-`limit = "population"`. Beside them stand the closed forms, as functions of a few numbers: `orthogonal_least_squares`,
-`fully_collapsed_accuracies`, `spurious_weight_ratio`, `effective_correlation`; and of a `PopulationObjective`:
-`least_squares` and `gradient_flow`.
+`predict(experiment)` and `predict_plan(plan)` return the same `Outcome` as simulation does, one head a method, in a
+limit: proportional (n/d fixed) or population (n -> infinity at fixed d). Beside them stand the closed forms, as
+functions of a few numbers: `orthogonal_least_squares`, `fully_collapsed_accuracies`, `spurious_weight_ratio`,
+`effective_correlation`; and of a `PopulationObjective`: `least_squares` and `gradient_flow`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..outcome import MethodOutcome, Outcome
 from ..planning import Plan, plan
-from .population import predict_stage
+from . import population, proportional
 from .population.annotation import effective_correlation
 from .population.descent import gradient_flow
 from .population.least_squares import (
@@ -24,11 +24,16 @@ from .population.least_squares import (
     spurious_weight_ratio,
 )
 from .population.objective import PopulationObjective
+from .proportional.stage import Guesses
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
 
+Limit = Literal["proportional", "population"]
+LIMITS: tuple[Limit, ...] = ("proportional", "population")
+
 __all__ = [
+    "LIMITS",
     "Accuracies",
     "PopulationObjective",
     "effective_correlation",
@@ -42,26 +47,46 @@ __all__ = [
 ]
 
 
-def predict(experiment: Experiment) -> Outcome:
-    """The outcome of every method of `experiment` in the population limit, n -> infinity at fixed d (T1, T2, T7, T14).
+def predict(experiment: Experiment, limit: Limit = "proportional") -> Outcome:
+    """The outcome of every method of `experiment` in a limit, one head a method; accuracies are exact (T0, T7).
 
-    Each head minimises its objective's expectation, or descends it; accuracies are exact (T0). A method without a
-    prediction says so in its `status`: minibatch descent, a hard margin. Prior theory of the setting: Welfert,
-    Stromberg & Sankar (2405.05934), Stromberg et al. (2402.11039).
+    "proportional": n and d -> infinity at the experiment's own n/d (T8, T10, T14). "population": n -> infinity at fixed
+    d (T1, T2, T14 at d/n = 0). A method without a prediction says so in its `status`. Prior theory of the setting:
+    Welfert, Stromberg & Sankar (2405.05934), Stromberg et al. (2402.11039); of the limit: Loureiro et al. (2106.03791).
 
-    Raises ExperimentError where a method needs a sample that `experiment` does not have.
+    Raises ExperimentError where a method needs a sample that `experiment` does not have, ValueError for another limit.
 
     >>> import llrsim
-    >>> outcome = predict(llrsim.load("quick"))
-    >>> [round(outcome[method].wga, 4) for method in ("erm", "llr", "dfr")]
+    >>> quick = llrsim.load("quick")
+    >>> [round(predict(quick)[method].wga, 4) for method in ("erm", "llr", "dfr")]
+    [0.4515, 0.7838, 0.9522]
+    >>> [round(predict(quick, "population")[method].wga, 4) for method in ("erm", "llr", "dfr")]
     [0.4515, 0.7838, 0.9522]
     """
-    return predict_plan(plan(experiment), name=experiment.name)
+    return predict_plan(plan(experiment), limit, name=experiment.name)
 
 
-def predict_plan(resolved: Plan, *, name: str = "plan", axes: Mapping[str, Any] | None = None) -> Outcome:
-    """The outcome of every stage of a plan; `axes` are the coordinates of its cell, carried into the rows."""
+def predict_plan(
+    resolved: Plan,
+    limit: Limit = "proportional",
+    *,
+    name: str = "plan",
+    axes: Mapping[str, Any] | None = None,
+    guesses: Guesses | None = None,
+) -> Outcome:
+    """The outcome of every stage of a plan; `axes` are the coordinates of its cell, carried into the rows.
+
+    `guesses` carries solutions from one plan to the next one nearby, to start from; it changes times, and numbers only
+    within their certificates.
+    """
+    if limit not in LIMITS:
+        raise ValueError(f"limit: {limit!r}; expected one of {', '.join(LIMITS)}")
     methods: list[MethodOutcome] = []
     for stage in resolved.stages:
-        methods.append(predict_stage(resolved, stage, None if stage.start is None else methods[stage.start]))
+        if limit == "population":
+            methods.append(
+                population.predict_stage(resolved, stage, None if stage.start is None else methods[stage.start])
+            )
+        else:
+            methods.append(proportional.predict_stage(resolved, stage, methods, guesses))
     return Outcome(name=name, methods={found.label: found for found in methods}, side="prediction", axes=axes or {})

@@ -111,7 +111,7 @@ def fit_core_std(data: DataSet) -> float:
 
     def excess(core_std: float) -> float:
         tables = describe(data, core_std, list(data.train), list(data.heldout))
-        return predict(load(tables))["erm"].wga - data.erm_wga
+        return predict(load(tables), "population")["erm"].wga - data.erm_wga
 
     return round(float(brentq(excess, 0.1, 4.0, xtol=1e-12)), 6)
 
@@ -148,7 +148,7 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
     for data in DATA_SETS:
         for experiment in write(data, folder):
-            wga = predict(experiment)["erm"].wga
+            wga = predict(experiment, "population")["erm"].wga
             core = experiment.features.core
             std = core.std if core is not None else None
             print(f"{experiment.name:<20} core.std = {std}, predicted ERM WGA = {wga:.4f} (target {data.erm_wga})")  # noqa: T201

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...losses import Loss
+from ...methods import Selection
 from ...mixture import Array, GroupMixture
 
 
@@ -38,6 +39,8 @@ class ProportionalProblem(NamedTuple):
         anchor: lam0 >= 0, strength of the pull to `centre` (and of v to 0).
         centre: (k + 1,) the head (u0, b0), bias last.
         margins: (G,) kappa_g > 0, the margin that MAX_MARGIN asks of each group; unused by other losses.
+        scales: (G,) Delta_g > 0 of the vector-scaling loss log(1 + exp(iota_g - Delta_g m)); of LOGISTIC only, else 1.
+        shifts: (G,) iota_g of it, else 0. Scales one and shifts log-odds are logit adjustment.
     """
 
     loss: int
@@ -54,6 +57,8 @@ class ProportionalProblem(NamedTuple):
     anchor: float
     centre: Array
     margins: Array
+    scales: Array
+    shifts: Array
 
     @classmethod
     def of(
@@ -67,11 +72,13 @@ class ProportionalProblem(NamedTuple):
         anchor: float = 0.0,
         centre: ArrayLike | None = None,
         margins: ArrayLike = 1.0,
+        scales: ArrayLike = 1.0,
+        shifts: ArrayLike = 0.0,
     ) -> ProportionalProblem:
         """The problem of `counts` (G,) rows of each group of a mixture, so that n is their sum and d its noise_dim.
 
         `mass` (G,) are the group masses p_g, by default the shares pi_g (weights one). Groups without rows are left
-        out. `centre` (k + 1,) defaults to zero, `margins` is one kappa or one per group.
+        out. `centre` (k + 1,) defaults to zero; `margins`, `scales` and `shifts` are one number or one per group.
 
         >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[1.0]], noise_dim=50)
         >>> problem = ProportionalProblem.of(toy, Loss.LOGISTIC, counts=[40, 10, 10, 40], mass=[0.25] * 4)
@@ -82,6 +89,10 @@ class ProportionalProblem(NamedTuple):
         kept = rows > 0
         shares = rows[kept] / rows.sum()
         p = shares if mass is None else np.asarray(mass, dtype=np.float64)[kept]
+
+        def per_group(values: ArrayLike) -> Array:
+            return np.broadcast_to(np.asarray(values, dtype=np.float64), rows.shape)[kept].copy()
+
         eigenvalues, multiplicities = np.unique(mixture.spectrum, return_counts=True)
         centre = np.zeros(mixture.signal_dim + 1) if centre is None else centre
         return cls(
@@ -98,5 +109,21 @@ class ProportionalProblem(NamedTuple):
             ridge=float(ridge),
             anchor=float(anchor),
             centre=np.asarray(centre, dtype=np.float64),
-            margins=np.broadcast_to(np.asarray(margins, dtype=np.float64), rows.shape)[kept].copy(),
+            margins=per_group(margins),
+            scales=per_group(scales),
+            shifts=per_group(shifts),
         )
+
+    @classmethod
+    def of_selection(
+        cls, mixture: GroupMixture, loss: Loss, selection: Selection, *, ridge: float, anchor: float
+    ) -> ProportionalProblem:
+        """The problem of a method's rows: a "group" for each section of its selection that has rows.
+
+        A row that is repeated counts once, with the weight of its repeats.
+        """
+        rows = selection.distinct
+        mass = selection.used * selection.weight
+        if len(rows) == mixture.group_count:
+            return cls.of(mixture, loss, counts=rows, mass=mass, ridge=ridge, anchor=anchor)
+        return cls.of(mixture.in_groups(selection.group), loss, counts=rows, mass=mass, ridge=ridge, anchor=anchor)

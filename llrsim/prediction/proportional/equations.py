@@ -1,0 +1,101 @@
+"""The fixed-point equations of the proportional limit and their exact Jacobian (T8).
+
+Unknowns x = (u, b, log q, log V). With a = y_g (u.m_g + b) + sqrt(u'S_g u + sigma_g^2 q^2) G and the envelope M_g at
+parameter sigma_g^2 V,
+
+    sum_g pi_g (E M' y_g m_g + E M'' S_g u) + ridge u + anchor (u - u0) = 0,
+    sum_g pi_g y_g E M' + anchor (b - b0) = 0,
+    V = delta sum_j share_j e_j / D_j,    q^2 = delta (sum_g pi_g sigma_g^2 E M'^2) sum_j share_j e_j^2 / D_j^2,
+    D_j = ridge + anchor + nu e_j,    nu = sum_g pi_g sigma_g^2 E M''.
+
+The last two are solved as logarithms. Loureiro et al. (2106.03791), Mignacco et al. (2006.06560).
+"""
+
+from math import exp, log, sqrt
+
+import numpy as np
+
+from ..._jit import kernel
+from .envelope import moments
+
+
+@kernel
+def equations(problem, ridge, softness, refinement, x, residual, jacobian):
+    """Write the residual (p + 2,) and Jacobian (p + 2, p + 2) at x, p = k + 1; return the relative residual.
+
+    That is the largest entry, each of the first p over the sum of its terms' sizes. `ridge` stands in for that of
+    the problem; `softness` and `refinement` are those of `envelope.moments`.
+    """
+    p = x.size - 2
+    q, V = exp(x[p]), exp(x[p + 1])
+    noise_penalty = ridge + problem.anchor
+    image, size = np.empty(p), np.zeros(p)
+    curvature_sum, square_sum = 0.0, 0.0  # nu, and sum_g pi_g sigma_g^2 E M'^2, with their derivatives in x
+    d_curvature, d_square = np.zeros(p + 2), np.zeros(p + 2)
+    residual[:] = 0.0
+    jacobian[:] = 0.0
+    for g in range(problem.shares.size):
+        y, pi, sigma2 = problem.labels[g], problem.shares[g], problem.noise_std[g] ** 2
+        mean, variance = y * x[p - 1], sigma2 * q * q
+        for i in range(p - 1):
+            mean += y * problem.means[g, i] * x[i]
+            image[i] = 0.0
+            for j in range(p - 1):
+                image[i] += problem.covariances[g, i, j] * x[j]
+            variance += image[i] * x[i]
+        image[p - 1] = 0.0
+        s, t = sqrt(variance), sigma2 * V
+        if problem.weights[g] > 0.0:
+            e = moments(problem, g, mean, s, t, softness, refinement)
+            # Derivatives in the envelope's parameter: dM'/dt = -M' M'', and Stein's lemma.
+            slope_t, curvature_t, square_t = -e.product, -e.product_x / s, -2.0 * e.cubic
+            curvature_mean, curvature_s = e.curvature_x / s, e.curvature_xx / s
+            s_q = sigma2 * q * q / s
+            for i in range(p):
+                along = y * (problem.means[g, i] if i < p - 1 else 1.0)
+                residual[i] += pi * (e.slope * along + e.curvature * image[i])
+                size[i] += pi * (abs(e.slope * along) + abs(e.curvature * image[i]))
+                for j in range(p):
+                    mean_j = y * (problem.means[g, j] if j < p - 1 else 1.0)
+                    s_j = image[j] / s
+                    entry = along * (e.curvature * mean_j + e.curvature_x * s_j)
+                    entry += image[i] * (curvature_mean * mean_j + curvature_s * s_j)
+                    if i < p - 1 and j < p - 1:
+                        entry += e.curvature * problem.covariances[g, i, j]
+                    jacobian[i, j] += pi * entry
+                jacobian[i, p] += pi * s_q * (along * e.curvature_x + image[i] * curvature_s)
+                jacobian[i, p + 1] += pi * t * (along * slope_t + image[i] * curvature_t)
+                mass = pi * sigma2
+                d_curvature[i] += mass * (curvature_mean * along + curvature_s * image[i] / s)
+                d_square[i] += 2.0 * mass * (e.product * along + e.product_x * image[i] / s)
+            mass = pi * sigma2
+            curvature_sum += mass * e.curvature
+            square_sum += mass * e.square
+            d_curvature[p] += mass * curvature_s * s_q
+            d_curvature[p + 1] += mass * curvature_t * t
+            d_square[p] += 2.0 * mass * e.product_x * s_q
+            d_square[p + 1] += mass * square_t * t
+    for i in range(p):
+        own = ridge if i < p - 1 else 0.0
+        residual[i] += own * x[i] + problem.anchor * (x[i] - problem.centre[i])
+        size[i] += abs(own * x[i]) + problem.anchor * abs(x[i] - problem.centre[i])
+        jacobian[i, i] += own + problem.anchor
+    first, second, third = 0.0, 0.0, 0.0  # sum_j share_j (e_j / D_j)^r
+    for j in range(problem.eigenvalues.size):
+        eigenvalue, share = problem.eigenvalues[j], problem.eigenvalue_shares[j]
+        ratio = eigenvalue / (noise_penalty + curvature_sum * eigenvalue)
+        first += share * ratio
+        second += share * ratio * ratio
+        third += share * ratio * ratio * ratio
+    residual[p] = 2.0 * x[p] - log(problem.ratio * square_sum * second)
+    residual[p + 1] = x[p + 1] - log(problem.ratio * first)
+    for j in range(p + 2):
+        jacobian[p, j] = 2.0 * third / second * d_curvature[j] - d_square[j] / square_sum
+        jacobian[p + 1, j] = second / first * d_curvature[j]
+    jacobian[p, p] += 2.0
+    jacobian[p + 1, p + 1] += 1.0
+    worst = max(abs(residual[p]), abs(residual[p + 1]))
+    for i in range(p):
+        if size[i] > 0.0:
+            worst = max(worst, abs(residual[i]) / size[i])
+    return worst

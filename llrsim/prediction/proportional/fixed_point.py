@@ -1,0 +1,146 @@
+"""The head of any convex loss in the proportional limit, as the solution of the fixed point T8."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...losses import MAX_MARGIN, SQUARED
+from ...mixture import Array
+from ...status import Status
+from .equations import equations
+from .newton import ACCEPTED, solve
+from .problem import ProportionalProblem
+from .separability import separable
+
+# Noise scales are kept this far from zero against the largest: fully collapsed groups would divide by zero, and
+# accuracies move by its square.
+LEAST_NOISE = 1e-6
+
+
+class FixedPoint(NamedTuple):
+    """A solution of T8, or the reason that there is none.
+
+    Attributes:
+        signal: (k,) u.
+        bias: b.
+        noise_spread: q = sqrt(v' diag(e) v).
+        noise_norm: |v|; q for isotropic noise.
+        envelope: V; the envelope of group g has parameter sigma_g^2 V.
+        certificate: largest relative residual of the equations; nan without a head.
+        evaluations: of the equations with their Jacobian.
+        status: CONVERGED, or SEPARABLE, NOT_SEPARABLE, ONE_CLASS, NOT_CONVERGED with nan for a head.
+    """
+
+    signal: Array
+    bias: float
+    noise_spread: float
+    noise_norm: float
+    envelope: float
+    certificate: float
+    evaluations: int
+    status: Status
+
+    @property
+    def unknowns(self) -> Array:
+        """(k + 3,) x = (u, b, log q, log V), as a guess for a problem nearby."""
+        with np.errstate(divide="ignore"):
+            return np.concatenate([self.signal, [self.bias, np.log(self.noise_spread), np.log(self.envelope)]])
+
+
+def fixed_point(problem: ProportionalProblem, guess: ArrayLike | None = None) -> FixedPoint:
+    """Solve T8 to a relative residual of 1e-10 or better, from `guess` (k + 3,) or along a path in the ridge.
+
+    Named outcomes in place of a head: SEPARABLE where nothing is penalised and n/d is below the threshold T12,
+    NOT_SEPARABLE where MAX_MARGIN is asked above it, ONE_CLASS where the free bias of a loss that wants large margins
+    has nothing to stop it. Loureiro et al. (2106.03791), Mignacco et al. (2006.06560), Kini et al. (2103.01550).
+
+    >>> from llrsim.losses import Loss
+    >>> from llrsim.mixture import GroupMixture
+    >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[1.0]], noise_dim=50)
+    >>> problem = ProportionalProblem.of(toy, Loss.LOGISTIC, counts=[40, 10, 10, 40], ridge=0.1)
+    >>> found = fixed_point(problem)
+    >>> round(float(found.signal[0]), 6), round(found.noise_norm, 6), found.certificate < 1e-10
+    (1.038391, 0.670063, True)
+    """
+    refused = _refusal(problem)
+    if refused is not None:
+        return _without_head(problem, refused, 0)
+    problem = _kept_from_zero(problem)
+    x = np.zeros(problem.means.shape[1] + 3)
+    warm = guess is not None and bool(np.isfinite(guess).all())
+    if warm:
+        x[:] = np.asarray(guess, dtype=np.float64)
+    residual, evaluations = solve(problem, x, warm)
+    if not residual <= ACCEPTED:
+        return _without_head(problem, Status.NOT_CONVERGED, evaluations)
+    q, V = np.exp(x[-2:])
+    return FixedPoint(
+        signal=x[:-3],
+        bias=float(x[-3]),
+        noise_spread=float(q),
+        noise_norm=float(q) * norm_over_spread(problem, V),
+        envelope=float(V),
+        certificate=residual,
+        evaluations=evaluations,
+        status=Status.CONVERGED,
+    )
+
+
+def doubled_nodes(problem: ProportionalProblem, found: FixedPoint) -> float:
+    """Largest relative residual of a solution when every expectation is taken on twice the nodes."""
+    problem = _kept_from_zero(problem)
+    x = found.unknowns
+    room = np.empty(len(x)), np.empty((len(x), len(x)))
+    return equations(problem, 1.0 if problem.loss == MAX_MARGIN else problem.ridge, 0.0, 2.0, x, *room)
+
+
+def norm_over_spread(problem: ProportionalProblem, V: float) -> float:
+    """|v| / sqrt(v' diag(e) v) at the solution with envelope parameter V; 1 for isotropic noise.
+
+    V = delta sum_j share_j e_j / D_j with D_j = penalty + nu e_j determines nu, and the two norms are the traces of
+    e_j / D_j^2 and e_j^2 / D_j^2.
+    """
+    e, share = problem.eigenvalues, problem.eigenvalue_shares
+    if len(e) == 1 or V == 0.0:
+        return 1.0 / np.sqrt(e[0]) if len(e) == 1 else 1.0
+    penalty = (1.0 if problem.loss == MAX_MARGIN else problem.ridge) + problem.anchor
+    # Convex and falling in nu: Newton from nu = 0, or from the value without a penalty, climbs to the root.
+    positive = e > 0
+    nu = 0.0 if penalty > 0 else float(problem.ratio * share[positive].sum() / V)
+    for _ in range(200):
+        D = penalty + nu * e[positive]
+        first = problem.ratio * (share[positive] * e[positive] / D).sum()
+        slope = problem.ratio * (share[positive] * (e[positive] / D) ** 2).sum()
+        step = (first - V) / slope
+        nu += step
+        if abs(step) <= 1e-14 * nu:
+            break
+    D = penalty + nu * e[positive]
+    return float(
+        np.sqrt((share[positive] * e[positive] / D**2).sum() / (share[positive] * (e[positive] / D) ** 2).sum())
+    )
+
+
+def _refusal(problem: ProportionalProblem) -> Status | None:
+    held = problem.ridge > 0.0 or problem.anchor > 0.0
+    weighted = problem.labels[problem.weights > 0]
+    if problem.anchor == 0.0 and problem.loss != SQUARED and (weighted == weighted[0]).all():
+        return Status.ONE_CLASS
+    if problem.loss == MAX_MARGIN:
+        return None if separable(problem) else Status.NOT_SEPARABLE
+    if not held and problem.loss == SQUARED:
+        return Status.SEPARABLE if problem.ratio >= 1.0 else None
+    return Status.SEPARABLE if not held and separable(problem) else None
+
+
+def _kept_from_zero(problem: ProportionalProblem) -> ProportionalProblem:
+    std = problem.noise_std
+    return problem._replace(noise_std=np.maximum(std, LEAST_NOISE * std.max()))
+
+
+def _without_head(problem: ProportionalProblem, status: Status, evaluations: int) -> FixedPoint:
+    nowhere = np.full(problem.means.shape[1], np.nan)
+    return FixedPoint(nowhere, np.nan, np.nan, np.nan, np.nan, np.nan, evaluations, status)

@@ -1,0 +1,155 @@
+"""A stage's head in the proportional limit, n and d -> infinity at fixed n/d (T7, T8, T10, T11, T14).
+
+A method enters by the rows it uses and their weights: subsets by their own n/d and shares, repeated rows by their
+weights, wrong annotations by the weights of the rows that bear them. Heads are read out on the test law (T7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...head import Head
+from ...losses import Loss
+from ...mixture import Array
+from ...outcome import MethodOutcome, Path
+from ...planning import Plan, Stage
+from ...status import Status
+from ..population import predict_stage as predict_in_population
+from .averaging import mean_norm, subset_overlap
+from .contour import descent_path
+from .earlier_head import with_noise_direction
+from .fixed_point import FixedPoint, fixed_point
+from .least_squares import ridge_head
+from .problem import ProportionalProblem
+
+if TYPE_CHECKING:
+    from ...experiment.schema import Descent
+
+Guesses = dict[str, Array]
+"""Solutions by method label, each a starting point for the same method nearby."""
+
+
+def predict_stage(
+    plan: Plan, stage: Stage, earlier: Sequence[MethodOutcome], guesses: Guesses | None = None
+) -> MethodOutcome:
+    """The outcome of one stage, given those of the stages before it; reads and updates `guesses`.
+
+    NO_PREDICTION for minibatches, clipping, descent on other losses than the squared one, and heads that start from or
+    are pulled to one that knows rows of the same sample. Without noise, or with noise that has collapsed to nothing,
+    the head is that of the population limit.
+    """
+    start = None if stage.start is None else earlier[stage.start]
+    if start is not None and not start.outcome.ok:
+        return _without_head(plan, stage, start.outcome)
+    mixture = plan.samples[stage.sample].mixture
+    if stage.selection.counts.sum() == 0:
+        return _without_head(plan, stage, Status.EMPTY)
+    if mixture.noise_dim == 0 or not (mixture.noise_std[stage.selection.counts > 0] > 0).any():
+        return predict_in_population(plan, stage, start)
+    problem = ProportionalProblem.of_selection(
+        mixture,
+        Loss[stage.head.loss.upper()],
+        stage.selection,
+        ridge=stage.head.ridge,
+        anchor=stage.anchor,
+    )
+    descending = not isinstance(stage.head.solver, str)
+    noise_norm = 0.0
+    if start is not None and (descending or stage.anchor > 0.0):
+        if _knows_sample(plan, stage):
+            return _without_head(plan, stage, Status.NO_PREDICTION)
+        noise_norm = float(start.heads.noise_norm[0])
+        problem = problem._replace(centre=np.append(start.heads.signal[0], start.heads.bias[0]))
+        if noise_norm > 0.0:
+            if len(problem.eigenvalues) > 1:
+                return _without_head(plan, stage, Status.NO_PREDICTION)
+            problem = with_noise_direction(problem, noise_norm)
+    if descending:
+        return _descended(plan, stage, problem, noise_norm > 0.0)
+    found = _solved(problem, None if guesses is None else guesses.get(stage.label))
+    if not found.status.ok:
+        return _without_head(plan, stage, found.status)
+    if guesses is not None:
+        guesses[stage.label] = found.unknowns
+    if stage.average > 1:
+        cosine = subset_overlap(problem, found, stage.selection.kept_share)
+        norms = [mean_norm(norm, cosine, stage.average) for norm in (found.noise_norm, found.noise_spread)]
+        found = found._replace(noise_norm=norms[0], noise_spread=norms[1])
+    head = Head.of(found.signal, found.bias, found.noise_norm, found.noise_spread)
+    head = _folded(head, noise_norm > 0.0)
+    return _outcome(plan, stage, head, found.status, found.certificate, found.evaluations)
+
+
+def _knows_sample(plan: Plan, stage: Stage) -> bool:
+    """Whether the head that a stage starts from was fitted, or itself started, on rows of the stage's sample."""
+    at = stage.start
+    while at is not None:
+        if plan.stages[at].sample == stage.sample:
+            return True
+        at = plan.stages[at].start
+    return False
+
+
+def _solved(problem: ProportionalProblem, guess: Array | None) -> FixedPoint:
+    if problem.loss != Loss.SQUARED:
+        return fixed_point(problem, guess)
+    found = ridge_head(problem)
+    return FixedPoint(
+        signal=found.signal,
+        bias=float(found.bias),
+        noise_spread=found.noise_spread,
+        noise_norm=found.noise_norm,
+        envelope=found.response,
+        certificate=found.certificate,
+        evaluations=0,
+        status=found.status,
+    )
+
+
+def _descended(plan: Plan, stage: Stage, problem: ProportionalProblem, augmented: bool) -> MethodOutcome:
+    solver: Descent = stage.head.solver  # type: ignore[assignment]
+    if problem.loss != Loss.SQUARED or solver.batch is not None or solver.clip is not None or stage.average > 1:
+        return _without_head(plan, stage, Status.NO_PREDICTION)
+    found = descent_path(
+        problem, (*solver.path, solver.steps), solver.step_size, momentum=solver.momentum, start=problem.centre
+    )
+    if not found.status.ok:
+        stable = found.largest_stable_step if found.status == Status.DIVERGED else np.nan
+        return _without_head(plan, stage, found.status, largest_stable_step=stable)
+    heads = _folded(found.heads, augmented)
+    path = Path(np.asarray(solver.path), heads[None, :-1]) if solver.path else None
+    outcome = _outcome(plan, stage, heads[-1], found.status, found.certificate, solver.steps)
+    return replace(outcome, path=path)
+
+
+def _folded(heads: Head, augmented: bool) -> Head:
+    """Heads whose last signal weight, if `augmented`, is that along an earlier head's noise: moved into the noise."""
+    if not augmented:
+        return heads
+    along = heads.signal[..., -1]
+    norm = np.hypot(heads.noise_norm, along)
+    return Head.of(heads.signal[..., :-1], heads.bias, norm)
+
+
+def _outcome(
+    plan: Plan, stage: Stage, head: Head, status: Status, certificate: float, iterations: int
+) -> MethodOutcome:
+    return MethodOutcome(
+        stage=stage,
+        test=plan.test,
+        heads=head[None],
+        status=np.array([int(status)]),
+        certificate=np.array([certificate]),
+        iterations=np.array([iterations]),
+        limit="proportional",
+    )
+
+
+def _without_head(plan: Plan, stage: Stage, status: Status, *, largest_stable_step: float = np.nan) -> MethodOutcome:
+    nowhere = Head.of(np.full(plan.test.signal_dim, np.nan), np.nan, np.nan)
+    outcome = _outcome(plan, stage, nowhere, status, np.nan, 0)
+    return replace(outcome, largest_stable_step=largest_stable_step)
