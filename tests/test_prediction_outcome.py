@@ -1,10 +1,12 @@
-"""`predict`: plans in, outcomes out; methods as masses (T19), annotation noise (T3), readout under mismatch (T7)."""
+"""`predict` in the population limit: plans in, outcomes out; methods as masses (T19), annotation noise (T3), readout under mismatch (T7)."""
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
 
+from llrsim import prediction
 from llrsim.experiment import (
     Collapse,
     Coordinates,
@@ -22,7 +24,6 @@ from llrsim.losses import Loss
 from llrsim.methods import select
 from llrsim.mixture import GroupMixture
 from llrsim.planning import plan
-from llrsim.prediction import predict, predict_plan
 from llrsim.prediction.population.annotation import effective_correlation
 from llrsim.prediction.population.least_squares import orthogonal_least_squares
 from llrsim.prediction.population.minimise import minimise
@@ -30,6 +31,8 @@ from llrsim.prediction.population.objective import PopulationObjective
 from llrsim.status import Status
 
 EXACT = 1e-12
+predict = partial(prediction.predict, limit="population")
+predict_plan = partial(prediction.predict_plan, limit="population")
 LABELS = np.array([-1.0, -1.0, 1.0, 1.0])
 
 

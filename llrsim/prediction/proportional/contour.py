@@ -43,7 +43,7 @@ TOLERANCE = 1e-9  # between the heads of a number of nodes and of twice it, rela
 GROWTH = 3.0  # the filters stay below about e^GROWTH on the outer edge of the strip around the contour
 WIDEST = 0.5  # largest -log(k) / 2; short descents need no wider contour
 ACCURACY = 23.0  # the first number of nodes leaves an error of e^-ACCURACY, up to a factor
-MOST_NODES = 4096  # on the half of the contour that is computed
+MOST_NODES = 2048  # on the half of the contour that is computed; a double sum takes 0.4 GB then
 NEWTON_STEPS = 30
 CLOSE = 1e-13  # last step of Newton's method, relative to V: convergence is quadratic, so what follows is rounding
 TINY = 1e-300
@@ -90,7 +90,7 @@ def descent_path(
     >>> problem = ProportionalProblem.of(toy, Loss.SQUARED, counts=[40, 10, 10, 40], ridge=0.1)
     >>> path = descent_path(problem, [0, 10, 1000], step_size=0.2)
     >>> path.heads.signal[:, 0].round(6).tolist()
-    [0.0, 0.437371, 0.459947]
+    [0.0, 0.430217, 0.459947]
     """
     stable = largest_stable_step(problem, momentum)
     recorded = np.asarray(steps)
@@ -113,7 +113,7 @@ def flow_path(problem: ProportionalProblem, times: ArrayLike, *, start: ArrayLik
     >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[1.0]], noise_dim=50)
     >>> problem = ProportionalProblem.of(toy, Loss.SQUARED, counts=[40, 10, 10, 40], ridge=0.1)
     >>> flow_path(problem, [0.0, 2.0, 200.0]).heads.signal[:, 0].round(6).tolist()
-    [0.0, 0.420832, 0.459947]
+    [0.0, 0.425493, 0.459947]
     """
     t = np.asarray(times, dtype=np.float64)
     contour = _Contour.of(top_eigenvalue(problem), float(t.max(initial=0.0)), 1.0)
@@ -121,13 +121,13 @@ def flow_path(problem: ProportionalProblem, times: ArrayLike, *, start: ArrayLik
 
 
 def descent_filters(z: Complex, steps: ArrayLike, step_size: float, momentum: float = 0.0) -> Complex:
-    """(S, M) phi_T(z) of T14 with heavy ball, for each T of `steps` (S,) and z != 0 (M,).
+    """(S, M) phi_T(z) of T14 with heavy ball, for each T of `steps` (S,) and z (M,) not 0 and not a double root's.
 
     (1 - psi_T) / z, with r_1, r_2 the roots of r^2 - (1 + momentum - eta z) r + momentum and
     psi_T = (r_1^(T+1) (1 - r_2) - r_2^(T+1) (1 - r_1)) / (r_1 - r_2), which is (1 - eta z)^T without momentum.
 
-    >>> descent_filters(np.array([0.5 + 0j, 1.0]), [2], step_size=1.0).real.round(12).tolist()
-    [[1.5, 1.0]]
+    >>> descent_filters(np.array([0.5 + 0j, 1.5]), [2], step_size=1.0).real.round(12).tolist()
+    [[1.5, 0.5]]
     """
     power = np.asarray(steps) + 1
     middle = 0.5 * (1.0 + momentum - step_size * z)
@@ -135,7 +135,7 @@ def descent_filters(z: Complex, steps: ArrayLike, step_size: float, momentum: fl
     # A root is 0 where there is no momentum, and has a logarithm all the same.
     first, second = (np.exp(np.multiply.outer(power, np.log(root + TINY))) for root in (middle + gap, middle - gap))
     left = (first * (1.0 - middle + gap) - second * (1.0 - middle - gap)) / (2.0 * gap)
-    return (1.0 - left) / z
+    return (power > 1)[:, None] * (1.0 - left) / z  # no steps do nothing, rounding included
 
 
 def flow_filters(z: Complex, times: Array) -> Complex:
@@ -183,7 +183,7 @@ class _Contour(NamedTuple):
         return cls(length or 1.0, ellipkm1(complement), complement, ellipk(complement) * atan(flatness) / pi)
 
     @property
-    def count(self) -> int:
+    def enough(self) -> int:
         """Nodes on half the contour that leave an error of about e^-ACCURACY: on either side is a strip of width h."""
         return ceil(ACCURACY * self.quarter / (pi * self.height))
 
@@ -210,9 +210,9 @@ def _path(
 ) -> DescentPath:
     """The heads, with the contour's number of nodes doubled once, and what that changed."""
     origin = np.zeros(len(problem.centre)) if start is None else np.asarray(start, dtype=np.float64)
-    count = contour.count
+    count = contour.enough
     if 2 * count > MOST_NODES:
-        return _without_heads(problem, len(filters(np.ones(1))), stable, Status.NO_PREDICTION)
+        return _without_heads(problem, len(filters(np.ones(1, dtype=np.complex128))), stable, Status.NO_PREDICTION)
     rough, exact = (_sum(problem, origin, nodes, filters(nodes.z)) for nodes in map(contour.nodes, (count, 2 * count)))
     certificate = float(np.abs(exact - rough).max(initial=0.0) / (np.abs(exact).max(initial=0.0) or 1.0))
     if not certificate <= TOLERANCE:
@@ -235,17 +235,17 @@ def _sum(problem: ProportionalProblem, origin: Array, nodes: _Nodes, filters: Co
     target = weights @ (y[:, None] * points) + problem.anchor * problem.centre - np.multiply.outer(nodes.z, origin)
     theta = np.linalg.solve(normal_matrix(problem, weights, nodes.z), target[..., None])[..., 0]
     residual = y - theta @ points.T
-    # Each factor of the double sums is a product of a function of z and one of z', for every group or eigenvalue.
-    image = np.einsum("mi,gij->mgj", theta[:, :k], problem.covariances)
-    signal = np.repeat(theta[:, None, :k], groups, axis=1)
-    left = (np.concatenate([residual[:, :, None], image], axis=2) * (weights * sigma**2)[:, :, None]).reshape(
-        len(a), -1
-    )
-    right = (np.concatenate([residual[:, :, None], signal], axis=2) * pull[:, :, None]).reshape(len(a), -1)
+
+    def factor(along: Complex, scale: Complex) -> Complex:
+        """(M, G (1 + k)) what z, or z', gives to sum_g (r_g r_g' + u'S_g u') times a scale (M, G)."""
+        return (np.concatenate([residual[:, :, None], along], axis=2) * scale[:, :, None]).reshape(len(a), -1)
+
+    left = factor(np.einsum("mi,gij->mgj", theta[:, :k], problem.covariances), weights * sigma**2)
+    right = factor(np.repeat(theta[:, None, :k], groups, axis=1), pull)
     spectrum = 1.0 / (a[:, None] + np.multiply.outer(weights @ sigma**2, e))
     traced = [spectrum * (problem.ratio * problem.eigenvalue_shares * e**power) for power in (1, 2)]
     sums = np.zeros((2, len(filters)))
-    # Nodes below the axis are the conjugates: the pairs of two nodes on one side, and those across.
+    # Nodes below the axis are the conjugates: first the pairs of two nodes on one side, then those across.
     for partner in (np.asarray, np.conj):
         norm, spread = (part @ partner(spectrum).T for part in traced)
         forcing = left @ partner(right).T / (1.0 - spread * ((weights * sigma**4) @ partner(pull).T))
@@ -266,7 +266,7 @@ def follow(problem, strengths, tip, responses):
     """Writes V at a = `strengths` (M,), complex, to `responses` (M,), nan where Newton lost it.
 
     From V > 0 at the real a = `tip` > 0 it is followed from node to node, in shorter steps where they are too long. A
-    root with Im V > 0 at Im a < 0 is the only one (Silverstein & Choi 1995), so no other can be taken for it.
+    root with Im V > 0 at Im a < 0 is the only one (Silverstein & Choi 1995, isotropic noise): it has that sign.
     """
     at, V = complex(tip), complex(solve_response(problem, tip))
     for m in range(strengths.size):

@@ -10,6 +10,8 @@ moments below, so that the Jacobian of the fixed point needs no further expectat
 from math import asinh, exp, inf, log, log1p, pi, sqrt
 from typing import NamedTuple
 
+import numpy as np
+
 from ..._jit import kernel
 from ...gaussian import cumulative, density
 from ...losses import HINGE, LOGISTIC, MAX_MARGIN, SQUARED
@@ -17,6 +19,9 @@ from ...losses import HINGE, LOGISTIC, MAX_MARGIN, SQUARED
 REACH = 8.5  # |G| beyond it has probability 2e-17
 BULK = 6.0  # |G| up to which the step must resolve the integrand
 NARROW = 0.8  # step of the trapezoid rule in G: exp(-2 pi^2 / 0.64) = 4e-14
+TIGHT = 0.01  # s below which G cannot be read off P
+THIN = 0.5  # width, in G, of a piece of M' below which differences of Phi cancel
+NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(8)
 STEP = 0.16  # of the trapezoid rule in x, P = sinh x; see `logistic_moments`
 
 
@@ -70,6 +75,8 @@ def logistic_moments(mean, s, t, refinement):
     and sets the step itself. `refinement` divides the step: 1.0, or 2.0 to see that nothing
     changes; a float, because integer literals are compiled for each value.
     """
+    if s < TIGHT:
+        return _tight_moments(mean, s, t, refinement)
     low, high = logistic_prox(mean - BULK * s, t), logistic_prox(mean + BULK * s, t)
     steepest = max(_steepness(low, t), _steepness(high, t))
     if low < 1.0 and high > -1.0:
@@ -109,6 +116,36 @@ def logistic_moments(mean, s, t, refinement):
 
 
 @kernel
+def _tight_moments(mean, s, t, refinement):
+    """The moments for small s by the trapezoid rule in G, at proxes solved one by one.
+
+    Reading G off P would lose as many digits as s has zeros; M' is analytic far beyond s from the real line.
+    """
+    slope = curvature = curvature_x = curvature_xx = 0.0
+    square = product = product_x = cubic = 0.0
+    half = int(REACH / NARROW * refinement)
+    step = REACH / half
+    for i in range(-half, half + 1):
+        x = i * step
+        weight = step * density(x)
+        p = logistic_prox(mean + s * x, t)
+        e = exp(-abs(p))
+        far = 1.0 / (1.0 + e)
+        first = e * far if p > 0.0 else far
+        second = e * far * far
+        second *= weight / (1.0 + t * second)
+        slope -= weight * first
+        square += weight * first * first
+        curvature += second
+        curvature_x += second * x
+        curvature_xx += second * (x * x - 1.0)
+        product -= second * first
+        product_x -= second * first * x
+        cubic += second * first * first
+    return Moments(slope, curvature, curvature_x, curvature_xx, square, product, product_x, cubic)
+
+
+@kernel
 def _steepness(p, t):
     """da/dx at P = sinh x."""
     e = exp(-abs(p))
@@ -123,6 +160,8 @@ def clipped_moments(mean, s, slope, kink, floor):
     """
     m = mean - kink
     beta = -m / s
+    if floor < THIN * slope * s:
+        return _thin_moments(beta, s, slope, floor)
     alpha = -inf if floor == inf else beta - floor / (slope * s)
     at_alpha, below = (0.0, 0.0) if alpha == -inf else (density(alpha), cumulative(alpha))
     at_beta = density(beta)
@@ -145,6 +184,33 @@ def clipped_moments(mean, s, slope, kink, floor):
         slope * slope * (m * i1 + s * i2),
         slope * slope * slope * quadratic,
     )
+
+
+@kernel
+def _thin_moments(beta, s, slope, floor):
+    """`clipped_moments` where the sloping piece is thin against s, so that differences of Phi would cancel.
+
+    Gauss-Legendre over the piece: with its eight nodes the closed form to rounding.
+    """
+    width = floor / (slope * s)
+    below = cumulative(beta - width)
+    first, square = -floor * below, floor * floor * below
+    curvature = curvature_x = curvature_xx = product = product_x = cubic = 0.0
+    for i in range(NODES.size):
+        left = 0.5 * width * (1.0 - NODES[i])  # distance to the kink, in G
+        x = beta - left
+        weight = 0.5 * width * NODE_WEIGHTS[i] * density(x)
+        m = -slope * s * left
+        first += weight * m
+        square += weight * m * m
+        weight *= slope
+        curvature += weight
+        curvature_x += weight * x
+        curvature_xx += weight * (x * x - 1.0)
+        product += weight * m
+        product_x += weight * m * x
+        cubic += weight * m * m
+    return Moments(first, curvature, curvature_x, curvature_xx, square, product, product_x, cubic)
 
 
 @kernel

@@ -39,7 +39,7 @@ def top_eigenvalue(problem: ProportionalProblem) -> float:
     ratios = e.max() / e
 
     def pulls(s: float) -> tuple[float, float, Array]:
-        """V = -s / (largest om sigma^2), y = a V, and x_j = y / e_j + rho > 0 with rho = V nu < 0, of mean 1/x_j one."""
+        """V = -s / (largest om sigma^2), y = a V, and x_j = y / e_j + rho > 0, where rho = V nu < 0."""
         V = -s / heaviest
         rho = float(problem.shares @ (scale * V / (1.0 + scale * V)))
 

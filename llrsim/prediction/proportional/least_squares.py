@@ -89,7 +89,7 @@ def balanced_direction_weights(problem: ProportionalProblem) -> Array:
     >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[1.0]], noise_dim=50)
     >>> problem = ProportionalProblem.of(toy, Loss.SQUARED, counts=[40, 10, 10, 40], ridge=0.1)
     >>> balanced_direction_weights(problem).round(4).tolist()
-    [0.181, 4.2761, 4.2761, 0.181]
+    [0.181, 4.2762, 4.2762, 0.181]
     """
     shares, variances = problem.shares, problem.noise_std**2
     strength = problem.ridge + problem.anchor

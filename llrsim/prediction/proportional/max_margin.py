@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -11,12 +12,15 @@ from ...status import Status
 from .problem import ProportionalProblem
 from .separability import noisy, shortfall, threshold
 
-ACCEPTED = 1e-9  # residual of the optimality conditions; about 1e-14 is reached away from the threshold
-CENTRED = 1e-6  # complementarity at which the constraint is taken as active
-SHRINK = 0.1  # of the complementarity, per step
+ACCEPTED = 1e-7  # residual of the optimality conditions: rounding leaves 1e-14, or 1e-8 with groups that have no noise
+STIFFEN = 30.0  # factor between the points of the central path
+ACTIVE = 1e6  # stiffness, relative to one over the cost, at which the constraint counts as active
+CENTRED = 0.1  # squared Newton decrement near enough to the central path
+STIFFEST = 1e13
+VANISHED = 1e-6  # part of the noise in a head below which it is on its way to zero, where q has a kink
+PATIENCE = 2  # Newton steps that may worsen the residual
 MOST = 100  # Newton steps
-BACK_OFF = 0.5  # of a step that does not help
-SHORTEST = 1e-10
+SHORTEST = 1e-10  # part of a Newton step that is given up on
 
 
 class MarginProgram(NamedTuple):
@@ -29,7 +33,8 @@ class MarginProgram(NamedTuple):
         noise_norm: |v|; q for isotropic noise.
         margin: 1 / |w|, |w|^2 = |u|^2 + |v|^2: where kappa = 1, the distance of the nearest rows to the boundary.
         certificate: largest residual of the optimality conditions, relative to |w|; nan without a head.
-        status: CONVERGED, or NOT_SEPARABLE, ONE_CLASS, NOT_CONVERGED with nan for a head.
+        status: CONVERGED, or NOT_SEPARABLE, ONE_CLASS, NOT_CONVERGED with nan for a head. NOT_CONVERGED is also the
+            answer where the best v is zero: many rows, groups that are points in the signal, or no noise at all.
     """
 
     signal: Array
@@ -68,10 +73,10 @@ def max_margin(problem: ProportionalProblem) -> MarginProgram:
     if not edge.threshold * problem.ratio > 1.0:
         return _without_head(problem, Status.NOT_SEPARABLE)
     program = _Program(noisy(problem))
-    if program.shares.size == 0:  # no noise, and the signal alone separates: the rows' law has no gap to speak of
+    if program.shares.size == 0:
         return _without_head(problem, Status.NOT_CONVERGED)
     x, demand = program.start(np.append(edge.signal, edge.bias))
-    x, certificate = _interior_point(program, x, demand)
+    x, certificate = _minimise(program, x, demand)
     if not certificate <= ACCEPTED:
         return _without_head(problem, Status.NOT_CONVERGED)
     k = len(edge.signal)
@@ -109,74 +114,88 @@ class _Program:
         return x, demand
 
     def constraint(self, x: Array, demand: float) -> tuple[float, Array, Array]:
-        """c(x) = sqrt(alpha H) - sum_j sqrt(pi_j) w_j, at most 0 inside; its gradient and Hessian."""
-        h, w = self.head, x[self.head :]
-        q = np.sqrt(w @ w)
-        outer, inner = np.empty(h + 1), np.empty((h + 1, h + 1))
+        """g(x) = alpha H - (sum_j sqrt(pi_j) w_j)^2, negative inside; its gradient and Hessian."""
+        h, w, direction = self.head, x[self.head :], np.sqrt(self.shares)
+        q, alpha = np.sqrt(w @ w), 1.0 / self.problem.ratio
+        outer, inner = np.empty(h + 1), np.empty((h + 1, h + 1))  # derivatives of H in (u, b, q)
         H = shortfall(self.problem, np.append(x[:h], q), demand, outer, inner)
-        root = np.sqrt(H)  # derivatives of sqrt(alpha H) in (u, b, q)
-        scale = 0.5 / (np.sqrt(self.problem.ratio) * root)
-        inner = scale * (inner - np.outer(outer, outer) / (2.0 * H))
-        outer = scale * outer
         chain = np.zeros((h + 1, len(x)))  # d(u, b, q) / dx
         chain[:h, :h] = np.eye(h)
         chain[h, h:] = w / q
-        hessian = chain.T @ inner @ chain
-        hessian[h:, h:] += outer[h] * (np.eye(len(w)) - np.outer(w, w) / q**2) / q
-        gradient = outer @ chain
-        gradient[h:] -= np.sqrt(self.shares)
-        return root / np.sqrt(self.problem.ratio) - np.sqrt(self.shares) @ w, gradient, hessian
+        hessian = alpha * chain.T @ inner @ chain
+        hessian[h:, h:] += alpha * outer[h] * (np.eye(len(w)) - np.outer(w, w) / q**2) / q
+        hessian[h:, h:] -= 2.0 * np.outer(direction, direction)
+        gradient = alpha * outer @ chain
+        gradient[h:] -= 2.0 * (direction @ w) * direction
+        return alpha * H - (direction @ w) ** 2, gradient, hessian
 
 
-def _interior_point(program: _Program, x: Array, demand: float) -> tuple[Array, float]:
-    """Primal-dual steps on the optimality conditions from a point inside, then Newton with the constraint active.
+def _minimise(program: _Program, x: Array, demand: float) -> tuple[Array, float]:
+    """The minimiser of the cost, from a point inside, and the residual of the optimality conditions there.
 
-    With a multiplier m > 0: cost * x + m c'(x) = 0 and -m c(x) = gap, gap -> 0. Returns the head and the residual.
+    Follows the minimisers of stiffness * cost / 2 - log(-g) until the constraint is active enough for `_polish`.
     """
-    p = len(x)
-    c, gradient, hessian = program.constraint(x, demand)
-    multiplier = float(program.cost @ x**2) / -c
+    cost = float(program.cost @ x**2)
+    stiffness = 1.0 / cost
     best, certificate = x, np.inf
-    for _ in range(MOST):
-        gap = -c * multiplier
-        size = np.sqrt(program.cost @ x**2)
-        stationarity = program.cost * x + multiplier * gradient
-        miss = float(max(np.abs(stationarity).max(), abs(c)) / size)
-        active = gap < CENTRED * size**2 and np.abs(stationarity).max() < CENTRED * size
-        if active and miss >= certificate:
+    while certificate > ACCEPTED and stiffness * cost < STIFFEST:
+        stiffness *= STIFFEN
+        x = _centre(program, x, demand, stiffness)
+        cost = float(program.cost @ x**2)
+        if program.cost[program.head :] @ x[program.head :] ** 2 < VANISHED**2 * cost:
             break
-        if active:
-            best, certificate = x, miss
-        target = 0.0 if active else SHRINK * max(gap, 0.0)
-        matrix = np.zeros((p + 1, p + 1))
-        matrix[:p, :p] = np.diag(program.cost) + multiplier * hessian
-        matrix[:p, p] = matrix[p, :p] = gradient
-        matrix[p, p] = c / multiplier
-        step = -np.linalg.solve(matrix, np.append(stationarity, c + target / multiplier))
-        length = 1.0
-        if not active:
-            merit = np.hypot(np.linalg.norm(stationarity), gap - target)
-            length = _length(program, demand, x, multiplier, step, target, merit)
-        x, multiplier = x + length * step[:p], multiplier + length * step[p]
-        c, gradient, hessian = program.constraint(x, demand)
+        if stiffness * cost > ACTIVE:
+            best, certificate = min((best, certificate), _polish(program, x, demand, stiffness), key=itemgetter(1))
     return best, certificate
 
 
-def _length(
-    program: _Program, demand: float, x: Array, multiplier: float, step: Array, target: float, merit: float
-) -> float:
-    """How far to go along a primal-dual step: inside, with a positive multiplier and a smaller residual."""
-    change, shift = step[:-1], float(step[-1])
-    length = 1.0 if shift >= 0.0 else min(1.0, -0.99 * multiplier / shift)
-    while length > SHORTEST:
-        ahead, m = x + length * change, multiplier + length * shift
-        c, gradient, _ = program.constraint(ahead, demand)
-        if c < 0.0:
-            residual = np.hypot(np.linalg.norm(program.cost * ahead + m * gradient), -m * c - target)
-            if residual <= (1.0 - 0.01 * length) * merit:
-                break
-        length *= BACK_OFF
-    return length
+def _polish(program: _Program, x: Array, demand: float, stiffness: float) -> tuple[Array, float]:
+    """Newton on cost * x + m g'(x) = 0, g(x) = 0 from near the central path, as far as rounding allows."""
+    p = len(x)
+    g, gradient, hessian = program.constraint(x, demand)
+    multiplier = -1.0 / (stiffness * g)
+    best, certificate, worse = x, np.inf, 0
+    while worse < PATIENCE:
+        stationarity = program.cost * x + multiplier * gradient
+        size, room = np.sqrt(program.cost @ x**2), (np.sqrt(program.shares) @ x[program.head :]) ** 2
+        miss = float(max(np.abs(stationarity).max() / size, abs(g) / room))
+        if miss < certificate:
+            best, certificate, worse = x, miss, 0
+        else:
+            worse += 1
+        matrix = np.zeros((p + 1, p + 1))
+        matrix[:p, :p] = np.diag(program.cost) + multiplier * hessian
+        matrix[:p, p] = matrix[p, :p] = gradient
+        step = -np.linalg.solve(matrix, np.append(stationarity, g))
+        x, multiplier = x + step[:p], multiplier + step[p]
+        g, gradient, hessian = program.constraint(x, demand)
+    return best, certificate
+
+
+def _centre(program: _Program, x: Array, demand: float, stiffness: float) -> Array:
+    """Damped Newton for the least stiffness * cost / 2 - log(-g), roughly."""
+    for _ in range(MOST):
+        g, gradient, hessian = program.constraint(x, demand)
+        slope = stiffness * program.cost * x - gradient / g
+        curvature = np.diag(stiffness * program.cost) - hessian / g + np.outer(gradient, gradient) / g**2
+        step = -np.linalg.solve(curvature, slope)
+        decrement = -(slope @ step)
+        if not decrement > CENTRED:
+            break
+        value = 0.5 * stiffness * (program.cost @ x**2) - np.log(-g)
+        length = 1.0
+        while length > SHORTEST:
+            ahead = x + length * step
+            inside = -program.constraint(ahead, demand)[0]
+            if inside > 0.0 and ahead[program.head :].min() > 0.0:
+                found = 0.5 * stiffness * (program.cost @ ahead**2) - np.log(inside)
+                if found <= value - 0.1 * length * decrement:
+                    break
+            length *= 0.5
+        else:
+            break
+        x = ahead
+    return x
 
 
 def _without_head(problem: ProportionalProblem, status: Status) -> MarginProgram:

@@ -10,7 +10,7 @@ from .equations import equations
 
 TOLERANCE = 1e-12  # relative residual aimed at; rounding may stop a little above
 ACCEPTED = 1e-10
-VANISHED = -13.0  # log q below which a hinge's weights shrink with the softness, to nothing
+VANISHED = -9.0  # log q below which weights in proportion to the softness are taken to shrink to nothing
 MOST = 30  # evaluations of the equations
 LONGEST = 2.0  # step in log q and log V
 
@@ -119,18 +119,27 @@ def _bias_alone(problem):
 
 
 @private
-def start(problem, hardness, x):
-    """Write into x the asymptotic solution at a large ridge: `hardness`, that times softness for a softened kink.
+def start(problem, ridge, softness, x):
+    """Write into x the asymptotic solution at a large ridge, or at a large softness of a kink, if that is above 0.
 
-    There w = sum_i om_i |l'(y_i b)| y_i x_i / (n hardness) is small, and b solves the problem without features.
+    There w = sum_i om_i |l'(y_i b)| y_i x_i / (n ridge) is small, the slope divided by the softness, and b solves the
+    problem without features; a soft kink leaves the head where ridge and anchor hold it.
     """
     p = x.size - 2
     b = _bias_alone(problem)
+    hardness = ridge * softness if softness > 0.0 else ridge
     square, first, second = 0.0, 0.0, 0.0
     x[:p] = 0.0
+    if softness > 0.0 and problem.anchor > 0.0:
+        hardness += problem.anchor * softness
+        b = problem.centre[p - 1]
+        for i in range(p - 1):
+            x[i] = problem.centre[i] * problem.anchor / (problem.anchor + ridge)
     for g in range(problem.shares.size):
-        y = problem.labels[g]
-        pull = y * _pull(problem, g, b)
+        y, mean = problem.labels[g], b
+        for i in range(p - 1):
+            mean += problem.means[g, i] * x[i]
+        pull = y * _pull(problem, g, mean)
         for i in range(p - 1):
             x[i] += problem.shares[g] * pull * problem.means[g, i] / hardness
         square += problem.shares[g] * problem.noise_std[g] ** 2 * pull * pull
@@ -140,6 +149,8 @@ def start(problem, hardness, x):
     x[p - 1] = b
     x[p] = 0.5 * log(problem.ratio * square * second) - log(hardness)
     x[p + 1] = log(problem.ratio * first / hardness)
+    if softness > 0.0:
+        x[p + 1] += log(softness)
 
 
 @kernel
@@ -157,7 +168,11 @@ def descend(problem, ridge, level, softening, x):
     before, guess = x.copy(), x.copy()
     old, last, target = 0.0, 0.0, level
     decades, solved, spent = 1.0, 0, 0
-    while spent < 3000:
+    least = inf  # smallest sigma_g^2: a softness counts against sigma_g^2 V
+    for g in range(problem.shares.size):
+        least = min(least, problem.noise_std[g] ** 2)
+    close = 1e-2  # what is negligible, so that nothing more is to be gained on the way to 0
+    while spent < 3000 and close > 1e-9:
         miss, used = newton(problem, ridge if softening else ridge + target, target if softening else 0.0, guess)
         spent += used
         if miss <= ACCEPTED:
@@ -167,7 +182,13 @@ def descend(problem, ridge, level, softening, x):
                 return miss, spent
             old, last = last, target
             solved += 1
-            if softening and problem.loss == HINGE and problem.anchor == 0.0 and x[n - 2] < VANISHED:
+            if (
+                softening
+                and problem.loss == HINGE
+                and solved > 1
+                and x[n - 2] < VANISHED
+                and abs(x[n - 2] - before[n - 2] - log(last / old)) < 0.02 * log(old / last)
+            ):
                 x[: n - 3] = 0.0
                 x[n - 3] = 1.0 if x[n - 3] > 0.0 else -1.0
                 x[n - 2 :] = -inf
@@ -175,10 +196,11 @@ def descend(problem, ridge, level, softening, x):
             decades = min(1.0, 1.6 * decades)
         elif solved == 0 or decades < 0.02:
             return inf, spent
+        elif target == 0.0:
+            close *= 1e-2
         else:
             decades *= 0.4
-        # Small against what it is added to, so that nothing more is to be gained on the way.
-        negligible = 1e-2 * exp(x[n - 1]) if softening else (1e-2 * ridge if ridge > 0.0 else 1e-9)
+        negligible = close * (least * exp(x[n - 1]) if softening else max(ridge, 1e-7))
         target = last * 10.0**-decades if last > negligible else 0.0
         ahead = log(target / last) / log(last / old) if solved > 1 and target > 0.0 else 0.0
         for i in range(n):
@@ -212,11 +234,12 @@ def solve(problem, x, warm):
         level, base = 0.0, ridge
         if phase == 1:
             level, base = 10.0 * scale / firm, firm
+            if problem.anchor > 0.0:  # soft enough for the anchor to hold the head
+                level = max(level, 1e3 * scale / problem.anchor)
         elif phase == 2:
             level = firm - ridge if kinked else 10.0 * scale
         if phase == 1 or (phase == 2 and not kinked):
-            start(problem, level * firm if kinked else level, x)
-            x[x.size - 1] += log(level) if kinked else 0.0
+            start(problem, firm if kinked else level + ridge, level if kinked else 0.0, x)
         miss, used = descend(problem, base, level, softening, x)
         spent += used
         if (phase == 0 and miss <= ACCEPTED) or (phase == 1 and (miss > ACCEPTED or x[x.size - 1] == -inf)):

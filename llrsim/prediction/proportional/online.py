@@ -54,9 +54,9 @@ def online_path(
     """Heads after times t = steps / d, `times` (S,) >= 0, at step eta/d, eta = `step_size`, on the squared loss (T15).
 
     `draw`: "weights" draws a row's group with probability pi_g and weights it by om_g; "mass" draws it with probability
-    p_g = pi_g om_g and leaves it unweighted (times sum p_g, if that is not one). Both have the same drift, but "mass" has
-    less noise, P_g = p_g. `start` (k + 1,) is the first head (u, b), by default zero, and `noise_norm` the length of its
-    noise weights, in a direction drawn uniformly. Steps of size s on batches of B rows, B much less than d, are
+    p_g = pi_g om_g and does not weight it (but by sum p_g, if that is not one). Both have the same drift; "mass" has
+    less noise, P_g = p_g. `start` (k + 1,) is the first head (u, b), by default zero, and `noise_norm` the length of
+    its noise weights, in a direction drawn uniformly. Steps of size s on batches of B rows, B much less than d, are
     eta = s d / B at t = steps B / d. The problem's ratio d/n is not used: there is no sample.
 
     >>> from llrsim.losses import Loss
@@ -65,7 +65,7 @@ def online_path(
     >>> problem = ProportionalProblem.of(toy, Loss.SQUARED, counts=[40, 10, 10, 40])
     >>> path = online_path(problem, [0.0, 1.0, 1000.0], step_size=0.5)
     >>> path.heads.signal[:, 0].round(6).tolist(), path.heads.noise_spread.round(6).tolist()
-    ([0.0, 0.31606, 0.5], [0.0, 0.353553, 0.408248])
+    ([0.0, 0.31606, 0.5], [0.0, 0.348772, 0.408248])
     """
     t = np.asarray(times, dtype=np.float64)
     shares, k = problem.shares, problem.means.shape[1]
