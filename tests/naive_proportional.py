@@ -225,20 +225,15 @@ def score_spread(problem, first, g):
 
 
 def prox_on_grid(loss, a, t):
-    """Prox of the squared or logistic loss, elementwise: Newton, bisecting where it leaves its bracket."""
+    """Prox of the squared or logistic loss, elementwise, by bisection: Newton may cycle inside its bracket."""
     if loss == "squared":
         return (a + t) / (1 + t)
     low, high = a, a + t
-    p = (low + high) / 2
-    for _ in range(200):
-        excess = p - a - t * expit(-p)
-        low, high = np.where(excess < 0, p, low), np.where(excess < 0, high, p)
-        ahead = p - excess / (1 + t * expit(p) * expit(-p))
-        ahead = np.where((ahead > low) & (ahead < high), ahead, (low + high) / 2)
-        if np.max(np.abs(ahead - p) / (1 + np.abs(p))) < 1e-15:
-            break
-        p = ahead
-    return p
+    for _ in range(60):
+        middle = (low + high) / 2
+        below = middle - a < t * expit(-middle)
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return (low + high) / 2
 
 
 def afr_residual(problem, first, u, b, c, q, V, grid):
