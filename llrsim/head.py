@@ -80,6 +80,8 @@ class Readout:
         spurious_reliance: (...,) u.mu_a / u.mu_y, what the attribute moves the logit by, relative to the class.
         direction_wga: (...,) WGA at the best bias for this direction and noise.
         bias_part: (...,) wga - direction_wga, at most 0: what the threshold costs.
+        class_cosine: (...,) cosine between w = (u, v) and the direction of the class, mu_y.
+        attribute_cosine: (...,) cosine between w and the direction of the attribute, mu_a; nan where mu_a = 0.
     """
 
     group_accuracy: Array
@@ -90,6 +92,8 @@ class Readout:
     spurious_reliance: Array
     direction_wga: Array
     bias_part: Array
+    class_cosine: Array
+    attribute_cosine: Array
 
 
 def logit_law(head: Head, mixture: GroupMixture) -> tuple[Array, Array]:
@@ -138,9 +142,13 @@ def read_out(head: Head, mixture: GroupMixture) -> Readout:
     wga = accuracy.min(axis=-1)
     classes = [(accuracy * np.where(labels == y, mixture.class_share(), 0.0)).sum(axis=-1) for y in (-1.0, 1.0)]
     present = [share for y, share in zip((-1.0, 1.0), classes, strict=True) if proportions[labels == y].sum() > 0]
+    effects = np.stack(mixture.effects())
+    class_shift, attribute_shift = np.moveaxis(_along(head.signal, effects), -1, 0)
+    class_norm, attribute_norm = np.linalg.norm(effects, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        class_shift, attribute_shift = np.moveaxis(_along(head.signal, np.stack(mixture.effects())), -1, 0)
         reliance = attribute_shift / class_shift
+        class_cosine = class_shift / (head.weight_norm * class_norm)
+        attribute_cosine = attribute_shift / (head.weight_norm * attribute_norm)
     direction = _wga_at_best_bias(logit, deviation, labels)
     return Readout(
         group_accuracy=accuracy,
@@ -151,6 +159,8 @@ def read_out(head: Head, mixture: GroupMixture) -> Readout:
         spurious_reliance=reliance,
         direction_wga=direction,
         bias_part=wga - direction,
+        class_cosine=class_cosine,
+        attribute_cosine=attribute_cosine,
     )
 
 

@@ -107,7 +107,10 @@ def test_check_exits_by_its_verdict(capsys, file, monkeypatch):
 def test_no_head_at_all_is_exit_status_one(capsys, file):
     settings = ["--set", "head.ridge=0", "--set", "features.noise.dim=300"]
     assert "separable" in said(capsys, ["simulate", file, *settings], status=1).out
-    assert "no-prediction" in said(capsys, ["predict", file, "--set", "head.loss=max_margin"], status=1).out
+    minibatches = "head.solver={steps = 5, step_size = 0.1, batch = 4}"
+    assert "no-prediction" in said(capsys, ["predict", file, "--set", minibatches], status=1).out
+    hard = ["predict", file, "--limit", "population", "--set", "head.loss=max_margin"]
+    assert "no-prediction" in said(capsys, hard, status=1).out
 
 
 def test_sweep_leaves_a_table_a_csv_and_figures(capsys, file, tmp_path):

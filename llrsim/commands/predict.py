@@ -10,8 +10,14 @@ SUMMARY = "predict every method of an experiment in closed form"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE, --set and --json."""
+    """FILE, --set, --limit and --json."""
     add_experiment(parser)
+    parser.add_argument(
+        "--limit",
+        choices=("proportional", "population"),
+        default="proportional",
+        help="n and d grow at the file's own n/d (default), or n grows at fixed d",
+    )
     add_json(parser)
 
 
@@ -20,6 +26,6 @@ def run(args: argparse.Namespace) -> int:
     experiment = experiment_of(args)
     from ..prediction import predict
 
-    outcome = predict(experiment)
+    outcome = predict(experiment, args.limit)
     emit(outcome, as_json=args.json)
     return some_head(outcome)

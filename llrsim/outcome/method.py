@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -25,10 +26,12 @@ _READ = (
     "spurious_reliance",
     "direction_wga",
     "bias_part",
+    "class_cosine",
+    "attribute_cosine",
 )
 """Fields of the readout in a summary, by their own names."""
 
-_HEAD = ("signal", "bias", "noise_norm", "noise_scale")
+_HEAD = ("signal", "bias", "noise_norm", "noise_scale", "weight_norm")
 """Quantities of a summary that are told under `head`."""
 
 
@@ -61,6 +64,7 @@ class MethodOutcome:
         limit: `finite` for a simulation, else the limit of the prediction.
         path: heads along the descent, when `head.solver.path` asks for it.
         largest_stable_step: set when a descent diverged whose loss is smooth, nan otherwise.
+        training: in the proportional limit, what tells the loss and accuracy of the fit's own rows, as a record.
     """
 
     stage: Stage
@@ -72,6 +76,7 @@ class MethodOutcome:
     limit: Limit
     path: Path | None = None
     largest_stable_step: float = float("nan")
+    training: Callable[[], dict[str, Any]] | None = None
 
     @property
     def label(self) -> str:
@@ -148,6 +153,7 @@ class MethodOutcome:
         """
         values = {name: getattr(self.readout, name) for name in _READ}
         values |= {"signal": self.heads.signal, "bias": self.heads.bias, "noise_norm": self.heads.noise_norm}
+        values["weight_norm"] = self.heads.weight_norm
         values["noise_scale"] = self.heads.noise_scale(self.test)
         found = {name: Estimate(self.mean(rows), self.standard_error(rows)) for name, rows in values.items()}
         means, errors = found["group_accuracy"]
@@ -187,6 +193,8 @@ class MethodOutcome:
         told |= {"worst_group": self.worst_group, "mass": plain(self.mass)}
         told["counts"] = plain(self.stage.selection.counts)
         told["certificate"] = plain(np.max(self.certificate[self.kept])) if self.kept.any() else None
+        if self.training is not None:
+            told["training"] = self.training()
         if self.path is not None:
             told["path"] = self._path_record(self.path)
         if self.limit == "finite":

@@ -236,7 +236,7 @@ def _sum(problem: ProportionalProblem, origin: Array, nodes: _Nodes, filters: Co
     theta = np.linalg.solve(normal_matrix(problem, weights, nodes.z), target[..., None])[..., 0]
     residual = y - theta @ points.T
 
-    def factor(along: Complex, scale: Complex) -> Complex:
+    def factor(along: NDArray, scale: NDArray) -> NDArray:
         """(M, G (1 + k)) what z, or z', gives to sum_g (r_g r_g' + u'S_g u') times a scale (M, G)."""
         return (np.concatenate([residual[:, :, None], along], axis=2) * scale[:, :, None]).reshape(len(a), -1)
 

@@ -62,8 +62,8 @@ def fixed_point(problem: ProportionalProblem, guess: ArrayLike | None = None) ->
     >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[1.0]], noise_dim=50)
     >>> problem = ProportionalProblem.of(toy, Loss.LOGISTIC, counts=[40, 10, 10, 40], ridge=0.1)
     >>> found = fixed_point(problem)
-    >>> round(float(found.signal[0]), 6), round(found.noise_norm, 6), found.certificate < 1e-10
-    (1.038391, 0.670063, True)
+    >>> round(float(found.signal[0]), 6), round(float(found.noise_norm), 6), found.certificate < 1e-10
+    (1.052165, 0.904119, True)
     """
     refused = _refusal(problem)
     if refused is not None:
@@ -105,7 +105,7 @@ def norm_over_spread(problem: ProportionalProblem, V: float) -> float:
     """
     e, share = problem.eigenvalues, problem.eigenvalue_shares
     if len(e) == 1 or V == 0.0:
-        return 1.0 / np.sqrt(e[0]) if len(e) == 1 else 1.0
+        return float(1.0 / np.sqrt(e[0])) if len(e) == 1 else 1.0
     penalty = (1.0 if problem.loss == MAX_MARGIN else problem.ridge) + problem.anchor
     # Convex and falling in nu: Newton from nu = 0, or from the value without a penalty, climbs to the root.
     positive = e > 0

@@ -64,7 +64,7 @@ def max_margin(problem: ProportionalProblem) -> MarginProgram:
     >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[1.0]], noise_dim=50)
     >>> found = max_margin(ProportionalProblem.of(toy, Loss.MAX_MARGIN, counts=[10] * 4))
     >>> round(float(found.signal[0]), 6), round(found.noise_norm, 6), round(found.margin, 6)
-    (0.443895, 0.788259, 1.105387)
+    (0.553255, 0.930683, 0.923608)
     """
     weighted = problem.labels[problem.weights > 0.0]
     if np.ptp(weighted) == 0.0:
@@ -76,7 +76,10 @@ def max_margin(problem: ProportionalProblem) -> MarginProgram:
     if program.shares.size == 0:
         return _without_head(problem, Status.NOT_CONVERGED)
     x, demand = program.start(np.append(edge.signal, edge.bias))
-    x, certificate = _minimise(program, x, demand)
+    try:
+        x, certificate = _minimise(program, x, demand)
+    except np.linalg.LinAlgError:  # a curvature lost to rounding, on the way to v = 0
+        return _without_head(problem, Status.NOT_CONVERGED)
     if not certificate <= ACCEPTED:
         return _without_head(problem, Status.NOT_CONVERGED)
     k = len(edge.signal)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from .earlier_head import with_noise_direction
 from .fixed_point import FixedPoint, fixed_point
 from .least_squares import ridge_head
 from .problem import ProportionalProblem
+from .training import training
 
 if TYPE_CHECKING:
     from ...experiment.schema import Descent
@@ -80,8 +82,15 @@ def predict_stage(
         norms = [mean_norm(norm, cosine, stage.average) for norm in (found.noise_norm, found.noise_spread)]
         found = found._replace(noise_norm=norms[0], noise_spread=norms[1])
     head = Head.of(found.signal, found.bias, found.noise_norm, found.noise_spread)
-    head = _folded(head, noise_norm > 0.0)
-    return _outcome(plan, stage, head, found.status, found.certificate, found.evaluations)
+    outcome = _outcome(plan, stage, _folded(head, noise_norm > 0.0), found.status, found.certificate, found.evaluations)
+    if stage.average > 1:
+        return outcome
+    group = stage.selection.group[stage.selection.used > 0]
+    return replace(outcome, training=partial(_training, problem, found, group, mixture.group_count))
+
+
+def _training(problem: ProportionalProblem, found: FixedPoint, group: Array, groups: int) -> dict[str, Any]:
+    return training(problem, found).to_dict(group, groups)
 
 
 def _knows_sample(plan: Plan, stage: Stage) -> bool:

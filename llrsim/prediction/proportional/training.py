@@ -1,0 +1,166 @@
+"""What a fit sees of its own rows in the proportional limit: margins, loss, accuracy, flatness (T8, T22).
+
+The margin of a training row is the prox P of the margin a that the row would have had under a head fitted without it,
+a = y (u.m + b) + s G. So training margins are pushed up where test margins are low.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import expit, ndtr
+
+from ...gaussian import squared_positive_part
+from ...losses import Loss
+from ...mixture import Array
+from ...outcome.record import plain
+from .envelope import logistic_prox
+from .fixed_point import FixedPoint
+from .problem import ProportionalProblem
+
+REACH = 8.5
+NODES = 600
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """A fitted head on its own rows, by group of the problem (G,).
+
+    Attributes:
+        loss: mean unweighted loss of the group's rows.
+        accuracy: share of the group's rows with a positive margin.
+        curvature: mean second derivative of the loss; 0 for HINGE, nan for MAX_MARGIN.
+        mean, deviation, strength: of a, and t = sigma_g^2 V; they determine the law of the margins.
+        problem: what was fitted.
+        weight_norm: |w| = sqrt(|u|^2 + |v|^2).
+    """
+
+    loss: Array
+    accuracy: Array
+    curvature: Array
+    mean: Array
+    deviation: Array
+    strength: Array
+    problem: ProportionalProblem
+    weight_norm: float
+
+    @property
+    def total_loss(self) -> float:
+        """The weighted loss that the fit minimises, sum_g pi_g om_g E l(P), without penalties."""
+        return float((self.problem.shares * self.problem.weights) @ self.loss)
+
+    def to_dict(self, group: ArrayLike, groups: int) -> dict[str, Any]:
+        """JSON-ready numbers by group of the mixture; `group` (G,) of its `groups` is that of each of the problem's.
+
+        None for groups without rows and for the flatness of losses that are not twice differentiable.
+        """
+        rows = np.bincount(group, self.problem.shares, groups)
+
+        def by_group(values: Array) -> Any:
+            total = np.bincount(group, self.problem.shares * values, groups)
+            return plain(np.divide(total, rows, out=np.full(groups, np.nan), where=rows > 0))
+
+        return {
+            "loss": self.total_loss,
+            "group_loss": by_group(self.loss),
+            "group_accuracy": by_group(self.accuracy),
+            "flatness": plain(self.flatness) if Loss(self.problem.loss).smooth else None,
+        }
+
+    @property
+    def flatness(self) -> float:
+        """Relative flatness over d: |w|^2 sum_g pi_g om_g sigma_g^2 E l''(P), times the mean noise eigenvalue (T22).
+
+        Petzka et al. (2001.00939). A sample's |w|^2 (1/(n d)) sum_i om_i l''(m_i) |x_i|^2 approaches it.
+        """
+        problem = self.problem
+        eigenvalue = float(problem.eigenvalue_shares @ problem.eigenvalues)
+        weighted = problem.shares * problem.weights * problem.noise_std**2
+        return self.weight_norm**2 * eigenvalue * float(weighted @ self.curvature)
+
+    def margin_density(self, margins: ArrayLike) -> tuple[Array, Array]:
+        """Density of the training margins at `margins` (M,), (G, M), and the mass of the atom at the kink (G,).
+
+        HINGE has its atom at 1 and MAX_MARGIN at kappa_g; other losses have none. Test margins of an untouched test
+        law are N(mean, deviation^2).
+        """
+        m = np.asarray(margins, dtype=np.float64)[None, :]
+        problem, t = self.problem, self.strength[:, None]
+        om = problem.weights[:, None]
+        a, stretch = np.broadcast_to(m, (len(t), m.shape[1])).copy(), np.ones((len(t), m.shape[1]))
+        inside = np.ones(a.shape, dtype=bool)
+        if problem.loss == Loss.LOGISTIC:
+            scale, shift = problem.scales[:, None], problem.shifts[:, None]
+            right = expit(shift - scale * m)
+            a, stretch = m - t * om * scale * right, 1.0 + t * om * scale**2 * right * (1.0 - right)
+        elif problem.loss == Loss.HINGE:
+            a = np.where(m < 1.0, m - t * om, m)
+        elif problem.loss == Loss.MAX_MARGIN:
+            inside = m > problem.margins[:, None]
+        else:
+            low = m < 1.0 if problem.loss == Loss.SQUARED_HINGE else np.ones(m.shape, dtype=bool)
+            a, stretch = np.where(low, m + t * om * (m - 1.0), m), np.where(low, 1.0 + t * om, 1.0)
+        mean, s = self.mean[:, None], self.deviation[:, None]
+        density = np.exp(-0.5 * ((a - mean) / s) ** 2) / (sqrt(2 * np.pi) * s) * stretch
+        return np.where(inside, density, 0.0), self._atom()
+
+    def _atom(self) -> Array:
+        top = (1.0 - self.mean) / self.deviation
+        if self.problem.loss == Loss.HINGE:
+            return ndtr(top) - ndtr(top - self.strength * self.problem.weights / self.deviation)
+        if self.problem.loss == Loss.MAX_MARGIN:
+            return ndtr((self.problem.margins - self.mean) / self.deviation)
+        return np.zeros(len(self.mean))
+
+
+def training(problem: ProportionalProblem, found: FixedPoint) -> Training:
+    """The law of a solved problem's own rows.
+
+    >>> from llrsim.mixture import GroupMixture
+    >>> from .fixed_point import fixed_point
+    >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[1.0]], noise_dim=50)
+    >>> problem = ProportionalProblem.of(toy, Loss.LOGISTIC, counts=[40, 10, 10, 40], ridge=0.1)
+    >>> seen = training(problem, fixed_point(problem))
+    >>> seen.accuracy.round(4).tolist(), round(seen.total_loss, 4)
+    ([0.9505, 0.9505, 0.9505, 0.9505], 0.2606)
+    """
+    u, q2 = found.signal, found.noise_spread**2
+    mean = problem.labels * (problem.means @ u + found.bias)
+    deviation = np.sqrt(np.einsum("i,gij,j->g", u, problem.covariances, u) + problem.noise_std**2 * q2)
+    strength = problem.noise_std**2 * found.envelope
+    loss, curvature = np.array(
+        [_loss_and_curvature(problem, g, *law) for g, law in enumerate(zip(mean, deviation, strength, strict=True))]
+    ).T
+    # P > 0 where a > a(0) = t om l'(0); a margin is always reached.
+    scale, shift = problem.scales, problem.shifts
+    at_zero = {Loss.LOGISTIC: -scale * expit(shift)}.get(Loss(problem.loss), -np.ones(len(mean)))
+    accuracy = ndtr((mean - strength * problem.weights * at_zero) / deviation)
+    if problem.loss == Loss.MAX_MARGIN:
+        accuracy = np.ones(len(mean))
+    norm = sqrt(float(u @ u) + found.noise_norm**2)
+    return Training(loss, accuracy, curvature, mean, deviation, strength, problem, norm)
+
+
+def _loss_and_curvature(problem: ProportionalProblem, g: int, mean: float, s: float, t: float) -> tuple[float, float]:
+    """E l(P) and E l''(P) of group g."""
+    loss, strength = problem.loss, t * problem.weights[g]
+    if loss == Loss.MAX_MARGIN:
+        return 0.0, np.nan
+    if loss == Loss.HINGE:
+        gap = (1.0 - strength - mean) / s
+        return s * (gap * ndtr(gap) + np.exp(-0.5 * gap * gap) / sqrt(2 * np.pi)), 0.0
+    if loss == Loss.SQUARED:
+        return 0.5 * ((1.0 - mean) ** 2 + s * s) / (1.0 + strength) ** 2, 1.0
+    if loss == Loss.SQUARED_HINGE:
+        return 0.5 * squared_positive_part(1.0 - mean, s) / (1.0 + strength) ** 2, float(ndtr((1.0 - mean) / s))
+    scale, shift = problem.scales[g], problem.shifts[g]
+    x = np.linspace(-REACH, REACH, max(NODES, ceil(40 * scale * s)))
+    weight = np.exp(-0.5 * x * x)
+    weight /= weight.sum()
+    argument = scale * (mean + s * x) - shift
+    p = np.array([logistic_prox(a, scale * scale * strength) for a in argument])
+    return float(weight @ np.logaddexp(0.0, -p)), float(weight @ (scale**2 * expit(p) * expit(-p)))
