@@ -117,6 +117,13 @@ def test_squared_descent_has_a_path_from_the_head_it_starts_from():
     for heads, other in ((drawn.heads, found["llr"].heads), (drawn.path.heads[:, 0], found["llr"].path.heads[:, 0])):
         error = np.hypot(heads.noise_norm.std() / np.sqrt(60), heads.noise_norm.mean() / 100)
         assert abs(heads.noise_norm.mean() - other.noise_norm[0]) < 4.5 * error
+    best = found["llr"].to_dict()["early_stopping"]
+    at = Descent(steps=best["steps"], step_size=0.1)
+    stopped = predict(
+        experiment(methods[0], Method(kind="llr", start="erm", head={"solver": at}), loss="squared", train_collapse=1.0)
+    )
+    assert stopped["llr"].wga == pytest.approx(best["wga"], abs=1e-7)
+    assert best["wga"] >= found["llr"].readout.wga[0]
     wild = Method(kind="llr", head={"solver": Descent(steps=5, step_size=40.0)})
     diverged = predict(experiment(wild, loss="squared"))["llr"]
     assert diverged.outcome is Status.DIVERGED

@@ -11,6 +11,7 @@ from ..planning import plan
 from .attribution import Attribution
 from .factorial import build
 from .split import Side
+from .weightings import WeightingTable
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """The attributions of one experiment's retraining methods, simulation before prediction for each method."""
+    """The attributions of one experiment's retraining methods, simulation before prediction for each method.
+
+    `weightings` are those of the held-out groups, with what each is predicted to reach (T10); None without prediction.
+    """
 
     name: str
     attributions: tuple[Attribution, ...]
+    weightings: WeightingTable | None = None
 
     def of(self, label: str, side: Side | None = None) -> Attribution:
         """The attribution of a method, on the side asked for; by default the simulation's where there is one."""
@@ -48,7 +53,8 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """One JSON-ready object."""
-        return {"name": self.name, "attributions": [split.to_dict() for split in self.attributions]}
+        told: dict[str, Any] = {"name": self.name, "attributions": [split.to_dict() for split in self.attributions]}
+        return told | ({"weightings": self.weightings.to_dict()} if self.weightings else {})
 
     def rows(self) -> list[dict[str, Any]]:
         """One flat dict an effect, of all methods and sides."""
@@ -56,7 +62,8 @@ class Explanation:
 
     def __str__(self) -> str:
         """The answers first, then the tables they rest on."""
-        return "\n\n".join([self.name, *(split.sentence for split in self.attributions), self.table()])
+        parts = [self.name, *(split.sentence for split in self.attributions), self.table()]
+        return "\n\n".join([*parts, str(self.weightings)] if self.weightings else parts)
 
 
 def explain(
@@ -93,6 +100,7 @@ def explain(
     if not retraining:
         raise ExperimentError(f"method: explain needs a method beside {baseline.label!r} to compare with it")
     found: list[Attribution] = []
+    weightings = None
     if side != "prediction":
         from ..simulation import simulate_plan
 
@@ -112,5 +120,6 @@ def explain(
         cells, factorials = build(resolved, baseline, retraining, sized=limit != "population")
         outcome = predict_plan(cells, name=experiment.name)
         found += [Attribution.of(factorial, outcome) for factorial in factorials]
+        weightings = WeightingTable.of(resolved, retraining)
     order = {stage.label: place for place, stage in enumerate(retraining)}
-    return Explanation(experiment.name, tuple(sorted(found, key=lambda split: order[split.label])))
+    return Explanation(experiment.name, tuple(sorted(found, key=lambda split: order[split.label])), weightings)

@@ -64,7 +64,8 @@ class MethodOutcome:
         limit: `finite` for a simulation, else the limit of the prediction.
         path: heads along the descent, when `head.solver.path` asks for it.
         largest_stable_step: set when a descent diverged whose loss is smooth, nan otherwise.
-        training: in the proportional limit, what tells the loss and accuracy of the fit's own rows, as a record.
+        details: what computes further entries of `to_dict` when it is asked for them: in the proportional limit
+            `training`, the fit's own rows, and for a descent `early_stopping`.
     """
 
     stage: Stage
@@ -76,7 +77,7 @@ class MethodOutcome:
     limit: Limit
     path: Path | None = None
     largest_stable_step: float = float("nan")
-    training: Callable[[], dict[str, Any]] | None = None
+    details: Callable[[], dict[str, Any]] | None = None
 
     @property
     def label(self) -> str:
@@ -193,8 +194,8 @@ class MethodOutcome:
         told |= {"worst_group": self.worst_group, "mass": plain(self.mass)}
         told["counts"] = plain(self.stage.selection.counts)
         told["certificate"] = plain(np.max(self.certificate[self.kept])) if self.kept.any() else None
-        if self.training is not None:
-            told["training"] = self.training()
+        if self.details is not None:
+            told |= self.details()
         if self.path is not None:
             told["path"] = self._path_record(self.path)
         if self.limit == "finite":

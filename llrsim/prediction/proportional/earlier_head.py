@@ -33,7 +33,7 @@ class ScoreWeighted(NamedTuple):
     @property
     def mass(self) -> Array:
         """(G,) p_g = pi_g E om_g, summing to one."""
-        return np.bincount(self.group, self.problem.shares * self.problem.weights)
+        return np.bincount(self.group, self.problem.shares * self.problem.weights).astype(np.float64)
 
 
 def with_noise_direction(problem: ProportionalProblem, noise_norm: float) -> ProportionalProblem:

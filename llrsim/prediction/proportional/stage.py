@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...head import Head
+from ...head import Head, read_out
 from ...losses import Loss
+from ...methods import Counts
 from ...mixture import Array
 from ...outcome import MethodOutcome, Path
 from ...planning import Plan, Stage
 from ...status import Status
 from ..population import predict_stage as predict_in_population
 from .averaging import mean_norm, subset_overlap
-from .contour import descent_path
+from .contour import best_step, descent_path
 from .earlier_head import with_noise_direction
 from .fixed_point import FixedPoint, fixed_point
 from .least_squares import ridge_head
@@ -30,6 +31,8 @@ from .training import training
 
 if TYPE_CHECKING:
     from ...experiment.schema import Descent
+
+LOOKED_AT = 400  # numbers of steps among which the best is sought
 
 Guesses = dict[str, Array]
 """Solutions by method label, each a starting point for the same method nearby."""
@@ -86,11 +89,23 @@ def predict_stage(
     if stage.average > 1:
         return outcome
     group = stage.selection.group[stage.selection.used > 0]
-    return replace(outcome, training=partial(_training, problem, found, group, mixture.group_count))
+    return replace(outcome, details=partial(_training, problem, found, group, mixture.group_count))
 
 
-def _training(problem: ProportionalProblem, found: FixedPoint, group: Array, groups: int) -> dict[str, Any]:
-    return training(problem, found).to_dict(group, groups)
+def _training(problem: ProportionalProblem, found: FixedPoint, group: Counts, groups: int) -> dict[str, Any]:
+    return {"training": training(problem, found).to_dict(group, groups)}
+
+
+def _early_stopping(
+    plan: Plan, problem: ProportionalProblem, solver: Descent, augmented: bool
+) -> dict[str, dict[str, float]]:
+    """The number of steps of largest WGA, of all up to a limit and some beyond it, and that WGA."""
+    steps = np.unique(np.round(np.geomspace(1, solver.steps, LOOKED_AT)).astype(int))
+    if solver.steps <= LOOKED_AT:
+        steps = np.arange(1, solver.steps + 1)
+    found = descent_path(problem, steps.tolist(), solver.step_size, momentum=solver.momentum, start=problem.centre)
+    best, wga = best_step(steps, _folded(found.heads, augmented), lambda heads: read_out(heads, plan.test).wga)
+    return {"early_stopping": {"steps": best, "wga": wga}}
 
 
 def _knows_sample(plan: Plan, stage: Stage) -> bool:
@@ -132,7 +147,7 @@ def _descended(plan: Plan, stage: Stage, problem: ProportionalProblem, augmented
     heads = _folded(found.heads, augmented)
     path = Path(np.asarray(solver.path), heads[None, :-1]) if solver.path else None
     outcome = _outcome(plan, stage, heads[-1], found.status, found.certificate, solver.steps)
-    return replace(outcome, path=path)
+    return replace(outcome, path=path, details=partial(_early_stopping, plan, problem, solver, augmented))
 
 
 def _folded(heads: Head, augmented: bool) -> Head:

@@ -1,25 +1,29 @@
 """Weightings of one sample's groups and the worst-group accuracy that each is predicted to reach (T10).
 
-At finite n/d equal masses, om_g ~ 1/pi_g, neither balance the direction nor maximise the worst group: what counts is the
-effective weight, which saturates where a group has few rows a dimension.
+At finite n/d equal masses, om_g ~ 1/pi_g, neither balance the direction nor maximise the worst group: what counts is
+the effective weight, which saturates where a group has few rows a dimension.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import ndtr
 
 from ...head import Head, logit_law, score
-from ...losses import SQUARED
+from ...losses import SQUARED, Loss
 from ...mixture import Array, GroupMixture
 from ...outcome.record import plain
 from .fixed_point import fixed_point
 from .least_squares import balanced_direction_weights, ridge_head
 from .problem import ProportionalProblem
+
+if TYPE_CHECKING:
+    from ...planning import Plan, Stage
 
 SPREAD = 12.0  # largest |log| of a weight against 1/pi that is tried
 
@@ -53,10 +57,8 @@ def weightings(problem: ProportionalProblem, test: GroupMixture) -> tuple[Weight
     """
     shares = problem.shares
     named = [("none", np.ones(len(shares))), ("equal masses, 1/pi", 1.0 / (len(shares) * shares))]
-    try:
+    with suppress(ValueError):  # no weights balance so small a group at this ridge
         named.append(("equal effective weights", balanced_direction_weights(problem)))
-    except ValueError:  # no weights balance so small a group at this ridge
-        pass
     found = [
         Weighting(name, om, shares * om, ndtr(margin))
         for name, om in named
@@ -64,6 +66,23 @@ def weightings(problem: ProportionalProblem, test: GroupMixture) -> tuple[Weight
     ]
     best = max((_climbed(problem, test, start.weights) for start in found), key=lambda one: one.wga, default=None)
     return tuple(found) if best is None else (*found, best)
+
+
+def weighed(plan: Plan, stage: Stage) -> tuple[Weighting, ...]:
+    """`weightings` of a stage's sample, fitted as the stage is; empty where its head is no function of weights alone.
+
+    That is where it descends, is pulled to an earlier head, drops or repeats rows or takes wrong annotations, and where
+    a group has no rows.
+    """
+    sample, selection = plan.samples[stage.sample], stage.selection
+    whole = len(selection.used) == sample.mixture.group_count and (selection.used == selection.available).all()
+    noise = sample.mixture.noise_dim > 0 and bool((sample.mixture.noise_std > 0).all())
+    exact = isinstance(stage.head.solver, str) and stage.anchor == 0.0
+    if not (whole and noise and exact and selection.available.min() > 0):
+        return ()
+    loss = Loss[stage.head.loss.upper()]
+    problem = ProportionalProblem.of(sample.mixture, loss, counts=sample.counts, ridge=stage.head.ridge)
+    return weightings(problem, plan.test) if loss != Loss.MAX_MARGIN else ()
 
 
 def scores(problem: ProportionalProblem, om: Array, test: GroupMixture) -> Array:
