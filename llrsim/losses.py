@@ -13,7 +13,9 @@ every process.
 """
 
 from enum import IntEnum
-from math import exp, inf, log1p
+from math import exp, factorial, inf, log, log1p
+
+import numpy as np
 
 from ._jit import kernel, private
 
@@ -40,6 +42,30 @@ class Loss(IntEnum):
 
 # Plain integers for kernels: numba freezes module-level ints at compile time.
 SQUARED, LOGISTIC, HINGE, SQUARED_HINGE, MAX_MARGIN = (int(loss) for loss in Loss)
+
+
+# e^x = 2^k e^r with k = round(x / log 2). Adding _ROUND to a double below 2^51 in size leaves it rounded to an integer
+# in its low bits. log 2 comes in two parts: k times the first, of 32 bits, is exact.
+_ROUND = 1.5 * 2.0**52
+_PER_LOG_2, _LOG_2_HIGH, _LOG_2_LOW = 1.0 / log(2.0), float.fromhex("0x1.62e42feep-1"), 1.90821492927058770002e-10
+_C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12, _C13 = (1.0 / factorial(k) for k in range(2, 14))
+_U52, _ONE_EXPONENT = np.int64(52), np.int64(1023 << 52)
+
+
+@private
+def exponential(x):
+    """e^x for -708 <= x <= 709, to a unit in the last place or two; nan for nan.
+
+    Arithmetic without a call or a branch, so that loops over it vectorise, which those over the C library's do not.
+    """
+    shifted = x * _PER_LOG_2 + _ROUND
+    k = shifted - _ROUND
+    r = (x - k * _LOG_2_HIGH) - k * _LOG_2_LOW
+    high = _C8 + r * (_C9 + r * (_C10 + r * (_C11 + r * (_C12 + r * _C13))))
+    series = _C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * (_C7 + r * high)))))
+    # The bits of the double 2^k.
+    power = (np.float64(shifted).view(np.int64) << _U52) + _ONE_EXPONENT
+    return (1.0 + (r + r * r * series)) * np.int64(power).view(np.float64)
 
 
 @kernel
@@ -76,8 +102,8 @@ def slope(loss, m):
     (-0.5, -0.5, 0.0)
     """
     if loss == LOGISTIC:
-        # No branch on the sign of m, which no processor can foresee. The bound keeps exp finite.
-        return -1.0 / (1.0 + exp(min(m, 700.0)))
+        # No branch on the sign of m, which no processor can foresee. The bounds keep e^m finite, and -1 exact.
+        return -1.0 / (1.0 + exponential(max(min(m, 700.0), -700.0)))
     if loss == SQUARED:
         return m - 1.0
     if loss == HINGE:
@@ -85,6 +111,23 @@ def slope(loss, m):
     if loss == SQUARED_HINGE:
         return min(m - 1.0, 0.0)
     return float("nan")
+
+
+@private
+def slopes(loss, margins, first, last, out):
+    """Write the slopes at margins[first:last] to the same places of `out`, vectorised."""
+    for i in range(first, last):
+        out[i] = slope(loss, margins[i])
+
+
+@private
+def curvature_from_slope(loss, s):
+    """Second derivative of a smooth loss where its slope is s: what `curvature` gives, up to rounding beside 1."""
+    if loss == LOGISTIC:
+        return -s * (1.0 + s)
+    if loss == SQUARED:
+        return 1.0
+    return 1.0 if s < 0.0 else 0.0
 
 
 @kernel

@@ -36,7 +36,7 @@ def run(loss, parts, *, steps, step_size, momentum=0.0, clip=0.0, path=(), batch
     path = np.array(path, dtype=np.int64)
     path_w = np.full((path.size, w.size), 7.0)
     how = Recipe(DESCENT, int(Loss[loss.upper()]), steps, batch, step_size=step_size, momentum=momentum, clip=clip)
-    status, relative, done = descend(how, *data, w, stream.copy(), path, path_w)
+    status, relative, done = descend(how, *data, w, np.empty((0, 0), np.float32), stream.copy(), path, path_w)
     return Status(status), relative, done, w, path_w
 
 

@@ -41,8 +41,9 @@ def fit(loss, X, y, c, penalty, centre, start=None, iterations=200):
     w = np.zeros(X.shape[1]) if start is None else start.copy()
     solver, code = (ridge, RIDGE) if loss == "squared" else (minimise, NEWTON)
     how = Recipe(code, CODES[loss], iterations=iterations, tolerance=TOL)
+    single = np.empty(X.shape, np.float32)
     no_path = np.empty(4, np.uint64), np.empty(0, np.int64), np.empty((0, X.shape[1]))
-    return (w, *solver(how, X, y, c, penalty, centre, w, *no_path))
+    return (w, *solver(how, X, y, c, penalty, centre, w, single, *no_path))
 
 
 MIDDLE = sized((203, 17), (43, 5))
@@ -55,7 +56,7 @@ def test_gradient_pass_is_literal_and_matches_finite_differences(loss, n):
     X, y, c, penalty, centre = problem(n, 5, anchor=0.3)
     w = np.random.default_rng(1).standard_normal(5)
     margins, grad = np.empty(n), np.empty(5)
-    gradient(CODES[loss], X, y, c, penalty, centre, w, margins, grad)
+    gradient(CODES[loss], X, y, c, penalty, centre, w, margins, np.empty(len(y)), grad)
     np.testing.assert_allclose(margins, y * (X @ w), rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(grad, naive.gradient(loss, X, y, c, penalty, centre, w), rtol=1e-12, atol=1e-14)
     h = 1e-5
@@ -269,9 +270,9 @@ def test_newton_steps_are_few(lam):
 
 
 @kernel
-def newton_step(loss, design, square, y, c, penalty, margins, grad, forcing, thinning, step, image):
+def newton_step(loss, design, square, y, c, penalty, pulls, grad, forcing, thinning, step, image):
     """The private kernel, opened to Python."""
-    _newton_step(loss, design, square, y, c, penalty, margins, grad, forcing, thinning, step, image)
+    _newton_step(loss, design, square, y, c, penalty, pulls, grad, forcing, thinning, step, image)
 
 
 def test_newton_step_solves_for_the_hessian_and_gives_its_image():
@@ -279,6 +280,7 @@ def test_newton_step_solves_for_the_hessian_and_gives_its_image():
     w, design = np.zeros(9), X.astype(np.float32)
     grad, square = naive.gradient("logistic", X, y, c, penalty, centre, w), c @ X**2
     step, image = np.empty(9), np.empty(60)
-    newton_step(LOGISTIC, design, square, y, c, penalty, y * (X @ w), grad, 1e-5, 0.0, step, image)
+    pulls = np.full(60, -0.5)  # the slopes at w = 0
+    newton_step(LOGISTIC, design, square, y, c, penalty, pulls, grad, 1e-5, 0.0, step, image)
     np.testing.assert_allclose(naive.hessian("logistic", X, y, c, penalty, w) @ step, -grad, atol=1e-4)
     np.testing.assert_allclose(image, y * (X @ step), atol=1e-4)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .._jit import single_blas_thread
 from ..drawing import SampleLaw, draw
 from ..head import Head
 from ..outcome import MethodOutcome, Outcome, Path
@@ -17,7 +16,7 @@ from ..planning import Plan, Stage, plan
 from ..status import Status
 from ..stream import root_key
 from .descent import largest_stable_step
-from .engine import Records, Tables, records, run, tabulate
+from .engine import Records, Tables, records, room_for, run, tabulate
 from .fitting import descent_path, penalties
 from .solvers import INTERIOR_POINT, NEWTON, RIDGE, SOLVERS, call_with_solvers, only, recipe
 
@@ -82,16 +81,16 @@ def simulate_plan(
 
     def work(rows: np.ndarray) -> None:
         part = Records(*(field[rows[0] : rows[-1] + 1] for field in out))
-        call_with_solvers(run, solvers, laws, tables, root, first + int(rows[0]), part)
+        room = room_for(tables, plan.test.signal_dim + plan.test.noise_dim + 1)
+        call_with_solvers(run, solvers, laws, tables, room, root, first + int(rows[0]), part)
 
-    with single_blas_thread():
-        if jobs > 1:
-            with ThreadPoolExecutor(jobs) as pool:
-                list(pool.map(work, chunks))
-        else:
-            for rows in chunks:
-                work(rows)
-        stable = [_largest_stable_step(plan, m, laws, tables, root, first, out) for m in range(len(plan.stages))]
+    if jobs > 1:
+        with ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(work, chunks))
+    else:
+        for rows in chunks:
+            work(rows)
+    stable = [_largest_stable_step(plan, m, laws, tables, root, first, out) for m in range(len(plan.stages))]
     outcomes = {
         stage.label: MethodOutcome(
             stage=stage,

@@ -53,7 +53,7 @@ def _batch_gradient(loss, X, y, c, penalty, centre, w, rows, grad):
 
 
 @kernel
-def descend(how, X, y, c, penalty, centre, w, stream, path, path_w):
+def descend(how, X, y, c, penalty, centre, w, single, stream, path, path_w):
     """Descend `how.steps` steps from w (p,), in place; returns (status, relative gradient, steps done).
 
     Full batch where `how.batch` is 0 or at least n. Else each epoch takes all n rows in a fresh random order, `batch`
@@ -73,8 +73,8 @@ def descend(how, X, y, c, penalty, centre, w, stream, path, path_w):
     if not heaviest > 0.0:
         return EMPTY, nan, 0
     loss, whole = how.loss, not 0 < how.batch < n
-    margins, grad, step = np.empty(n), np.empty(p), np.zeros(p)
-    gradient(loss, X, y, c, penalty, centre, step, margins, grad)
+    margins, pulls, grad, step = np.empty(n), np.empty(n), np.empty(p), np.zeros(p)
+    gradient(loss, X, y, c, penalty, centre, step, margins, pulls, grad)
     reference = sqrt(inner(grad, grad))
     order = np.empty(n, np.int64)
     for i in range(n):
@@ -89,7 +89,7 @@ def descend(how, X, y, c, penalty, centre, w, stream, path, path_w):
                 path_w[recorded, q] = w[q]
             recorded += 1
         if whole or done == 0 or done == how.steps:
-            gradient(loss, X, y, c, penalty, centre, w, margins, grad)
+            gradient(loss, X, y, c, penalty, centre, w, margins, pulls, grad)
             objective = _rough_objective(loss, c, penalty, centre, w, margins)
             if done == 0:
                 ceiling = DIVERGENCE * (1.0 + objective)

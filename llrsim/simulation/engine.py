@@ -19,6 +19,7 @@ from ..planning import Plan
 from ..status import Status
 from ..stream import Role, key, shuffle
 from .fitting import descent_path, penalties
+from .room import Room, room
 from .solvers import INTERIOR_POINT, NEWTON, RIDGE, Recipe, recipe
 
 _OK = np.array([status.ok for status in Status])
@@ -35,7 +36,9 @@ class Tables(NamedTuple):
     sample: np.ndarray  # (M,) sample of each stage
     available: np.ndarray  # (M, B) rows of each section in the sample
     used: np.ndarray  # (M, B) rows of each section in the fit
-    weight: np.ndarray  # (M, B) weight of each used row
+    rows: np.ndarray  # (M,) rows in the fit
+    weight: np.ndarray  # (M, N) weight of each of them, padded
+    gathered: np.ndarray  # (M,) whether they have to be copied out of the sample
     codes: np.ndarray  # (M, 5) the integers of a Recipe
     rates: np.ndarray  # (M, 4) the floats of a Recipe
     pulls: np.ndarray  # (M, 2) ridge, anchor
@@ -81,7 +84,11 @@ def tabulate(plan: Plan) -> tuple[SampleLaw, Tables]:
             sample=np.array([stage.sample for stage in stages]),
             available=_padded([stage.selection.available for stage in stages], np.int64),
             used=_padded([stage.selection.used for stage in stages], np.int64),
-            weight=_padded([stage.selection.weight for stage in stages], np.float64),
+            rows=np.array([int(stage.selection.used.sum()) for stage in stages]),
+            weight=_padded([np.repeat(stage.selection.weight, stage.selection.used) for stage in stages], np.float64),
+            gathered=np.array(
+                [stage.average > 1 or (stage.selection.used != stage.selection.available).any() for stage in stages]
+            ),
             codes=np.array([r[:5] for r in recipes], dtype=np.int64),
             rates=np.array([r[5:] for r in recipes], dtype=np.float64),
             pulls=np.array([(stage.head.ridge, stage.anchor) for stage in stages], dtype=np.float64),
@@ -98,6 +105,17 @@ def _padded(rows: list[np.ndarray], dtype: type) -> np.ndarray:
     for line, row in zip(out, rows, strict=True):
         line[: len(row)] = row
     return out
+
+
+def room_for(tables: Tables, columns: int) -> Room:
+    """What `run` needs for designs of so many columns, bias included."""
+    copied, newton = tables.rows[tables.gathered], tables.rows[tables.codes[:, 0] == NEWTON]
+    return room(
+        columns,
+        drawn=int(tables.offset[-1]),
+        gathered=int(copied.max(initial=0)),
+        single=int(newton.max(initial=0)),
+    )
 
 
 def records(plan: Plan, replicates: int, tables: Tables) -> Records:
@@ -152,19 +170,19 @@ def _gather(X, y, available, used, random, state, X_used, y_used):
 
 
 @private
-def _solve(ridge, newton, interior_point, descent, how, X, y, c, penalty, centre, w, state, path, path_w):
+def _solve(ridge, newton, interior_point, descent, how, X, y, c, penalty, centre, w, single, state, path, path_w):
     """Fit w (p,) in place from its start by the solver that `how` asks for."""
     if how.solver == RIDGE:
-        return ridge(how, X, y, c, penalty, centre, w, state, path, path_w)
+        return ridge(how, X, y, c, penalty, centre, w, single, state, path, path_w)
     if how.solver == NEWTON:
-        return newton(how, X, y, c, penalty, centre, w, state, path, path_w)
+        return newton(how, X, y, c, penalty, centre, w, single, state, path, path_w)
     if how.solver == INTERIOR_POINT:
-        return interior_point(how, X, y, c, penalty, centre, w, state, path, path_w)
-    return descent(how, X, y, c, penalty, centre, w, state, path, path_w)
+        return interior_point(how, X, y, c, penalty, centre, w, single, state, path, path_w)
+    return descent(how, X, y, c, penalty, centre, w, single, state, path, path_w)
 
 
 @kernel
-def run(ridge, newton, interior_point, descent, laws, tables, root, first, out):
+def run(ridge, newton, interior_point, descent, laws, tables, room, root, first, out):
     """Draw, fit and summarise the replicates first, first + 1, ... into the rows of `out` (Records).
 
     For `call_with_solvers`; numba's lowering of array statements is slow, so all that is here are loops.
@@ -173,15 +191,8 @@ def run(ridge, newton, interior_point, descent, laws, tables, root, first, out):
     k, d = laws.means.shape[2], laws.spectrum_root.shape[0]
     p = k + d + 1
     state = np.empty(4, np.uint64)
-    total = tables.offset[-1]
-    X_all, y_all = np.empty((total, p)), np.empty(total)
-    rows_used = np.zeros(stages, np.int64)
-    largest = 0
-    for m in range(stages):
-        for b in range(tables.used.shape[1]):
-            rows_used[m] += tables.used[m, b]
-        largest = max(largest, rows_used[m])
-    X_used, y_used, c_used = np.empty((largest, p)), np.empty(largest), np.empty(largest)
+    X_all, y_all = room.drawn, np.empty(room.drawn.shape[0])
+    X_used, y_used = room.gathered, np.empty(room.gathered.shape[0])
     W, w, zero = np.empty((stages, p)), np.empty(p), np.zeros(p)
     path_w = np.empty((tables.path.shape[1], p))
     path_sum = np.empty((tables.path.shape[1], p))
@@ -205,21 +216,14 @@ def run(ridge, newton, interior_point, descent, laws, tables, root, first, out):
             path = tables.path[m, : tables.path_size[m]]
             s = tables.sample[m]
             X, y = X_all[tables.offset[s] : tables.offset[s + 1]], y_all[tables.offset[s] : tables.offset[s + 1]]
-            n = rows_used[m]
+            n = tables.rows[m]
             available, used = tables.available[m], tables.used[m]
             count = tables.average[m]
-            gathered = count > 1
-            row = 0
-            for b in range(used.shape[0]):
-                gathered |= used[b] != available[b]
-                for _ in range(used[b]):
-                    c_used[row] = tables.weight[m, b]
-                    row += 1
             path_sum[:] = 0.0
             worst = 0.0
             for a in range(count):
                 X_fit, y_fit = X, y
-                if gathered:
+                if tables.gathered[m]:
                     if count > 1:
                         key(state, root, _SUBSET, replicate, a)
                     _gather(X, y, available, used, count > 1, state, X_used, y_used)
@@ -229,7 +233,8 @@ def run(ridge, newton, interior_point, descent, laws, tables, root, first, out):
                     w[j] = origin[j]
                 status, certificate, iterations = _solve(
                     ridge, newton, interior_point, descent,
-                    how, X_fit, y_fit, c_used[:n], penalty, centre, w, state, path, path_w[: path.shape[0]],
+                    how, X_fit, y_fit, tables.weight[m, :n], penalty, centre, w, room.single[:n], state,
+                    path, path_w[: path.shape[0]],
                 )  # fmt: skip
                 out.status[r, m] = status
                 out.iterations[r, m] += iterations

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._jit import kernel, single_blas_thread
+from .._jit import kernel
 from ..experiment import FitOptions
 from ..mixture import Array
 from ..status import Status
@@ -97,10 +97,10 @@ def fit(
     state = np.empty(4, np.uint64)
     key(state, root_key(seed), int(Role.ORDER), 0, 0)
     how = recipe(head)
-    with single_blas_thread():
-        status, certificate, iterations = SOLVERS[how.solver](
-            how, design, y, c / c.sum() if len(c) else c.copy(), penalty, centre, w, state, path, path_w
-        )
+    single = np.empty(design.shape, np.float32)
+    status, certificate, iterations = SOLVERS[how.solver](
+        how, design, y, c / c.sum() if len(c) else c.copy(), penalty, centre, w, single, state, path, path_w
+    )
     if raising and not Status(status).ok:
         raise FitError(Status(status))
     return Fit(w[:-1], float(w[-1]), float(certificate), int(iterations), Status(status), path_w)

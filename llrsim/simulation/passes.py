@@ -1,7 +1,8 @@
-"""Fused passes over the rows: all that a smooth solver asks of the data, reading the design once.
+"""Fused passes over the rows: all that a smooth solver asks of the data, reading the design from memory once.
 
-A pass takes four rows at a time: their dots with the head, then one scalar a row, then the rows times those scalars,
-while the rows are still in the first-level cache. The plain pair `X @ w`, `X.T @ r` reads the design twice.
+A pass takes a stretch of rows at a time: their dots with the head, eight rows abreast, then one scalar a row, then the
+rows times those scalars, while the rows are still in the cache. The plain pair `X @ w`, `X.T @ r` reads the design
+twice.
 
 The objective, here and in every solver of this folder, is
 
@@ -13,7 +14,11 @@ with design X (n, p) C-contiguous, labels y (n,) of ±1, weights c (n,) >= 0, pe
 import numpy as np
 
 from .._jit import kernel, reduction
-from ..losses import slope
+from ..losses import slopes
+
+ABREAST = 8  # rows whose dots are summed side by side: as many as there are registers for
+STRETCH = 32  # rows at most between the two uses of a row: their slopes make one vectorised loop
+NEAR = 3300  # numbers that the first-level cache holds
 
 
 @reduction
@@ -26,29 +31,39 @@ def inner(a, b):
 
 
 @reduction
-def dots(X, i, j, k, h, v, block):
-    """Write the dots of rows i, j, k, h of X with v into block (4,)."""
-    a = b = c = d = X.dtype.type(0)
+def dots(X, at, v, out, k):
+    """out[k : k + 8] = dots of the rows at[k : k + 8] of X with v."""
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = X.dtype.type(0)
+    i0, i1, i2, i3, i4, i5, i6, i7 = at[k], at[k + 1], at[k + 2], at[k + 3], at[k + 4], at[k + 5], at[k + 6], at[k + 7]
     for q in range(v.size):
         t = v[q]
-        a += X[i, q] * t
-        b += X[j, q] * t
-        c += X[k, q] * t
-        d += X[h, q] * t
-    block[0], block[1], block[2], block[3] = a, b, c, d
+        s0 += X[i0, q] * t
+        s1 += X[i1, q] * t
+        s2 += X[i2, q] * t
+        s3 += X[i3, q] * t
+        s4 += X[i4, q] * t
+        s5 += X[i5, q] * t
+        s6 += X[i6, q] * t
+        s7 += X[i7, q] * t
+    out[k], out[k + 1], out[k + 2], out[k + 3] = s0, s1, s2, s3
+    out[k + 4], out[k + 5], out[k + 6], out[k + 7] = s4, s5, s6, s7
 
 
 @reduction
-def add_rows(X, i, j, k, h, block, out):
-    """Add rows i, j, k, h of X times the four scalars in block to out."""
-    a, b, c, d = block[0], block[1], block[2], block[3]
+def add_rows(X, at, scales, k, out):
+    """Add the rows at[k : k + 8] of X times scales[k : k + 8] to out (p,)."""
+    i0, i1, i2, i3, i4, i5, i6, i7 = at[k], at[k + 1], at[k + 2], at[k + 3], at[k + 4], at[k + 5], at[k + 6], at[k + 7]
+    s0, s1, s2, s3, s4 = scales[k], scales[k + 1], scales[k + 2], scales[k + 3], scales[k + 4]
+    s5, s6, s7 = scales[k + 5], scales[k + 6], scales[k + 7]
     for q in range(out.size):
-        out[q] += a * X[i, q] + b * X[j, q] + c * X[k, q] + d * X[h, q]
+        low = s0 * X[i0, q] + s1 * X[i1, q] + s2 * X[i2, q] + s3 * X[i3, q]
+        out[q] += low + s4 * X[i4, q] + s5 * X[i5, q] + s6 * X[i6, q] + s7 * X[i7, q]
 
 
 @kernel
-def gradient(loss, X, y, c, penalty, centre, w, margins, grad):
-    """Write the objective's gradient at w into `grad` (p,) and the margins y_i x_i.w into `margins` (n,).
+def gradient(loss, X, y, c, penalty, centre, w, margins, pulls, grad):
+    """Write the objective's gradient at w into `grad` (p,), the margins y_i x_i.w into `margins` (n,) and their slopes
+    l'(m_i) into `pulls` (n,).
 
     Any loss code with a slope will do (HINGE gives the subgradient with slope 0 at the kink). A NaN in a row of X,
     even in one of weight zero, reaches the gradient. The objective itself is not computed: few need it, and its
@@ -57,19 +72,26 @@ def gradient(loss, X, y, c, penalty, centre, w, margins, grad):
     n, p = X.shape
     for q in range(p):
         grad[q] = penalty[q] * (w[q] - centre[q])
-    block = np.empty(4)
-    for i in range(0, n, 4):
-        # The last block repeats its first row with scale zero instead of having code of its own.
-        j, k, h = i + 1 if i + 1 < n else i, i + 2 if i + 2 < n else i, i + 3 if i + 3 < n else i
-        dots(X, i, j, k, h, w, block)
-        for r in range(4):
-            if i + r < n:
-                m = y[i + r] * block[r]
-                margins[i + r] = m
-                block[r] = c[i + r] * slope(loss, m) * y[i + r]
-            else:
-                block[r] = 0.0
-        add_rows(X, i, j, k, h, block, grad)
+    at, block = np.empty(STRETCH, np.intp), np.empty(STRETCH)
+    stretch = STRETCH
+    while stretch > ABREAST and stretch * p > NEAR:
+        stretch //= 2
+    for first in range(0, n, stretch):
+        last = min(first + stretch, n)
+        # Rows beyond the last repeat it with scale zero instead of having code of their own.
+        for r in range(STRETCH):
+            at[r] = min(first + r, n - 1)
+        for k in range(0, last - first, ABREAST):
+            dots(X, at, w, block, k)
+        for i in range(first, last):
+            margins[i] = y[i] * block[i - first]
+        slopes(loss, margins, first, last, pulls)
+        for r in range(STRETCH):
+            block[r] = 0.0
+        for i in range(first, last):
+            block[i - first] = c[i] * pulls[i] * y[i]
+        for k in range(0, last - first, ABREAST):
+            add_rows(X, at, block, k, grad)
 
 
 @kernel
@@ -82,13 +104,11 @@ def curvature_product(X, rows, weights, v, penalty, out):
     count = rows.size
     for q in range(v.size):
         out[q] = penalty[q] * v[q]
-    block = np.empty(4, X.dtype)
-    for s in range(0, count, 4):
-        i = rows[s]
-        j = rows[s + 1] if s + 1 < count else i
-        k = rows[s + 2] if s + 2 < count else i
-        h = rows[s + 3] if s + 3 < count else i
-        dots(X, i, j, k, h, v, block)
-        for r in range(4):
-            block[r] = block[r] * weights[s + r] if s + r < count else X.dtype.type(0)
-        add_rows(X, i, j, k, h, block, out)
+    at, block = np.empty(ABREAST, np.intp), np.empty(ABREAST, X.dtype)
+    for first in range(0, count, ABREAST):
+        for r in range(ABREAST):
+            at[r] = rows[min(first + r, count - 1)]
+        dots(X, at, v, block, 0)
+        for r in range(ABREAST):
+            block[r] = block[r] * weights[first + r] if first + r < count else X.dtype.type(0)
+        add_rows(X, at, block, 0, out)

@@ -22,10 +22,10 @@ REFINEMENTS = 20
 
 
 @kernel
-def ridge(how, X, y, c, penalty, centre, w, stream, path, path_w):
+def ridge(how, X, y, c, penalty, centre, w, single, stream, path, path_w):
     """Minimise the squared-loss objective of `passes` into w; returns (status, relative gradient, iterations).
 
-    `how.loss` is SQUARED; w is only written, and what only descents need is not read. The relative gradient is
+    `how.loss` is SQUARED; w is only written, and what only others need is not read. The relative gradient is
     |grad F(w)| over |grad F(0)| (over 1 if that is 0). Statuses: CONVERGED: relative gradient <= 1e-10. NOT_CONVERGED:
     rounding stands in the way, or a NaN. EMPTY: no row has weight. SEPARABLE: nothing is penalised and the rows with
     weight are fewer than the columns, so that many heads interpolate.
@@ -51,10 +51,10 @@ def ridge(how, X, y, c, penalty, centre, w, stream, path, path_w):
     positive = n if dual else p
     order = n + free_count if dual else p
     factor, panel = np.empty((order, order)), np.empty((positive, PANEL))
-    margins, grad, scratch = np.empty(n), np.empty(p), np.empty(order)
+    margins, pulls, grad, scratch = np.empty(n), np.empty(n), np.empty(p), np.empty(order)
     reference, iteration, status = 1.0, 0, CONVERGED
     while True:
-        gradient(how.loss, X, y, c, penalty, centre, w, margins, grad)
+        gradient(how.loss, X, y, c, penalty, centre, w, margins, pulls, grad)
         size = sqrt(inner(grad, grad))
         if iteration == 0 and size > 0.0:
             reference = size

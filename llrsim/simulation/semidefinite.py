@@ -10,7 +10,7 @@ from math import sqrt
 import numpy as np
 
 from .._jit import private, reduction
-from .passes import dots
+from .passes import ABREAST, dots
 
 PANEL = 128  # columns of a panel: a few hundred rows of it stay in the second-level cache
 PIVOT = 1e-13  # a pivot below this fraction of what it is the difference of is rounding
@@ -19,13 +19,14 @@ PIVOT = 1e-13  # a pivot below this fraction of what it is the difference of is 
 @private
 def add_gram(panel, A):
     """A[:m, :m] += panel panel' with panel (m, PANEL); lower triangle only."""
-    block = np.empty(4)
+    at, block = np.empty(ABREAST, np.intp), np.empty(ABREAST)
     for i in range(panel.shape[0]):
-        for j in range(0, i + 1, 4):
-            dots(panel, j, j + 1 if j < i else j, j + 2 if j + 1 < i else j, j + 3 if j + 2 < i else j, panel[i], block)
-            for r in range(4):
-                if j + r <= i:
-                    A[i, j + r] += block[r]
+        for j in range(0, i + 1, ABREAST):
+            for r in range(ABREAST):
+                at[r] = min(j + r, i)
+            dots(panel, at, panel[i], block, 0)
+            for r in range(min(ABREAST, i + 1 - j)):
+                A[i, j + r] += block[r]
 
 
 @reduction

@@ -14,8 +14,8 @@ from math import inf, isfinite, nan, sqrt
 
 import numpy as np
 
-from .._jit import kernel, private
-from ..losses import LOGISTIC, curvature, slope
+from .._jit import kernel, private, reduction
+from ..losses import LOGISTIC, curvature_from_slope, slope, slopes
 from ..status import CONVERGED, EMPTY, NOT_CONVERGED, ONE_CLASS, SEPARABLE
 from .passes import curvature_product, gradient, inner
 
@@ -26,37 +26,37 @@ FLATNESS = 0.02  # the line search stops at this fraction of the slope it starte
 
 
 @kernel
-def minimise(how, X, y, c, penalty, centre, w, stream, path, path_w):
+def minimise(how, X, y, c, penalty, centre, w, single, stream, path, path_w):
     """Minimise the objective of `passes` from w, in place; returns (status, relative gradient, iterations).
 
-    `how.loss` is LOGISTIC or SQUARED_HINGE; what only descents need is not read. The relative gradient is |grad F(w)|
-    over |grad F(0)| (over 1 if that is 0), of the w returned. The last column of X is taken for the bias. Statuses:
-    CONVERGED: relative gradient <= `how.tolerance`. NOT_CONVERGED: `how.iterations` ran out, or a NaN. EMPTY: no row
-    has weight. ONE_CLASS: logistic, free bias, one label. SEPARABLE: nothing is penalised and w separates the rows that
-    have weight, so no minimum is attained (logistic) or it is not unique (squared hinge).
+    `how.loss` is LOGISTIC or SQUARED_HINGE; what only descents need is not read. `single` (n, p) receives the design in
+    single precision. The relative gradient is |grad F(w)| over |grad F(0)| (over 1 if that is 0), of the w returned.
+    The last column of X is taken for the bias. Statuses: CONVERGED: relative gradient <= `how.tolerance`.
+    NOT_CONVERGED: `how.iterations` ran out, or a NaN. EMPTY: no row has weight. ONE_CLASS: logistic, free bias, one
+    label. SEPARABLE: nothing is penalised and w separates the rows that have weight, so no minimum is attained
+    (logistic) or it is not unique (squared hinge).
     """
     n, p = X.shape
     loss, tol = how.loss, how.tolerance
     status = obstacle(loss, y, c, penalty)
     if status != CONVERGED:
         return status, nan, 0
-    design = np.empty((n, p), np.float32)
-    by_column, by_row = np.empty((3, p)), np.empty((2, n))
+    by_column, by_row = np.empty((3, p)), np.empty((4, n))
     square, grad, step = by_column[0], by_column[1], by_column[2]
-    margins, image = by_row[0], by_row[1]
-    reference = _survey(loss, X, y, c, penalty, centre, design, square, grad)
+    margins, pulls, image, ahead = by_row[0], by_row[1], by_row[2], by_row[3]
+    reference = _survey(loss, X, y, c, penalty, centre, single, square, grad)
     at_zero, free = True, True
     for q in range(p):
         at_zero &= w[q] == 0.0
         free &= penalty[q] == 0.0
     for i in range(n):
-        margins[i] = 0.0
+        margins[i], pulls[i] = 0.0, slope(loss, 0.0)
     thinning = THINNING
     iteration = 0
     while True:
-        # At zero the survey has just left margins and gradient.
+        # At zero the survey has just left the gradient.
         if iteration > 0 or not at_zero:
-            gradient(loss, X, y, c, penalty, centre, w, margins, grad)
+            gradient(loss, X, y, c, penalty, centre, w, margins, pulls, grad)
         size = sqrt(inner(grad, grad))
         if free and _separates(margins, c):
             status = SEPARABLE
@@ -68,8 +68,8 @@ def minimise(how, X, y, c, penalty, centre, w, stream, path, path_w):
             break
         relative = size / reference
         forcing = max(min(FORCING, sqrt(relative)), 0.3 * tol / relative)
-        _newton_step(loss, design, square, y, c, penalty, margins, grad, forcing, thinning, step, image)
-        length = _exact_length(loss, c, penalty, grad, step, margins, image)
+        _newton_step(loss, single, square, y, c, penalty, pulls, grad, forcing, thinning, step, image)
+        length = _exact_length(loss, c, penalty, grad, step, margins, pulls, image, ahead)
         if length < 0.5:
             thinning *= 0.1
         for q in range(p):
@@ -127,7 +127,7 @@ def _survey(loss, X, y, c, penalty, centre, design, square, grad):
 
 
 @private
-def _newton_step(loss, design, square, y, c, penalty, margins, grad, forcing, thinning, step, image):
+def _newton_step(loss, design, square, y, c, penalty, pulls, grad, forcing, thinning, step, image):
     """Write minus the Hessian's inverse times `grad` into `step`, and y_i x_i.step into `image`.
 
     Everything is divided by the total curvature, the right-hand side by its norm: saturated rows and a gradient near
@@ -138,7 +138,7 @@ def _newton_step(loss, design, square, y, c, penalty, margins, grad, forcing, th
     rows, weights = np.empty(n, np.intp), np.empty((1, n), np.float32)[0]
     total = 0.0
     for i in range(n):
-        weights[i] = c[i] * max(curvature(loss, margins[i]), FLOOR)
+        weights[i] = c[i] * max(curvature_from_slope(loss, pulls[i]), FLOOR)
         total += weights[i]
     threshold = thinning * total / n
     count = 0
@@ -191,33 +191,49 @@ def _newton_step(loss, design, square, y, c, penalty, margins, grad, forcing, th
         image[i] = size / total * y[i] * inner(design[i], solution)
 
 
+@reduction
+def _moment(c, pulls, image):
+    """sum_i c_i l'_i image_i."""
+    total = 0.0
+    for i in range(c.size):
+        total += c[i] * pulls[i] * image[i]
+    return total
+
+
+@reduction
+def _bending(loss, c, pulls, image):
+    """sum_i c_i l''_i image_i^2."""
+    total = 0.0
+    for i in range(c.size):
+        total += c[i] * curvature_from_slope(loss, pulls[i]) * image[i] * image[i]
+    return total
+
+
 @private
-def _exact_length(loss, c, penalty, grad, step, margins, image):
+def _exact_length(loss, c, penalty, grad, step, margins, pulls, image, ahead):
     """The t > 0 at which the objective along the step is least: safeguarded Newton on its monotone derivative.
 
     The derivative is its value at 0, from the true gradient, plus the change of what is computed here: the image is in
-    single precision, and only so its error stays relative to the step.
+    single precision, and only so its error stays relative to the step. `ahead` (n,) is scratch; `pulls` is overwritten
+    by the slopes at t.
     """
     start = inner(grad, step)
-    offset, ridge = start, 0.0
-    for i in range(c.size):
-        offset -= c[i] * slope(loss, margins[i]) * image[i]
+    offset, ridge = start - _moment(c, pulls, image), 0.0
     for q in range(step.size):
         ridge += penalty[q] * step[q] * step[q]
     low, high, t = 0.0, inf, 1.0
     for _ in range(60):
-        first, second = offset + t * ridge, ridge
         for i in range(c.size):
-            m = margins[i] + t * image[i]
-            first += c[i] * slope(loss, m) * image[i]
-            second += c[i] * curvature(loss, m) * image[i] * image[i]
+            ahead[i] = margins[i] + t * image[i]
+        slopes(loss, ahead, 0, c.size, pulls)
+        first = offset + t * ridge + _moment(c, pulls, image)
         if abs(first) <= -FLATNESS * start:
             break
         if first > 0.0:
             high = t
         else:
             low = t
-        t = min(t - first / second, 8.0 * t)
+        t = min(t - first / (ridge + _bending(loss, c, pulls, image)), 8.0 * t)
         if not low < t < high:
             t = 0.5 * (low + high) if high < inf else 2.0 * low
     return t

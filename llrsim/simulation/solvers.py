@@ -8,10 +8,11 @@ signature, and kernels receive them as first-class functions of it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from numba import float64, int64, typeof, types, uint64
+from numba import float32, float64, int64, typeof, types, uint64
 from numba.core.dispatcher import Dispatcher
 
 from ..losses import Loss
@@ -81,10 +82,34 @@ def only(needed: Iterable[int]) -> tuple[Any, ...]:
 _VECTOR, _MATRIX = types.Array(float64, 1, "C"), types.Array(float64, 2, "C")
 _SOLVER = types.FunctionType(
     types.Tuple((int64, float64, int64))(
-        typeof(Recipe(0, 0)), _MATRIX, *5 * (_VECTOR,), types.Array(uint64, 1, "C"), types.Array(int64, 1, "C"), _MATRIX
+        typeof(Recipe(0, 0)),
+        _MATRIX,
+        *5 * (_VECTOR,),
+        types.Array(float32, 2, "C"),
+        types.Array(uint64, 1, "C"),
+        types.Array(int64, 1, "C"),
+        _MATRIX,
     )
 )
 _compiling = Lock()
+
+
+class _ByAddress:
+    """A compiled solver as kernels take it for a first-class function, by numba's wrapper address protocol.
+
+    They would take the dispatcher itself too, but convert it anew in every call, for milliseconds.
+    """
+
+    _numba_type_ = _SOLVER
+
+    def __init__(self, solver: Dispatcher) -> None:
+        self._address = types.CompileResultWAP(solver.get_compile_result(_SOLVER.signature)).__wrapper_address__()
+
+    def __wrapper_address__(self) -> int:
+        return self._address
+
+
+_by_address = cache(_ByAddress)
 
 
 def call_with_solvers(kernel: Any, solvers: tuple[Any, ...], *arguments: Any) -> None:
@@ -94,6 +119,7 @@ def call_with_solvers(kernel: Any, solvers: tuple[Any, ...], *arguments: Any) ->
     """
     if isinstance(kernel, Dispatcher):  # else numba is switched off
         with _compiling:
+            solvers = tuple(map(_by_address, solvers))
             if not kernel.signatures:
                 kernel.compile((_SOLVER,) * len(SOLVERS) + tuple(map(typeof, arguments)))
                 kernel.disable_compile()
