@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.optimize import curve_fit
 
+from llrsim.outcome import half_width_of
 from llrsim.plots import words
-from llrsim.plots.style import RC, Z95, blank, look
+from llrsim.plots.style import RC, blank, look
 
 FIRST_FITTED = 20.0
 """Least n/d in the fit of the slope: below it, terms beyond d/n bend the curve."""
@@ -22,6 +23,7 @@ class Gap(NamedTuple):
     ratio: np.ndarray  # (S,) n/d
     size: np.ndarray  # (S,) positive where it has the sign it has at the least n/d
     error: np.ndarray  # (S,) standard error
+    replicates: np.ndarray  # (S,) it is estimated from
 
     @property
     def power_law(self) -> tuple[float, float, float]:
@@ -55,6 +57,7 @@ def worst_gap(rows: Sequence[Mapping[str, Any]]) -> Gap:
         ratio=np.array([row["n_per_dim"] for row in own], dtype=np.float64),
         size=np.sign(_signed(first)) * np.array([_signed(row) for row in own]),
         error=np.array([row["standard_error"] for row in own]),
+        replicates=np.array([row["replicates"] for row in own]),
     )
 
 
@@ -92,7 +95,7 @@ def _draw_gap(gap: Gap, ax: Axes, *, floor: float, style: dict[str, Any]) -> Non
     factor, slope, error = gap.power_law
     ax.set_xscale("log")
     ax.set_yscale("log")
-    half = Z95 * gap.error
+    half = half_width_of(gap.error, gap.replicates - 1)
     # On a logarithmic axis an interval that reaches zero runs out of the picture at its floor.
     low = np.minimum(half, np.maximum(gap.size - floor / 10, 0.0))
     ax.errorbar(
@@ -110,7 +113,7 @@ def _draw_gap(gap: Gap, ax: Axes, *, floor: float, style: dict[str, Any]) -> Non
     ax.text(
         0.97,
         0.95,
-        f"slope {slope:.2f} ± {Z95 * error:.2f}\ngroup (y, a) = {gap.group}",
+        f"slope {slope:.2f} ± {half_width_of(error):.2f}\ngroup (y, a) = {gap.group}",
         transform=ax.transAxes,
         ha="right",
         va="top",

@@ -50,7 +50,7 @@ def convergence(jobs: int) -> Iterator[dict[str, Any]]:
     for index, (ratio, replicates) in enumerate(REPLICATES.items()):
         cell = grid.experiment(index)
         simulated = llrsim.simulate(cell, replicates=replicates, pairing="independent", jobs=jobs)
-        predicted = llrsim.predict(cell)
+        predicted = llrsim.predict(cell, "population")
         for method in simulated:
             errors = method.standard_error(method.readout.group_accuracy)
             for g, group in enumerate(method.test.group_names):

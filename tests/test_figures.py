@@ -112,7 +112,10 @@ def test_a_record_row_is_what_simulation_and_prediction_say(monkeypatch):
     monkeypatch.setattr(records, "REPLICATES", {5: 3})
     rows = list(records.convergence(jobs=1))
     cell = llrsim.load(records.CONVERGENCE).with_values({"train.n": 200, "heldout.n": 200, "sweep.zip": []})
-    simulated, predicted = llrsim.simulate(cell, replicates=3, pairing="independent"), llrsim.predict(cell)
+    simulated, predicted = (
+        llrsim.simulate(cell, replicates=3, pairing="independent"),
+        llrsim.predict(cell, "population"),
+    )
     assert len(rows) == 16
     for row, (method, g) in zip(rows, [(one, g) for one in simulated for g in range(4)], strict=True):
         accuracy = method.readout.group_accuracy[:, g]

@@ -1,5 +1,7 @@
 """The law of the features and the collapse map."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -21,21 +23,44 @@ def mixture():
     )
 
 
-def test_samples_have_the_laws_moments(mixture):
-    """Means and covariances of 60 000 rows a group, entries within 5 standard errors (false alarm 4e-5)."""
-    n = 60_000
-    X, y, a = mixture.sample(counts=[n] * 4, seed=1)
-    assert (y == np.repeat(mixture.labels, n)).all()
-    assert (a == np.repeat(mixture.attributes, n)).all()
-    for g, rows in enumerate(X.reshape(4, n, 5)):
+ROWS = 60_000
+
+
+@pytest.fixture
+def sample(mixture):
+    X, y, a = mixture.sample(counts=[ROWS] * 4, seed=1)
+    assert (y == np.repeat(mixture.labels, ROWS)).all()
+    assert (a == np.repeat(mixture.attributes, ROWS)).all()
+    return X.reshape(4, ROWS, 5)
+
+
+def deviations(mixture, sample):
+    """Largest |deviation| of a mean and of a covariance from the mixture's, in standard errors, for each group."""
+    for g, rows in enumerate(sample):
         mean = np.append(mixture.means[g], np.zeros(3))
         covariance = np.zeros((5, 5))
         covariance[:2, :2] = mixture.covariances[g]
         covariance[2:, 2:] = np.diag(mixture.noise_std[g] ** 2 * mixture.spectrum)
         variance = np.diag(covariance)
-        assert (np.abs(rows.mean(axis=0) - mean) < 5 * np.sqrt(variance / n)).all()
-        error = np.sqrt((np.outer(variance, variance) + covariance**2) / n)
-        assert (np.abs(np.cov(rows, rowvar=False) - covariance) < 5 * error).all()
+        of_means = np.abs(rows.mean(axis=0) - mean) / np.sqrt(variance / ROWS)
+        errors = np.sqrt((np.outer(variance, variance) + covariance**2) / ROWS)
+        yield of_means.max(), (np.abs(np.cov(rows, rowvar=False) - covariance) / errors).max()
+
+
+def test_samples_have_the_laws_moments(mixture, sample):
+    """Means and covariances of 60 000 rows a group, entries within 5 standard errors (false alarm 5e-5)."""
+    assert (np.array(list(deviations(mixture, sample))) < 5).all()
+
+
+def test_moments_five_per_cent_off_are_seen(mixture, sample):
+    """The control: a mean, a covariance or a noise scale off by 5 %, in any one group."""
+    for g in range(4):
+        for name, place in (("means", 0), ("covariances", 1), ("noise_std", 1)):
+            changed = getattr(mixture, name).copy()
+            changed[g] *= 1.05
+            off = np.array(list(deviations(replace(mixture, **{name: changed}), sample)))
+            assert off[g, place] > 5, (g, name)
+            assert (np.delete(off, g, axis=0) < 5).all()
 
 
 def test_samples_are_prefixes_and_keyed(mixture):

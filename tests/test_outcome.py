@@ -9,7 +9,8 @@ from made_up_outcomes import EXPERIMENT, outcome
 from scipy.stats import t, ttest_1samp
 
 from llrsim.experiment import Descent, Method
-from llrsim.outcome import MethodOutcome, half_width, plain
+from llrsim.head import read_out
+from llrsim.outcome import MethodOutcome, half_width, half_width_of, plain
 from llrsim.prediction import predict
 from llrsim.simulation import simulate
 from llrsim.status import Status
@@ -58,7 +59,7 @@ def test_the_json_form_of_a_prediction(predicted):
     assert llr["mass"] == method.stage.selection.mass.tolist()
     assert llr["head"]["signal"] == method.heads.signal[0].tolist()
     assert llr["head"]["bias"] == method.heads.bias[0]
-    assert llr["head"]["noise_norm"] == 0.0
+    assert llr["head"]["noise_norm"] == method.heads.noise_norm[0]
     assert not {"replicates", "standard_error"} & set(llr)
 
 
@@ -103,6 +104,9 @@ def test_the_interval_is_students():
     assert values.mean(axis=0) + half_width(values) == pytest.approx(ends.high, rel=1e-12)
     assert values.mean(axis=0) - half_width(values) == pytest.approx(ends.low, rel=1e-12)
     assert np.isinf(half_width(values[:1])).all()
+    error = values.std(axis=0, ddof=1) / 2
+    assert half_width_of(error, 3) == pytest.approx(half_width(values), rel=1e-12)
+    assert half_width_of(error) == pytest.approx(1.959964 * error, rel=1e-6)
 
 
 def test_intervals_and_means_leave_failed_replicates_out():
@@ -170,6 +174,12 @@ def test_axes_stand_in_rows_and_records(several):
     placed = type(several)(several.name, several.methods, several.side, axes={"head.ridge": 0.1})
     assert [row["head.ridge"] for row in placed.rows()] == [0.1] * 3
     assert placed.to_dict()["axes"] == {"head.ridge": 0.1}
+    assert placed.select("dfr", **{"head.ridge": 0.1}) == [placed.rows()[2]]
+    assert placed.select(**{"head.ridge": 0.2}) == []
+    with pytest.raises(KeyError, match=r"'train\.n' is not an axis of this outcome; axes: head\.ridge"):
+        placed.select(**{"train.n": 100})
+    with pytest.raises(KeyError, match="axes: none"):
+        several.select(**{"head.ridge": 0.1})
 
 
 def test_a_simulation_and_a_descents_path_are_strict_json():
@@ -178,6 +188,27 @@ def test_a_simulation_and_a_descents_path_are_strict_json():
     told = json.loads(json.dumps(simulate(small, 2).to_dict(), allow_nan=False))["methods"]["llr"]
     assert told["path"]["steps"] == [5, 20]
     assert told["path"]["wga"][1] == pytest.approx(told["wga"])
+
+
+@pytest.mark.parametrize("replicates", [1, 3])
+def test_paths_are_printed(replicates):
+    recorded = tuple(range(1, 14)) if replicates == 1 else (5, 20)
+    steps = Descent(steps=20, step_size=0.1, path=recorded)
+    methods = [Method(kind="erm"), Method(kind="llr", head={"solver": steps})]
+    found = simulate(EXPERIMENT.replace(method=methods), replicates)
+    *_, title, told, accuracies = repr(found).splitlines()
+    along = read_out(found["llr"].path.heads, found["llr"].test).group_accuracy.mean(axis=0).min(axis=-1)
+    if replicates == 1:
+        assert title == "  llr along its descent (10 of 13 recorded steps)"
+        shown = [int(step) for step in told.split()[1:]]
+        assert (len(shown), shown[0], shown[-1]) == (10, 1, 13)
+        assert accuracies.split() == ["wga", *(f"{along[step - 1]:.4f}" for step in shown)]
+    else:
+        assert title == "  llr along its descent"
+        assert told.split() == ["step", "5", "20"]
+        assert accuracies.split() == ["wga", "of", "means", *(f"{value:.4f}" for value in along)]
+        assert float(accuracies.split()[-1]) == round(found["llr"].wga_of_means, 4)
+    assert "erm along" not in repr(found)
 
 
 def test_plain_numbers():

@@ -1,5 +1,7 @@
 """Figures draw the numbers they are given and say what they are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_up_outcomes import EXPERIMENT, EXPLANATION, PRIOR, RATIO, curves, made_up_cells
@@ -9,6 +11,7 @@ from scipy.stats import t
 from llrsim.attribution import SWITCHES, Explanation
 from llrsim.kinds import KINDS
 from llrsim.plots import attribution_bars, style, wga_lines, wga_table, words
+from llrsim.status import Status
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +32,7 @@ def test_table_compares_like_with_like(cells):
         assert row["interval_high"] == pytest.approx(accuracy[:, worst].mean() + half, rel=1e-12)
         assert row["predicted_wga"] == predicted[row["method"]].readout.group_accuracy.min()
         assert (row["replicates"], row["limit"], row["noise_dim"]) == (5, "population", 40)
+        assert (row["simulated_status"], row["without_head"], row["predicted_status"]) == ("converged", 0, "converged")
         assert row["fitted_rows"] == (1200 if row["method"] == "erm" else 400)
 
 
@@ -61,6 +65,50 @@ def test_legend_names_methods_sizes_limit_and_replicates(cells):
     assert told[2] == "dfr: retrained, groups balanced, n/d = 10"
     assert told[3] == "points: simulation, mean with 95 % interval, 5 replicates"
     assert "population limit" in told[4]
+
+
+def without_heads(outcome, label, lost):
+    """An outcome in which these replicates of a method are separable."""
+    method = outcome[label]
+    status = method.status.copy()
+    status[lost] = Status.SEPARABLE
+    return replace(outcome, methods=dict(outcome.methods) | {label: replace(method, status=status)})
+
+
+def told_by(cells):
+    """The legend's lines after those of methods, points and lines."""
+    return [text.get_text() for text in wga_lines(cells, RATIO, fixed={PRIOR: 0.5}).get_legend().get_texts()][5:]
+
+
+def test_what_is_not_drawn_is_told(cells):
+    """Three settings, of which one has no point for llr and dfr, and one has dfr's mean over fewer replicates."""
+    assert told_by(cells) == []
+    places = [place for place, (axes, *_) in enumerate(cells) if axes[PRIOR] == 0.5]
+    changed = list(cells)
+    axes, simulated, predicted = cells[places[0]]
+    lost = without_heads(without_heads(simulated, "llr", range(5)), "dfr", range(5))
+    changed[places[0]] = (axes, lost, without_heads(predicted, "erm", [0]))
+    axes, simulated, predicted = cells[places[1]]
+    changed[places[1]] = (axes, without_heads(simulated, "dfr", [1, 3]), predicted)
+    assert told_by(changed) == [
+        "erm: no line at 1 of 3 settings (separable)",
+        "llr, dfr: no point at 1 of 3 settings (separable)",
+        "dfr: 2 of 5 replicates left out of 1 point (separable)",
+    ]
+    assert told_by([(axes, simulated, None) for axes, simulated, _ in changed])[-1].startswith("dfr: 2 of 5")
+    kept = dict(zip(("erm", "llr", "dfr"), curves(wga_lines(changed, RATIO, fixed={PRIOR: 0.5})), strict=True))
+    assert [len(points) for _, points, _ in kept.values()] == [3, 2, 2]
+
+
+def test_a_method_without_any_prediction_is_told_once(cells):
+    none = [Status.NO_PREDICTION]
+    changed = [
+        (axes, simulated, replace(predicted, methods={m.label: replace(m, status=np.array(none)) for m in predicted}))
+        for axes, simulated, predicted in cells
+    ]
+    told = [text.get_text() for text in wga_lines(changed, RATIO, fixed={PRIOR: 0.5}).get_legend().get_texts()]
+    assert sum("no prediction" in line for line in told) == 3
+    assert not any("no line" in line for line in told)
 
 
 def test_a_method_keeps_its_colour_when_others_are_left_out(cells):

@@ -63,6 +63,27 @@ def test_further_axes_stay_at_their_middle_value_and_zips_are_one_axis():
     assert (shown[0], shown[-1]) == (1e-3, 1.0)
 
 
+def test_the_last_panel_of_each_column_has_the_axis_label():
+    """Five panels in two rows: the third stands above the empty place."""
+    experiment = EXPERIMENT.replace(sweep={"grid": {RATIO: RATIOS, PRIOR: [0.1, 0.2, 0.3, 0.4, 0.5]}})
+    layout = sweep.layouts_of(experiment)[0]
+    figure = sweep.wga_figure(wga_table(made_up_cells(experiment), layout.shows), layout, title="small")
+    labelled = [bool(ax.get_xlabel()) for ax in figure.axes]
+    assert labelled == [False, False, True, True, True]
+    assert [ax.xaxis.get_tick_params()["labelbottom"] for ax in figure.axes] == labelled
+
+
+def test_the_split_names_the_values_it_is_taken_at():
+    figure = sweep.attribution_figure(EXPLANATION, EXPERIMENT)
+    (ax,) = figure.axes
+    assert ax.get_title().splitlines()[1] == "at the file's own values: heldout.minority_ratio = 0.25"
+    swept = EXPERIMENT.replace(sweep={"grid": {RATIO: RATIOS, "method.dfr.average": [1, 2], "head.ridge": [0.1, 1.0]}})
+    told = sweep.attribution_figure(EXPLANATION, swept).axes[0].get_title().splitlines()[1]
+    assert told.endswith("heldout.minority_ratio = 0.25, method.dfr.average = 1, head.ridge = 0.01")
+    unswept = EXPERIMENT.replace(sweep={})
+    assert len(sweep.attribution_figure(EXPLANATION, unswept).axes[0].get_title().splitlines()) == 1
+
+
 @pytest.mark.parametrize("attribute", [[0.25, 1.0], [0.5, 1.0]])
 def test_factors_that_move_together_with_equal_values_are_class_collapse(attribute):
     together = [{"train.collapse.noise": [0.25, 1.0], "train.collapse.attribute": attribute}]

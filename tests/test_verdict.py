@@ -5,6 +5,7 @@ import pytest
 from attribution_cases import EVEN, IMBALANCED, experiment, split_of
 
 from llrsim.attribution import explain
+from llrsim.attribution.effects import interval
 
 BOTH = ("composition", "collapse")
 
@@ -100,6 +101,22 @@ def test_composition_and_weighting_interact_with_collapse_as_one():
 def test_a_wide_interval_leaves_it_undecided():
     assert planted([[0.5, 0.55], [0.55, 0.6]], BOTH, spread=0.3).verdict == "undecided"
     assert planted([[0.5, 0.57], [0.60, 0.67]], BOTH, spread=0.05, replicates=4).verdict == "undecided"
+
+
+@pytest.mark.parametrize("larger", ["balance", "collapse"])
+def test_an_undecided_factor_still_says_which_is_larger(larger):
+    """.105 against .05: sure to be larger, but the factor's interval holds two; a clear factor is the control."""
+    table = np.array([[0.5, 0.55], [0.605, 0.655]])
+    turned = table if larger == "balance" else table.T
+    split = planted(turned, BOTH, spread=0.02)
+    first, second = (split.balance, split.collapse) if larger == "balance" else (split.collapse, split.balance)
+    assert interval(first.wga - second.wga, False)[0] > 0
+    low, high = interval(first.wga - 2 * second.wga, False)
+    assert low < 0 < high
+    other = {"balance": "collapse", "collapse": "balance"}[larger]
+    assert split.verdict == f"{larger} more than {other}"
+    assert "more than 2 times as much is undecided" in split.sentence
+    assert planted(turned, BOTH).verdict == larger
 
 
 def test_noise_alone_is_rarely_given_a_cause():

@@ -3,43 +3,89 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
 from ..mixture import Array
+from ..outcome import plain
+from .growth import Growth
+from .statistics import Allowance, Exponent, exponent
+from .telling import told
 
 Verdict = Literal["agrees", "disagrees", "no prediction", "no simulation"]
 
 
 @dataclass(frozen=True, eq=False)
 class MethodAgreement:
-    """One method in one cell; differences are simulation minus prediction.
+    """One method in one cell; differences are simulation minus prediction, in group accuracy.
 
     Attributes:
         label: the method.
-        own_ratio: rows the method uses over d in the experiment itself, and `own_gap` (G,) the difference there.
-        ratios: (N,) n/d of the size study, and `gaps` (N, G) the differences of group accuracies there.
-        extrapolated: (G,) difference at d/n = 0, with `standard_error` (G,).
-        prediction: (G,) predicted group accuracies.
+        own_size: the size at which it stands in the experiment itself, and `own_gap` (G,) the difference there with
+            the half width of its 95 % interval, `own_half_width` (G,).
+        sizes: (N,) of the study, with `gaps` (N, G) there and their standard errors `gap_errors` (N, G).
+        extrapolated: (G,) difference in the limit, with `standard_error` (G,) and `half_width` (G,) of 95 %.
+        prediction: (G,) predicted group accuracies at the largest size.
         z: (G,) extrapolated / standard_error.
-        wga_z: the same for the worst group, chosen on a first quarter of the replicates and judged on the rest.
-        p_value: for the method in this cell, before Holm's correction; nan when it cannot be judged.
+        allowance: C in gap = C / size for each group, and what is left of the gap at the largest size.
+        exponent: p in gap = A size^p, over the groups together.
+        worst_group: the group chosen as the worst on a first quarter of the replicates, and `worst_z` its
+            extrapolated difference over its standard error on the rest.
+        p_heads, p_groups, p_worst: of the heads jointly, of the groups' accuracies, of the worst group's.
+        p_value: for the method in this cell, Bonferroni over these three and before Holm's correction over methods
+            and cells; nan where nothing can be judged, as all other numbers are then.
         verdict: after the correction.
     """
 
     label: str
-    own_ratio: float
+    own_size: float
     own_gap: Array
-    ratios: Array
+    own_half_width: Array
+    sizes: Array
     gaps: Array
+    gap_errors: Array
     extrapolated: Array
     standard_error: Array
+    half_width: Array
     prediction: Array
     z: Array
-    wga_z: float
+    allowance: Allowance
+    exponent: Exponent | None
+    worst_group: int | None
+    worst_z: float
+    p_heads: float
+    p_groups: float
+    p_worst: float
     p_value: float
     verdict: Verdict
+
+    @classmethod
+    def unjudged(cls, label: str, own_size: float, verdict: Verdict) -> Self:
+        """A method that has no prediction or no simulation at one of the sizes."""
+        none, nan = np.full(0, np.nan), float("nan")
+        return cls(
+            label=label, own_size=own_size, own_gap=none, own_half_width=none, sizes=none, gaps=none, gap_errors=none,
+            extrapolated=none, standard_error=none, half_width=none, prediction=none, z=none,
+            allowance=Allowance(none, none, none), exponent=None, worst_group=None, worst_z=nan,
+            p_heads=nan, p_groups=nan, p_worst=nan, p_value=nan, verdict=verdict,
+        )  # fmt: skip
+
+    @property
+    def judged(self) -> bool:
+        """Whether there were a prediction and a simulation to compare."""
+        return bool(np.isfinite(self.p_value))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: every attribute, None for what is not there."""
+        entries = {field.name: getattr(self, field.name) for field in fields(self)}
+        entries["allowance"] = {name: plain(value) for name, value in self.allowance._asdict().items()}
+        entries["exponent"] = self.exponent and self.exponent._asdict()
+        return {name: plain(value) if _is_number(value) else value for name, value in entries.items()}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float | np.ndarray)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,86 +101,58 @@ class Agreement:
     """The verdict over all cells, with what it rests on."""
 
     name: str
-    limit: str
+    growth: Growth
     replicates: int
     false_alarm: float
     group_names: tuple[str, ...]
     cells: tuple[CellAgreement, ...]
 
     @property
+    def limit(self) -> str:
+        """The limit that was judged."""
+        return self.growth.limit
+
+    @property
     def judged(self) -> list[MethodAgreement]:
         """Every method in every cell that has both a prediction and a simulation."""
-        return [method for cell in self.cells for method in cell.methods if np.isfinite(method.p_value)]
+        return [method for cell in self.cells for method in cell.methods if method.judged]
 
     @property
     def agrees(self) -> bool:
         """Whether something was judged and nothing disagrees."""
         return bool(self.judged) and all(method.verdict == "agrees" for method in self.judged)
 
+    @property
+    def exponent(self) -> Exponent | None:
+        """p in gap = A size^p over all cells, whose draws are independent; None where nothing was judged."""
+        studies = []
+        for cell in self.cells:
+            judged = [method for method in cell.methods if method.judged]
+            if judged:  # the methods of a cell are fitted to the same draws
+                gaps, errors = (np.hstack([getattr(m, name) for m in judged]) for name in ("gaps", "gap_errors"))
+                studies.append((gaps, errors, 1.0 / judged[0].sizes))
+        return exponent(studies) if studies else None
+
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: the verdict and, for every cell and method, gaps, extrapolation, z and p-value."""
+        """JSON-ready: the verdict and, for every cell and method, gaps, extrapolation, z and p-values."""
+        power = self.exponent
         return {
             "name": self.name,
             "limit": self.limit,
+            "size": self.growth.unit,
             "agrees": self.agrees,
             "replicates": self.replicates,
             "false_alarm": self.false_alarm,
+            "exponent": power and power._asdict(),
             "groups": list(self.group_names),
             "cells": [
                 {
                     "axes": cell.axes,
-                    "methods": {method.label: _entries(method) for method in cell.methods},
+                    "methods": {method.label: method.to_dict() for method in cell.methods},
                 }
                 for cell in self.cells
             ],
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.name}: simulation against prediction, {self.limit} limit, {self.replicates} replicates a size"]
-        for cell in self.cells:
-            where = ", ".join(f"{key} = {value:.4g}" for key, value in cell.axes.items()) or "as given"
-            lines += ["", f"cell: {where}"]
-            for method in cell.methods:
-                lines += self._describe(method)
-        verdict = "agrees" if self.agrees else ("disagrees" if self.judged else "nothing could be judged")
-        wrong = sum(method.verdict == "disagrees" for method in self.judged)
-        lines += [
-            "",
-            f"{self.limit} limit: {verdict} ({len(self.judged) - wrong} of {len(self.judged)} methods x cells; "
-            f"family-wise false alarm {self.false_alarm:g})",
-        ]
-        return "\n".join(lines)
-
-    def _describe(self, method: MethodAgreement) -> list[str]:
-        if not np.isfinite(method.p_value):
-            return [f"  {method.label:<14} {method.verdict}"]
-        worst = int(np.abs(method.own_gap).argmax())
-        lines = [
-            f"  {method.label:<14} {method.verdict} in the limit, p = {method.p_value:.2g}, "
-            f"worst group z = {method.wga_z:+.1f}",
-            f"    at its own n/d = {method.own_ratio:.3g}: outside the {self.limit} limit, largest gap "
-            f"{method.own_gap[worst]:+.4f} in group {self.group_names[worst]}",
-            f"    {'group':<8}{'prediction':>11}"
-            + "".join(f"{f'n/d {ratio:g}':>11}" for ratio in method.ratios)
-            + f"{'limit':>11}{'± 95 %':>9}{'z':>6}",
-        ]
-        for g, name in enumerate(self.group_names):
-            lines.append(
-                f"    {name:<8}{method.prediction[g]:11.4f}"
-                + "".join(f"{gap:+11.4f}" for gap in method.gaps[:, g])
-                + f"{method.extrapolated[g]:+11.4f}{1.96 * method.standard_error[g]:9.4f}{method.z[g]:+6.1f}"
-            )
-        return lines
-
-
-def _entries(method: MethodAgreement) -> dict[str, Any]:
-    """The fields as JSON has them: lists for arrays, None for nan."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, np.ndarray):
-            return [plain(entry) for entry in value.tolist()]
-        if isinstance(value, list):
-            return [plain(entry) for entry in value]
-        return None if isinstance(value, float) and not np.isfinite(value) else value
-
-    return {field.name: plain(getattr(method, field.name)) for field in fields(method)}
+        return told(self)

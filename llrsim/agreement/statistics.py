@@ -1,25 +1,33 @@
-"""The statistics of a size study: extrapolation over sizes, the joint test, and the correction over many tests."""
+"""The statistics of a size study: extrapolation over sizes, how fast differences shrink, tests and their correction."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
 from ..mixture import Array
+from ..outcome import half_width_of
+
+ROUNDING = 1e-6
+"""A deterministic difference up to this is none: heads are solved to relative gradients of 1e-9."""
 
 
-def intercept_weights(x: Array) -> Array:
-    """Weights a with sum_i a_i f(x_i) = f(0) for every polynomial f of degree below len(x) (Lagrange).
+def intercept_weights(x: Array, degree: int) -> Array:
+    """Weights a with sum_i a_i f(x_i) = f(0) for every polynomial f up to `degree` < len(x), of least variance.
 
-    >>> intercept_weights(np.array([1.0, 2.0])).tolist()
+    The variance of what is weighted is taken to be proportional to x, as that of a head fitted to n rows is to 1/n.
+
+    >>> intercept_weights(np.array([1.0, 2.0]), 1).round(4).tolist()
     [2.0, -1.0]
+    >>> intercept_weights(np.array([1.0, 2.0, 4.0]), 1).round(4).tolist()
+    [1.2308, 0.1538, -0.3846]
     """
-    return np.array([np.prod(np.delete(x, i) / (np.delete(x, i) - x[i])) for i in range(len(x))])
-
-
-ROUNDING = 1e-6  # a deterministic difference up to this is none: heads are solved to relative gradients of 1e-9
+    powers = np.vander(x / x.max(), degree + 1, increasing=True)
+    weighted = powers / x[:, None]
+    return np.asarray(weighted @ np.linalg.solve(powers.T @ weighted, np.eye(degree + 1)[0]))
 
 
 def extrapolate(rows: Sequence[Array], weights: Array) -> tuple[Array, Array]:
@@ -36,6 +44,74 @@ def freedom(rows: Sequence[Array], weights: Array) -> Array:
     squares = sum(part**2 / (len(r) - 1) for part, r in zip(parts, rows, strict=True))
     total = parts.sum(axis=0) ** 2
     return np.divide(total, squares, out=np.full(total.shape, float(fewest)), where=squares > 0)
+
+
+class Allowance(NamedTuple):
+    """C in gap = C x, fitted by weighted least squares over the sizes, for each of p differences.
+
+    Attributes:
+        coefficient: (p,) C.
+        half_width: (p,) of the 95 % interval of C.
+        z: (p,) what is left of the gap at the least x, over its standard deviation.
+    """
+
+    coefficient: Array
+    half_width: Array
+    z: Array
+
+
+def allowance(gaps: Array, errors: Array, x: Array) -> Allowance:
+    """The leading finite-size term of `gaps` (N, p) with standard `errors` (N, p) at the sizes' parameters x (N,)."""
+    spread = np.maximum(errors, ROUNDING)
+    information = (x[:, None] ** 2 / spread**2).sum(axis=0)
+    coefficient = (x[:, None] * gaps / spread**2).sum(axis=0) / information
+    last = int(x.argmin())
+    left = gaps[last] - coefficient * x[last]
+    return Allowance(
+        coefficient=coefficient,
+        half_width=half_width_of(1 / np.sqrt(information)),
+        z=left / np.sqrt(spread[last] ** 2 - x[last] ** 2 / information),
+    )
+
+
+class Exponent(NamedTuple):
+    """The power of the size that gaps follow, with the ends of its 95 % interval; None for an end beyond the range."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+EXPONENTS = np.linspace(-4.0, 1.0, 501).round(2)
+"""Powers of the size that are tried."""
+
+
+def exponent(studies: Iterable[tuple[Array, Array, Array]]) -> Exponent:
+    """p in gap = A size^p over independent studies of (gaps (N, m), errors (N, m), x (N,)), with an A for each column.
+
+    By least squares in the gaps themselves, not in their logarithms, so that a gap lost in noise counts as what it
+    is; the interval is where chi^2 exceeds its least value by less than its 95 % point. The columns of one study may
+    be correlated in any way, so their chi^2 are averaged, not added: the interval can only be too wide.
+
+    >>> x = np.array([0.01, 0.005, 0.0025])
+    >>> gaps = 3.0 * x[:, None] ** 1.5
+    >>> tuple(round(end, 2) for end in exponent([(gaps, 0.01 * gaps, x)]))
+    (-1.5, -1.51, -1.49)
+    """
+    chi_squared: Array = np.zeros_like(EXPONENTS)
+    for gaps, errors, x in studies:
+        y, spread = gaps[:, None, :], np.maximum(errors, ROUNDING)[:, None, :]
+        shape = (x[:, None] / x.max()) ** -EXPONENTS
+        basis = np.broadcast_to(shape[:, :, None], (*shape.shape, gaps.shape[1])) / spread
+        fitted = (basis * y / spread).sum(axis=0) ** 2 / (basis**2).sum(axis=0)
+        chi_squared += ((y / spread) ** 2).sum(axis=0).mean(axis=-1) - fitted.mean(axis=-1)
+    inside = np.flatnonzero(chi_squared <= chi_squared.min() + stats.chi2.isf(0.05, 1))
+    low, high = int(inside[0]), int(inside[-1])
+    return Exponent(
+        value=float(EXPONENTS[chi_squared.argmin()]),
+        low=float(EXPONENTS[low]) if low > 0 else None,
+        high=float(EXPONENTS[high]) if high < len(EXPONENTS) - 1 else None,
+    )
 
 
 def hotelling(mean: Array, covariance: Array, degrees: float) -> float:

@@ -20,6 +20,14 @@ MEANING: dict[Verdict, str] = {
         f"uncollapsed held-out features carry the gain: they contribute more than {DOMINANCE:g} times what balance does"
     ),
     "both": f"both carry the gain, neither more than {DOMINANCE:g} times the other",
+    "balance more than collapse": (
+        "balance contributes more than uncollapsed held-out features do; whether more than "
+        f"{DOMINANCE:g} times as much is undecided"
+    ),
+    "collapse more than balance": (
+        "uncollapsed held-out features contribute more than balance does; whether more than "
+        f"{DOMINANCE:g} times as much is undecided"
+    ),
     "neither": "neither: sample size or solver carry more than balance and collapse together",
     "interaction larger than either": (
         "the interaction of balance and collapse is larger than either, so the gain belongs to the pair"

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import factorial, inf, isinf, sqrt
+from math import factorial, isinf
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
 
 from ..mixture import Array
-
-LEVEL = 0.95
+from ..outcome import half_width
 
 
 def shapley(values: ArrayLike, switches: int | None = None) -> Array:
@@ -74,16 +72,12 @@ def _face(inside: list[bool], setting: int) -> tuple[int | slice, ...]:
 
 
 def interval(values: Array, exact: bool) -> tuple[float, float]:
-    """95 % t interval of the mean of `values` (R,) over replicates.
+    """95 % interval of the mean of `values` (R,) over replicates (`half_width`).
 
     A number that is exact is its own interval; one replicate of a simulation leaves the whole line.
     """
-    mean, count = float(values.mean()), len(values)
-    if exact:
-        return mean, mean
-    if count < 2:
-        return -inf, inf
-    half = float(stdtrit(count - 1, 0.5 + LEVEL / 2)) * float(values.std(ddof=1)) / sqrt(count)
+    mean = float(values.mean())
+    half = 0.0 if exact else float(half_width(values))
     return mean - half, mean + half
 
 

@@ -19,7 +19,15 @@ from .factorial import Factorial
 Side = Literal["simulation", "prediction"]
 
 Verdict = Literal[
-    "balance", "collapse", "both", "neither", "interaction larger than either", "no gain to split", "undecided"
+    "balance",
+    "collapse",
+    "both",
+    "balance more than collapse",
+    "collapse more than balance",
+    "neither",
+    "interaction larger than either",
+    "no gain to split",
+    "undecided",
 ]
 
 SMALLEST_GAIN = 0.005
@@ -42,7 +50,9 @@ def verdict_of(*, gain: Effect, balance: Effect, collapse: Effect, rest: Effect,
        other), and halving the interaction between them says little.
     4. "balance": balance is positive and more than `DOMINANCE` times collapse; "collapse" the other way round.
     5. "both": both are positive and neither is more than `DOMINANCE` times the other.
-    6. "undecided": none of these.
+    6. "balance more than collapse", "collapse more than balance": the first is positive and the larger, but whether
+       by more than `DOMINANCE` times is undecided.
+    7. "undecided": none of these.
 
     "Is larger" means that the 95 % interval of the difference, paired over replicates, lies above zero; for a
     prediction, that the difference is positive. Several comparisons enter a verdict, each at that level.
@@ -70,6 +80,10 @@ def verdict_of(*, gain: Effect, balance: Effect, collapse: Effect, rest: Effect,
         return "collapse"
     if positive(b) and positive(c) and positive(DOMINANCE * c - b) and positive(DOMINANCE * b - c):
         return "both"
+    if positive(b) and positive(b - c):
+        return "balance more than collapse"
+    if positive(c) and positive(c - b):
+        return "collapse more than balance"
     return "undecided"
 
 

@@ -11,9 +11,23 @@ SUMMARY = "compare simulation with prediction at growing sizes; exit status 1: d
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE, --set, --limit, --replicates, --jobs and --json."""
+    """FILE, --set, --limit, --sizes, --cells, --replicates, --jobs and --json."""
     add_experiment(parser)
-    parser.add_argument("--limit", choices=("population",), default="population", help="how the sizes grow")
+    parser.add_argument(
+        "--limit",
+        choices=("proportional", "population"),
+        default="proportional",
+        help="what the sizes grow to: d at fixed n/d (default), or n at fixed d",
+    )
+    parser.add_argument(
+        "--sizes",
+        metavar="N,N,...",
+        type=_sizes,
+        help="noise dimensions d, or n/d with --limit population; default: 100,200,400 or 30,100,300",
+    )
+    parser.add_argument(
+        "--cells", metavar="N", type=positive, default=4, help="cells of the grid, spread evenly; default: 4"
+    )
     parser.add_argument("--replicates", metavar="N", type=positive, default=24, help="draws a size; default: 24")
     add_jobs(parser)
     add_json(parser)
@@ -25,12 +39,26 @@ def run(args: argparse.Namespace) -> int:
     from ..agreement import check
     from ..experiment import ExperimentError
 
+    sizes = {{"proportional": "dims", "population": "ratios"}[args.limit]: args.sizes}
     try:
         compile_for(experiment)
-        agreement = check(experiment, limit=args.limit, replicates=args.replicates, jobs=jobs_of(args), say=tell)
+        agreement = check(
+            experiment,
+            limit=args.limit,
+            replicates=args.replicates,
+            cells=args.cells,
+            jobs=jobs_of(args),
+            say=tell,
+            **sizes,
+        )
     except ValueError as error:  # sizes that no study can be made of
         raise ExperimentError(str(error)) from error
     emit(agreement, as_json=args.json)
     if not agreement.judged:
         return NOTHING_JUDGED
     return 0 if agreement.agrees else 1
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    """Whole numbers, separated by commas."""
+    return tuple(positive(part) for part in text.split(","))

@@ -1,4 +1,4 @@
-"""The one rule for 95 % intervals over replicates."""
+"""The one rule for 95 % intervals."""
 
 from __future__ import annotations
 
@@ -24,4 +24,13 @@ def half_width(values: ArrayLike) -> Array:
     count = len(rows)
     if count < 2:
         return np.full(rows.shape[1:], np.inf)
-    return np.asarray(stdtrit(count - 1, 0.5 + LEVEL / 2) * rows.std(axis=0, ddof=1) / np.sqrt(count))
+    return half_width_of(rows.std(axis=0, ddof=1) / np.sqrt(count), count - 1)
+
+
+def half_width_of(standard_error: ArrayLike, freedom: ArrayLike = np.inf) -> Array:
+    """The same from a standard error with its degrees of freedom; infinitely many for an error that is known.
+
+    >>> half_width_of(1.0).round(4).tolist(), half_width_of([1.0, 2.0], [2, 4]).round(4).tolist()
+    (1.96, [4.3027, 5.5529])
+    """
+    return np.asarray(stdtrit(freedom, 0.5 + LEVEL / 2) * np.asarray(standard_error, dtype=np.float64))

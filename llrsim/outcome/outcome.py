@@ -6,13 +6,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from ..extras import table_package
+from ..head import read_out
 from ..mixture import Array
 from .method import MethodOutcome
 
 if TYPE_CHECKING:
     import pandas
     import xarray
+
+MOST_STEPS = 10
+"""Columns of a path in print."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +67,22 @@ class Outcome:
         """One flat dict a method: axes, label, side and `MethodOutcome.row`."""
         return [dict(self.axes) | {"method": method.label, "side": self.side} | method.row() for method in self]
 
-    def select(self, method: str | None = None) -> list[dict[str, Any]]:
-        """The rows of one method, or all. Raises KeyError for a method that is not there.
+    def select(self, method: str | None = None, **axes: Any) -> list[dict[str, Any]]:
+        """The rows of one method, or all; none where this cell has another value on an axis.
+
+        Axes are named by their dotted keys: `select("dfr", **{"head.ridge": 0.1})`, so the cells of a grid can be
+        asked alike. Raises KeyError for a method or an axis that is not there.
 
         >>> import llrsim
         >>> [row["status"] for row in llrsim.predict(llrsim.load("quick")).select(method="dfr")]
         ['converged']
         """
         chosen = None if method is None else self[method].label
+        for key in axes:
+            if key not in self.axes:
+                raise KeyError(f"{key!r} is not an axis of this outcome; axes: {', '.join(self.axes) or 'none'}")
+        if any(self.axes[key] != value for key, value in axes.items()):
+            return []
         return [row for row in self.rows() if chosen in (None, row["method"])]
 
     def to_pandas(self) -> pandas.DataFrame:
@@ -85,12 +99,16 @@ class Outcome:
         return package.Dataset.from_dataframe(frame).assign_attrs(name=self.name, **self.axes)
 
     def __repr__(self) -> str:
-        """A table: of several replicates both the WGA of the mean accuracies and the mean of the worst, with 95 %."""
+        """A table, then the WGA along every recorded path.
+
+        Of several replicates there are both the WGA of the mean accuracies and the mean of the worst, with 95 %.
+        """
         title = f"{self.name}: {self.side}" + (f" ({self.simulator})" if self.simulator else "")
         several = any(method.kept.sum() > 1 for method in self)
         worst = ["wga of means", "± 95 %", "mean worst", "± 95 %"] if several else ["wga"]
         columns = "".join(f"{name:>{_width(name)}}" for name in (*worst, "best bias", "average"))
-        return "\n".join([title, f"  {'method':<16}{columns}  mass", *(_line(method, several) for method in self)])
+        table = [title, f"  {'method':<16}{columns}  mass", *(_line(method, several) for method in self)]
+        return "\n".join([*table, *(line for method in self for line in _path_lines(method))])
 
 
 def _width(column: str) -> int:
@@ -119,6 +137,22 @@ def _line(method: MethodOutcome, several: bool) -> str:
     missing = int((~method.kept).sum())
     told = f"  ({missing} of {len(method.kept)} replicates: {method.outcome.label})" if missing else ""
     return f"  {method.label:<16}{line}{told}"
+
+
+def _path_lines(method: MethodOutcome) -> list[str]:
+    """Steps of a method's path and the least of the mean group accuracies after each; thinned out evenly if many."""
+    if method.path is None or not method.kept.any():
+        return []
+    wga = method.mean(read_out(method.path.heads, method.test).group_accuracy).min(axis=-1)
+    count = len(wga)
+    shown = np.unique(np.linspace(0, count - 1, min(count, MOST_STEPS)).round().astype(int))
+    thinned = f" ({len(shown)} of {count} recorded steps)" if len(shown) < count else ""
+    return [
+        f"  {method.label} along its descent{thinned}",
+        f"    {'step':<14}" + "".join(f"{step:9d}" for step in method.path.steps[shown]),
+        f"    {'wga of means' if method.kept.sum() > 1 else 'wga':<14}"
+        + "".join(f"{value:9.4f}" for value in wga[shown]),
+    ]
 
 
 def _spread(method: MethodOutcome, values: Array) -> str:

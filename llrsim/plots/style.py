@@ -37,9 +37,6 @@ RC: dict[str, Any] = {
 }
 """matplotlib settings that the figures written to files are drawn and saved under."""
 
-Z95 = 1.96
-"""Half width of a 95 % interval in standard errors."""
-
 
 def blank(width: float = 6.4, height: float = 4.4) -> Figure:
     """An empty figure in inches that belongs to no window and no pyplot."""

@@ -102,7 +102,8 @@ def wga_figure(rows: Sequence[Row], layout: Layout, *, title: str) -> Figure:
     shown = [(name, own) for name, own in _panels(rows, layout) if own]
     columns = len(shown) if len(shown) <= 3 else -(-len(shown) // 2)
     lines = -(-len(shown) // columns)
-    figure = blank(max(8.6, 3.3 * columns + 0.6), 2.5 * lines + 2.0)
+    ragged = len(shown) < lines * columns
+    figure = blank(max(8.6, 3.3 * columns + 0.6), 2.5 * lines + 2.0 + 0.6 * ragged)
     labels = list(dict.fromkeys(row["method"] for row in rows))
     axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
     for ax, (name, own) in zip(axes.ravel(), shown, strict=False):
@@ -110,12 +111,11 @@ def wga_figure(rows: Sequence[Row], layout: Layout, *, title: str) -> Figure:
         ax.set_title(name)
     for ax in axes.ravel()[len(shown) :]:
         ax.remove()
-    for ax in axes.ravel()[len(shown) - columns : len(shown)]:
+    companions = layout.companions.get(layout.x, ())
+    x_label = words.axis_lines(layout.x, companions, _moving_alike(rows, layout.x, companions))
+    for ax in axes.ravel()[len(shown) - columns : len(shown)]:  # the last of each column
         ax.tick_params(labelbottom=True)
-    for ax in axes[-1]:
-        ax.set_xlabel(
-            "\n".join([words.axis_label(layout.x), *(f"with {key}" for key in layout.companions.get(layout.x, ()))])
-        )
+        ax.set_xlabel(x_label)
     for ax in axes[:, 0]:
         ax.set_ylabel(WGA_LABEL)
     held = "".join(f", at {key} = {words.value(value)}" for key, value in layout.fixed.items())
@@ -134,10 +134,14 @@ def _panels(rows: Sequence[Row], layout: Layout) -> Iterator[tuple[str, list[Row
     if key is None:
         yield "", list(rows)
         return
-    companions = layout.companions.get(key, ())
-    equals = [other for other in companions if all(row[other] == row[key] for row in rows)]
+    equals = _moving_alike(rows, key, layout.companions.get(key, ()))
     for setting in layout.settings:
         yield words.panel_title(key, setting, equals), [row for row in rows if row[key] == setting]
+
+
+def _moving_alike(rows: Sequence[Row], key: str, companions: Sequence[str]) -> list[str]:
+    """The companions of a key that have its value everywhere."""
+    return [other for other in companions if all(row[other] == row[key] for row in rows)]
 
 
 def attribution_figure(explanation: Explanation, experiment: Experiment) -> Figure:
@@ -147,7 +151,8 @@ def attribution_figure(explanation: Explanation, experiment: Experiment) -> Figu
     count = len({split.label for split in explanation})
     figure = blank(max(7.2, 1.9 * count + 1.2), 5.0)
     ax = draw_bars(explanation, figure.subplots())
-    where = "\nswept keys at the file's own values" if experiment.sweep.grid or experiment.sweep.zip else ""
+    own = words.own_values(experiment, list(Grid(experiment).axes))
+    where = f"\nat the file's own values: {own}" if own else ""
     ax.set_title(f"{explanation.name}: what carries the gain in worst-group accuracy? ({', '.join(ratios)}){where}")
     figure.legend(handles=switch_entries(explanation), loc="outside lower center", ncols=2)
     return figure

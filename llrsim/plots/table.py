@@ -31,7 +31,10 @@ COLUMNS = (
     "interval_low",
     "interval_high",
     "replicates",
+    "without_head",
+    "simulated_status",
     "predicted_wga",
+    "predicted_status",
     "limit",
     "fitted_rows",
     "noise_dim",
@@ -42,14 +45,16 @@ COLUMNS = (
 def wga_table(source: Source, keep: Callable[[Mapping[str, Any]], bool] | None = None) -> list[Row]:
     """One row for each cell and method: the axes, then COLUMNS. Rows given as `source` come back as they are.
 
-    `simulated_wga` is the least of the groups' mean accuracies and its interval is that group's; None stands for
-    what is not there. `keep` chooses cells by their axes, before anything is read out.
+    `simulated_wga` is the least of the groups' mean accuracies and its interval is that group's, over the
+    `replicates` that have a head; None stands for what is not there. A status says why a side has no head, or why
+    some replicates, `without_head` in number, have none. `keep` chooses cells by their axes, before anything is read
+    out.
 
     >>> import llrsim
     >>> experiment = llrsim.load("quick")
     >>> rows = wga_table([({"head.ridge": 0.01}, None, llrsim.predict(experiment))])
     >>> rows[0]["method"], rows[0]["limit"], rows[0]["simulated_wga"]
-    ('erm', 'population', None)
+    ('erm', 'proportional', None)
     """
     cells = source.outcomes() if hasattr(source, "outcomes") else source
     rows: list[Row] = []
@@ -80,6 +85,7 @@ def _cell_rows(axes: Mapping[str, Any], simulation: Outcome | None, prediction: 
             "kind": method.stage.kind,
             **_simulated(simulated),
             "predicted_wga": None if predicted is None else plain(predicted.wga_of_means),
+            "predicted_status": None if predicted is None else predicted.outcome.label,
             "limit": None if predicted is None else predicted.limit,
             "fitted_rows": int(method.stage.selection.counts.sum()),
             "noise_dim": method.test.noise_dim,
@@ -87,11 +93,15 @@ def _cell_rows(axes: Mapping[str, Any], simulation: Outcome | None, prediction: 
 
 
 def _simulated(method: MethodOutcome | None) -> dict[str, Any]:
-    if method is None or not method.kept.any():
-        return dict.fromkeys(COLUMNS[2:6])
+    row: dict[str, Any] = dict.fromkeys(COLUMNS[2:8])
+    if method is None:
+        return row
+    row |= {"without_head": int((~method.kept).sum()), "simulated_status": method.outcome.label}
+    if not method.kept.any():
+        return row
     worst = method.worst_group
     ends = method.interval(method.readout.group_accuracy)
-    return {
+    return row | {
         "simulated_wga": method.wga_of_means,
         "interval_low": None if ends is None else float(ends[0][worst]),
         "interval_high": None if ends is None else float(ends[1][worst]),

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from . import words
+from .missing import missing
 from .style import blank, is_log_spaced, is_numeric, line, look
 from .table import Row, Source, axis_keys, wga_table
 
@@ -104,7 +105,7 @@ def _draw_points(x: list[float], rows: Sequence[Row], ax: Axes, *, place: int) -
 
 
 def legend_entries(rows: Sequence[Row], *, labels: Sequence[str]) -> list[Artist]:
-    """Handles for each method, with its n/d, and for what points and lines are."""
+    """Handles for each method, with its n/d, for what points and lines are, and for what is not drawn."""
     entries: list[Artist] = []
     for place, label in enumerate(labels):
         own = [row for row in rows if row["method"] == label]
@@ -123,7 +124,7 @@ def legend_entries(rows: Sequence[Row], *, labels: Sequence[str]) -> list[Artist
         )
         for limit in limits
     ]
-    return entries
+    return entries + [Line2D([], [], linestyle="none", label=line) for line in missing(rows)]
 
 
 def _told(rows: Sequence[Row]) -> str:

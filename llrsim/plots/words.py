@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from msgspec import to_builtins
+
+from ..experiment.paths import split
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
 
 AXES = {
     "train.n": "rows in the training set, n",
@@ -60,6 +67,39 @@ APPROACH = {
 def axis_label(key: str) -> str:
     """The key of an experiment file in words, with the key itself beneath."""
     return f"{AXES[key]}\n{key}" if key in AXES else key
+
+
+def axis_lines(key: str, companions: Sequence[str] = (), equals: Sequence[str] = ()) -> str:
+    """The label of an axis along which `companions` move too, `equals` of them at the key's own values.
+
+    >>> print(axis_lines("train.collapse.noise", ["train.collapse.attribute"], ["train.collapse.attribute"]))
+    class collapse tau
+    (1 untouched, 0 collapsed)
+    train.collapse.noise
+    with train.collapse.attribute
+    """
+    name = joint_name(key, equals)
+    first = axis_label(key) if name is None else f"{name}\n(1 untouched, 0 collapsed)\n{key}"
+    return "\n".join([first, *(f"with {other}" for other in companions)])
+
+
+def own_values(experiment: Experiment, keys: Sequence[str]) -> str:
+    """What an experiment itself has at swept keys; a key that it gives in another way, or not at all, is left out.
+
+    >>> import llrsim
+    >>> own_values(llrsim.load("quick"), ["heldout.minority_ratio", "train.n_per_dim"])
+    'heldout.minority_ratio = 0.3'
+    """
+    tables = to_builtins(experiment)
+    tables["method"] = {method["name"]: method for method in tables["method"]}
+    told = []
+    for key in keys:
+        found = tables
+        for part in split(key, experiment.method_labels):
+            found = found.get(part) if isinstance(found, dict) else None
+        if found is not None:
+            told.append(f"{key} = {value(found)}")
+    return ", ".join(told)
 
 
 def axis_line(key: str) -> str:
