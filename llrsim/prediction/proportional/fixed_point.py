@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from ...losses import MAX_MARGIN, SQUARED
 from ...mixture import Array
 from ...status import Status
+from .continuation import solve
 from .equations import equations
-from .newton import ACCEPTED, solve
 from .problem import ProportionalProblem
 from .separability import separable
 
@@ -69,12 +69,9 @@ def fixed_point(problem: ProportionalProblem, guess: ArrayLike | None = None) ->
     if refused is not None:
         return _without_head(problem, refused, 0)
     problem = _kept_from_zero(problem)
-    x = np.zeros(problem.means.shape[1] + 3)
-    warm = guess is not None and bool(np.isfinite(guess).all())
-    if warm:
-        x[:] = np.asarray(guess, dtype=np.float64)
-    residual, evaluations = solve(problem, x, warm)
-    if not residual <= ACCEPTED:
+    known = guess is not None and bool(np.isfinite(guess).all())
+    x, residual, evaluations = solution = solve(problem, np.asarray(guess, dtype=np.float64) if known else None)
+    if not solution.found:
         return _without_head(problem, Status.NOT_CONVERGED, evaluations)
     q, V = np.exp(x[-2:])
     return FixedPoint(
