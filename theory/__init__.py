@@ -8,7 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import collapse, descent, least_squares, neural_collapse, readout, shapley
+from . import (
+    averaging,
+    collapse,
+    descent,
+    earlier_head,
+    effective_weights,
+    envelopes,
+    flatness,
+    least_squares,
+    limits,
+    losses,
+    max_margin,
+    neural_collapse,
+    online,
+    proportional,
+    readout,
+    shapley,
+)
 from .derivation import Derivation
 
 
@@ -26,6 +43,7 @@ RESULTS = (
     Result("T1", "normal equations", least_squares.normal_equations),
     Result("T1", "least-squares direction", least_squares.direction),
     Result("T1", "least-squares accuracies", least_squares.accuracies),
+    Result("T2", "population objective", limits.population),
     Result("T3", "effective correlation", least_squares.effective_correlation),
     Result("T4", "collapsed groups", collapse.collapsed_groups),
     Result("T5", "class collapse keeps the direction", least_squares.class_collapse),
@@ -36,9 +54,36 @@ RESULTS = (
     Result("T6", "moments of collapsed classes", neural_collapse.moments),
     Result("T6", "NC1 and CDNV", neural_collapse.nc1_and_cdnv),
     Result("T6", "VCI", neural_collapse.vci),
+    Result("T8", "Moreau envelope", envelopes.slope_and_curvature),
+    Result("T8", "derivatives of Gaussian moments", envelopes.gaussian_derivatives),
+    Result("T8", "logistic prox and vector scaling", losses.logistic),
+    Result("T8", "piecewise linear slopes", losses.piecewise_linear),
+    Result("T8", "moments of a clipped slope", losses.clipped_moments),
+    Result("T8", "moments for the squared loss", losses.squared_moments),
+    Result("T8", "scalar saddle function", proportional.gordon),
+    Result("T8", "fixed-point equations", proportional.stationarity),
+    Result("T8", "heads on shared rows", averaging.shared_rows),
+    Result("T9", "Jacobian of the fixed point", proportional.jacobian),
+    Result("T10", "effective weights", effective_weights.effective_weights),
+    Result("T10", "weights that do nothing", effective_weights.inert_weights),
+    Result("T10", "weights that balance the direction", effective_weights.balanced_weights),
+    Result("T11", "expected squared hinge", max_margin.squared_positive_part),
+    Result("T11", "margin program", max_margin.margin_program),
+    Result("T12", "separability threshold", max_margin.separability),
+    Result("T13", "large ridge", limits.large_ridge),
+    Result("T13", "hard margins by class", limits.margins_by_class),
     Result("T14", "filters of descent and flow", descent.filters),
+    Result("T14", "filter with momentum", descent.momentum),
+    Result("T14", "contour integral", descent.resolvent),
+    Result("T14", "noise of two ridge heads", descent.noise_products),
+    Result("T14", "edge of the bulk", descent.bulk_edge),
+    Result("T15", "one step of online SGD", online.one_step),
+    Result("T15", "stable online steps", online.stability),
+    Result("T20", "slices of equal score", earlier_head.slices),
+    Result("T20", "weights by score", earlier_head.score_weighted),
     Result("T21", "Shapley values of two switches", shapley.two_switches),
     Result("T21", "Shapley values of five switches", shapley.five_switches),
+    Result("T22", "relative flatness", flatness.relative_flatness),
 )
 
 __all__ = ["RESULTS", "Derivation", "Result"]
