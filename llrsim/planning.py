@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .collapse import class_centres, collapse
+from .experiment import groups
 from .experiment.errors import EmptyGroupWarning
 from .kinds import KINDS
 from .methods import Counts, Selection, select
@@ -20,7 +22,7 @@ from .mixture import GroupMixture, apportion
 
 if TYPE_CHECKING:
     from .experiment import Experiment
-    from .experiment.schema import Collapse, FitOptions
+    from .experiment.schema import Collapse, Features, FitOptions, Heldout, Train
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,20 +70,53 @@ class Plan:
 
 def features(experiment: Experiment) -> GroupMixture:
     """The uncollapsed law of the features, in the training proportions."""
+    return _features(experiment.features, _counts(experiment.features, experiment.train))
+
+
+# The cells of a grid differ in few sections: what the others resolve to is kept from one cell to the next.
+_kept = lru_cache(maxsize=16)
+
+
+@_kept
+def _features(described: Features, training: tuple[int, ...]) -> GroupMixture:
     spectrum = None
-    if experiment.features.noise.spectrum is not None:
-        values, multiplicities = zip(*experiment.features.noise.spectrum, strict=True)
+    if described.noise.spectrum is not None:
+        values, multiplicities = zip(*described.noise.spectrum, strict=True)
         spectrum = np.repeat(np.asarray(values, dtype=np.float64), multiplicities)
+    labels = groups.group_labels(described)
     return GroupMixture.of(
-        means=experiment.signal_means,
-        covariances=experiment.signal_covariances,
-        noise_dim=experiment.noise_dim,
-        noise_std=experiment.noise_std,
+        means=groups.group_means(described),
+        covariances=groups.group_covariances(described),
+        noise_dim=described.noise.size,
+        noise_std=groups.per_group(described.noise.std, len(labels)),
         spectrum=spectrum,
-        labels=experiment.labels,
-        attributes=experiment.attributes,
-        proportions=experiment.train_proportions,
+        labels=labels,
+        attributes=groups.group_attributes(described),
+        proportions=groups.normalised(training),
     )
+
+
+@_kept
+def _collapsed(described: Features, training: tuple[int, ...], spec: Collapse) -> GroupMixture:
+    base = _features(described, training)
+    return collapse(base, class_centres(base), noise=spec.noise, attribute=spec.attribute)
+
+
+@_kept
+def _counts(described: Features, sample: Train | Heldout) -> tuple[int, ...]:
+    return groups.sample_counts(described, sample)
+
+
+@_kept
+def _selection(counts: tuple[int, ...], labels: tuple[int, ...], **how: Any) -> Selection:
+    return select(np.array(counts, dtype=np.int64), np.array(labels, dtype=np.float64), **how)
+
+
+@_kept
+def _readout_law(
+    described: Features, training: tuple[int, ...], spec: Collapse, shares: tuple[float, ...]
+) -> GroupMixture:
+    return _collapsed(described, training, spec).with_proportions(shares)
 
 
 def plan(experiment: Experiment) -> Plan:
@@ -89,20 +124,18 @@ def plan(experiment: Experiment) -> Plan:
 
     Warns with EmptyGroupWarning where a group of such a sample has no rows.
     """
-    base = features(experiment)
-    centres = class_centres(base)
     samples: dict[str, Sample] = {}
     stages: list[Stage] = []
     for method in experiment.method:
         data = method.source
         if data not in samples:
-            samples[data] = _sample(experiment, data, base, centres)
+            samples[data] = _sample(experiment, data)
         noise = experiment.heldout.annotation_noise if data == "heldout" and experiment.heldout else 0.0
         kind = KINDS[method.kind]
         size = sum(experiment.heldout_counts()) if kind.size_matched else None
-        selection = select(
-            samples[data].counts,
-            base.labels,
+        selection = _selection(
+            tuple(samples[data].counts.tolist()),
+            experiment.labels,
             balances=kind.balances,
             balance=method.balance,
             annotation_noise=noise,
@@ -126,34 +159,33 @@ def plan(experiment: Experiment) -> Plan:
 
 def readout_law(experiment: Experiment) -> GroupMixture:
     """The law of the test features: the held-out collapse unless `test.collapse` says otherwise."""
-    base = features(experiment)
-    law = _collapsed(base, class_centres(base), experiment.test_collapse)
-    return law.with_proportions(experiment.test_proportions)
+    training = _counts(experiment.features, experiment.train)
+    shares = groups.normalised(experiment.test.proportions or training)
+    return _readout_law(experiment.features, training, experiment.test_collapse, shares)
 
 
-def _sample(experiment: Experiment, data: str, base: GroupMixture, centres: np.ndarray) -> Sample:
-    if data == "heldout" and experiment.heldout is not None:
-        counts = np.asarray(experiment.heldout_counts(), dtype=np.int64)
-        _warn_of_empty_groups("heldout", counts, base)
-        law = _collapsed(base, centres, experiment.heldout.collapse)
+def _sample(experiment: Experiment, data: str) -> Sample:
+    described, heldout = experiment.features, experiment.heldout
+    training = _counts(described, experiment.train)
+    if data == "heldout" and heldout is not None:
+        counts = np.asarray(_counts(described, heldout), dtype=np.int64)
+        law = _collapsed(described, training, heldout.collapse)
+        _warn_of_empty_groups("heldout", counts, law)
         return Sample("heldout", law.with_proportions(counts), counts)
-    counts = np.asarray(experiment.train_counts(), dtype=np.int64)
-    _warn_of_empty_groups("train", counts, base)
+    counts = np.asarray(training, dtype=np.int64)
+    law = _collapsed(described, training, experiment.train.collapse)
+    _warn_of_empty_groups("train", counts, law)
     if data == "fresh-train":
         # A quarter of the training size, as AFR's 20 % of the training data against ERM's 80 %.
-        counts = apportion(int(counts.sum()) // 4, base.proportions)
-    return Sample(data, _collapsed(base, centres, experiment.train.collapse), counts)
+        counts = apportion(int(counts.sum()) // 4, law.proportions)
+    return Sample(data, law, counts)
 
 
 def _warn_of_empty_groups(section: str, counts: np.ndarray, law: GroupMixture) -> None:
-    for group in np.flatnonzero(counts == 0):
+    for group in () if counts.all() else np.flatnonzero(counts == 0):
         warnings.warn(
             f"{section}: group {group} {law.group_names[group]} has none of the {counts.sum()} rows; fits and subsets "
             "leave it out, and it is still tested",
             EmptyGroupWarning,
             stacklevel=4,
         )
-
-
-def _collapsed(base: GroupMixture, centres: np.ndarray, spec: Collapse) -> GroupMixture:
-    return collapse(base, centres, noise=spec.noise, attribute=spec.attribute)

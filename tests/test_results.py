@@ -25,7 +25,7 @@ def test_rows_have_one_set_of_columns_and_consistent_numbers(finished):
         assert row["wga_of_means"] == min(accuracies)
         assert row["wga"] <= row["wga_of_means"]
         assert row["wga"] <= row["direction_wga"] + 1e-12
-        assert row["limit"] == "population"
+        assert row["limit"] == "proportional"
 
 
 def test_rows_are_the_readout_of_the_outcomes(finished):

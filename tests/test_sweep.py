@@ -17,9 +17,9 @@ from llrsim.sweep import Interrupted, StoreError, SweepFailed, open_results, run
 from llrsim.sweep.dry_run import dry_run
 from llrsim.sweep.export import write_csv
 from llrsim.sweep.progress import SweepProgress
+from llrsim.sweep.reader import Reader
 from llrsim.sweep.runner import LARGEST_BLOCK, _next_size
 from llrsim.sweep.status import status_of
-from llrsim.sweep.store import Reader
 from llrsim.sweep.units import Block
 
 
@@ -46,7 +46,10 @@ def test_stored_cells_are_what_simulate_and_predict_give(finished):
     for index, cell in enumerate(found):
         experiment = grid.experiment(index)
         assert cell.simulation["dfr"].to_dict() == llrsim.simulate(experiment, 6)["dfr"].to_dict()
-        assert cell.prediction["erm"].to_dict() == llrsim.predict(experiment)["erm"].to_dict()
+        stored, cold = cell.prediction["erm"], llrsim.predict(experiment)["erm"]
+        np.testing.assert_allclose(stored.heads.signal, cold.heads.signal, rtol=1e-9)
+        np.testing.assert_allclose(stored.readout.group_accuracy, cold.readout.group_accuracy, rtol=1e-9)
+        assert (stored.outcome, stored.limit) == (cold.outcome, cold.limit)
 
 
 def test_cells_are_paired_through_common_random_numbers(finished):

@@ -68,6 +68,8 @@ def _show(results: Results, args: argparse.Namespace, command: str) -> None:
     rows = results.rows()
     explanation = finish.explain_base(results, jobs=jobs_of(args), predict_only=args.predict_only)
     files = finish.write_files(results, rows, explanation, command)
+    if args.predict_only:
+        files += finish.write_phase_diagram(results, rows, command, jobs=jobs_of(args))
     if args.json:
         told: dict[str, Any] = {
             "name": results.experiment.name,

@@ -8,11 +8,16 @@ counts: it must equal their sum, as in a file.
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from copy import copy
 from typing import Any, TypeVar
 
-from .conversion import plain
+from msgspec.structs import force_setattr
+
+from . import checks
+from .conversion import convert, plain
 from .errors import ExperimentError, shown
-from .paths import Path, split, type_at
+from .paths import Path, keys_of, split, type_at
 from .schema import Section
 from .tables import from_tables, to_tables
 
@@ -27,6 +32,10 @@ ALTERNATIVES = {
     "dim": ("spectrum",),
     "spectrum": ("dim",),
 }
+
+
+SECTIONS = ("features", "train", "heldout", "test", "head")
+"""Sections with values of their own, which may change while the others stay."""
 
 
 def replace(experiment: S, sections: Mapping[str, Any]) -> S:
@@ -45,6 +54,9 @@ def with_values(experiment: S, values: Mapping[str, Any]) -> S:
     Raises:
         ExperimentError: unknown key or method, or a result that is no valid experiment.
     """
+    if all(type(value) in (int, float, str) and _in_section(key) for key, value in values.items()):
+        with suppress(ExperimentError):  # the long way tells what is wrong, whichever of the values it is
+            return _with_numbers(experiment, values)
     root = type(experiment)
     tables = _tables(experiment)
     labels = tuple(method.get("name") or method["kind"] for method in tables["method"])
@@ -66,6 +78,35 @@ def with_values(experiment: S, values: Mapping[str, Any]) -> S:
         _drop_alternatives(table, path, set(paths))
         table[path[-1]] = plain(_section(values[key]), key)
     return from_tables(tables, root)
+
+
+def _with_numbers(experiment: Any, values: Mapping[str, Any]) -> Any:
+    """`with_values` of single numbers and texts inside sections, some ten times as fast: cells of a grid are made so.
+
+    Only the sections that change are read and converted anew; what they must satisfy together is checked in full.
+    """
+    root: type[Section] = type(experiment)
+    paths = {split(key, ()): key for key in values}
+    tables = {name: to_tables(getattr(experiment, name)) or {} for name in {path[0] for path in paths}}
+    for path, key in paths.items():
+        if len(path) < 2 or any(path[:end] in paths for end in range(1, len(path))):
+            raise ExperimentError(f"{key}: is no single value")
+        type_at(root, path, key)
+        table = _table_at(tables, path[:-1], ())
+        _drop_alternatives(table, path, set(paths))
+        table[path[-1]] = plain(values[key], key)
+    changed = copy(experiment)  # without another look at what stays as it is
+    for name, table in tables.items():
+        force_setattr(changed, name, convert(table, keys_of(root)[name], name))
+    checks.check_features(changed.features)
+    checks.check_samples(changed.features, changed.train, changed.heldout, changed.test)
+    checks.check_head("head", changed.head)
+    checks.check_methods(changed.method, changed.head, changed.heldout)
+    return changed
+
+
+def _in_section(key: Any) -> bool:
+    return isinstance(key, str) and key.partition(".")[0] in SECTIONS
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, Any]:

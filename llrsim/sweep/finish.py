@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from .folder import fixed_keys
 if TYPE_CHECKING:
     from ..attribution import Explanation
     from ..experiment import Experiment
-    from .results import Results
+    from .results import CellOutcome, Results
 
 EXPLAINED = 100  # paired draws of the attribution at most: enough for intervals of about half a percent
 Z95 = 1.96
@@ -31,7 +32,36 @@ def write_files(results: Results, rows: list[Row], explanation: Explanation | No
 
     table = results.folder / "results.csv"
     write_csv(rows, table)
-    return [table, *plots.sweep_figures(results, results.folder, explanation, command=command)]
+    return [table, *plots.sweep_figures(_Shown(results), results.folder, explanation, command=command)]
+
+
+def write_phase_diagram(results: Results, rows: list[Row], command: str, *, jobs: int) -> list[Path]:
+    """Write the phase diagram of a sweep that was predicted over two axes; no path where it has not two such axes."""
+    from ..plots import phase
+    from .survey import survey
+
+    experiment = results.experiment
+    keys = phase.axes_of(experiment)
+    if keys is None or not rows:
+        return []
+    sized = any(row["limit"] == "proportional" for row in rows)
+    table = phase.phase_table(rows, survey(results.grid, jobs=jobs, sized=sized), keys)
+    return [phase.save_phase_diagram(table, results.folder, experiment=experiment, command=command)]
+
+
+class _Shown:
+    """Results, as far as the figures of its axes show them: a large grid has many cells that none of them does."""
+
+    def __init__(self, results: Results) -> None:
+        self.experiment = results.experiment
+        self._results = results
+
+    def outcomes(self) -> Iterator[CellOutcome]:
+        """The cells that some figure shows."""
+        from ..plots.sweep import layouts_of
+
+        layouts = layouts_of(self.experiment)
+        return self._results.outcomes(lambda axes: any(layout.shows(axes) for layout in layouts))
 
 
 def explain_base(results: Results, *, jobs: int, predict_only: bool) -> Explanation | None:

@@ -6,8 +6,18 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Event, current_thread, main_thread
-from typing import NoReturn
+from threading import current_thread, main_thread
+from typing import NoReturn, Protocol
+
+
+class Flag(Protocol):
+    """An event, of threads or of processes."""
+
+    def is_set(self) -> bool:
+        """Whether to stop."""
+
+    def set(self) -> None:
+        """Tell all that look at it to stop."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -30,7 +40,7 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def finishing(stop: Event) -> Iterator[None]:
+def finishing(stop: Flag) -> Iterator[None]:
     """Let the first signal set `stop`, and raise Interrupted at the end; the second ends the process at once."""
     received: list[int] = []
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,8 +15,9 @@ from ..extras import table_package
 from ..outcome import Outcome
 from ..planning import plan
 from .format import decode
+from .reader import Reader
 from .rows import method_row, simulators_of
-from .store import Reader
+from .units import CHUNK
 
 if TYPE_CHECKING:
     import pandas
@@ -37,10 +39,9 @@ class _StoredCell(NamedTuple):
 
     number: int
     axes: dict[str, Any]
-    methods: dict[str, str]  # label -> hash
-    law: str
     simulated: dict[str, list[tuple[Any, ...]]]  # rows of (replicate, simulator, *FIELDS), the same replicates for all
     predicted: dict[str, tuple[Any, ...]]  # (limit, *FIELDS)
+    masses: dict[str, dict[str, float]]  # of each group, by its name; empty where nothing was computed
 
 
 def open_results(folder: str | os.PathLike[str]) -> Results:
@@ -63,10 +64,13 @@ class Results:
             self.experiment: Experiment = reader.experiment
         self.grid = Grid(self.experiment)
 
-    def outcomes(self) -> Iterator[CellOutcome]:
-        """The cells in grid order, rebuilt from the stored heads; cells without any row are left out."""
+    def outcomes(self, keep: Callable[[Mapping[str, Any]], bool] | None = None) -> Iterator[CellOutcome]:
+        """The cells in grid order, rebuilt from the stored heads; cells without any row are left out.
+
+        `keep` chooses cells by the values of their axes, before anything is rebuilt.
+        """
         with Reader(self.folder) as reader:
-            for cell in self._stored(reader):
+            for cell in self._stored(reader, keep):
                 yield self._outcome(cell)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -78,7 +82,7 @@ class Results:
                     label,
                     simulated=cell.simulated.get(label, ()),
                     predicted=cell.predicted.get(label),
-                    mass=reader.mass(cell.law, cell.methods[label]),
+                    mass=cell.masses[label],
                 )
                 for cell in self._stored(reader)
                 for label in self.experiment.method_labels
@@ -136,23 +140,30 @@ class Results:
             raise KeyError(f"{name!r} {which} of this sweep; axes: {', '.join(keys) or 'none'}")
         return found[0]
 
-    def _stored(self, reader: Reader) -> Iterator[_StoredCell]:
-        replicates = self.experiment.sweep.replicates
-        for number in range(self.grid.size):
-            axes = self.grid.cell(number)
-            known = reader.cell(canonical_json(axes))
-            if known is None:
-                continue
-            law, methods = known
-            simulated = {label: reader.simulated(law, method, replicates) for label, method in methods.items()}
-            # In a sweep that was stopped, a method that another cell shares may be ahead of the others.
-            common = set.intersection(*({row[0] for row in rows} for rows in simulated.values()))
-            simulated = {label: [row for row in rows if row[0] in common] for label, rows in simulated.items()}
-            predicted = {label: row for label, method in methods.items() if (row := reader.predicted(law, method))}
-            if len(predicted) < len(methods):
-                predicted = {}
-            if common or predicted:
-                yield _StoredCell(number, axes, methods, law, simulated if common else {}, predicted)
+    def _stored(self, reader: Reader, keep: Callable[[Mapping[str, Any]], bool] | None = None) -> Iterator[_StoredCell]:
+        replicates = self.experiment.sweep.replicates if reader.has_simulations() else 0
+        cells = ((number, self.grid.cell(number)) for number in range(self.grid.size))
+        chosen = (cell for cell in cells if keep is None or keep(cell[1]))
+        while chunk := list(islice(chosen, CHUNK)):
+            keys = [canonical_json(axes) for _, axes in chunk]
+            predictions, masses = reader.predicted(keys), reader.masses(keys)
+            for at, (law, methods) in sorted(reader.keys(keys).items()):
+                simulated = {}
+                if replicates:
+                    simulated = {label: reader.simulated(law, method, replicates) for label, method in methods.items()}
+                    # In a sweep that was stopped, a method that another cell shares may be ahead of the others.
+                    common = set.intersection(*({row[0] for row in rows} for rows in simulated.values()))
+                    simulated = {
+                        label: [row for row in rows if row[0] in common] for label, rows in simulated.items() if common
+                    }
+                predicted = {
+                    label: predictions[law, method] for label, method in methods.items() if (law, method) in predictions
+                }
+                if len(predicted) < len(methods):
+                    predicted = {}
+                if simulated or predicted:
+                    mass = {label: masses.get((law, method), {}) for label, method in methods.items()}
+                    yield _StoredCell(*chunk[at], simulated, predicted, mass)
 
     def _outcome(self, cell: _StoredCell) -> CellOutcome:
         resolved = plan(self.grid.experiment(cell.number))

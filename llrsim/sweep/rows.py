@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from math import isnan
+from struct import unpack
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from ..status import Status
 from .format import FIELDS, head_table
 
 _KEPT = frozenset(int(status) for status in Status if status.ok)
+_HEAD = FIELDS.index("head")
 _READ_OUT = slice(FIELDS.index("wga"), FIELDS.index("average_accuracy") + 1)
 
 
@@ -37,18 +40,16 @@ def method_row(
     """
     groups = tuple(mass)
     rows = [row[2:] for row in simulated]
-    there = [predicted[1:]] if predicted else []
-    numbers = _numbers(rows, groups) if rows else dict.fromkeys(_numbers(there, groups))
-    expected = _numbers(there, groups) if there else dict.fromkeys(numbers)
+    k = _signal_dim(rows[0] if rows else (predicted or ())[1:], groups)
     return {
         **axes,
         "method": label,
         "status": _status(rows),
         "replicates": sum(row[0] in _KEPT for row in rows),
         "simulator": simulators_of(simulated),
-        **numbers,
-        **{f"predicted_{name}": value for name, value in expected.items() if not name.endswith("_se")},
-        "predicted_status": _status(there),
+        **(_numbers(rows, groups) if rows else dict.fromkeys(_names(groups, k))),
+        **(_prediction(predicted[1:], groups) if predicted else dict.fromkeys(_predicted_names(groups, k))),
+        "predicted_status": _status([predicted[1:]] if predicted else []),
         "limit": predicted[0] if predicted else None,
         **{f"mass{group}": share for group, share in mass.items()},
     }
@@ -77,6 +78,22 @@ def _numbers(rows: Sequence[tuple[Any, ...]], groups: tuple[str, ...]) -> dict[s
     return dict(zip(_names(groups, k), numbers, strict=True))
 
 
+def _prediction(row: tuple[Any, ...], groups: tuple[str, ...]) -> dict[str, float | None]:
+    """The numbers of one row of FIELDS; without arrays, as there are tens of thousands of predictions."""
+    k = _signal_dim(row, groups)
+    names = _predicted_names(groups, k)
+    if row[0] not in _KEPT:
+        return dict.fromkeys(names)
+    head = unpack(f"<{len(row[_HEAD]) // 8}d", row[_HEAD])
+    accuracies = head[k + 3 :]
+    values = (*row[_READ_OUT], *accuracies, *head[: k + 2], min(accuracies))
+    return {name: None if value is None or isnan(value) else value for name, value in zip(names, values, strict=True)}
+
+
+def _signal_dim(row: tuple[Any, ...], groups: tuple[str, ...]) -> int:
+    return len(row[_HEAD]) // 8 - 3 - len(groups)
+
+
 @cache
 def _names(groups: tuple[str, ...], k: int) -> tuple[str, ...]:
     """Keys of `_numbers`, every quantity before its standard error."""
@@ -89,6 +106,11 @@ def _names(groups: tuple[str, ...], k: int) -> tuple[str, ...]:
         "wga_of_means",
     )
     return tuple(name for quantity in quantities for name in (quantity, f"{quantity}_se"))
+
+
+@cache
+def _predicted_names(groups: tuple[str, ...], k: int) -> tuple[str, ...]:
+    return tuple(f"predicted_{name}" for name in _names(groups, k)[::2])
 
 
 def _status(rows: Sequence[tuple[Any, ...]]) -> str | None:

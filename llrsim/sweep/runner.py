@@ -1,16 +1,17 @@
-"""Run a sweep: find what is missing, compute it on worker threads, commit it in the parent."""
+"""Run a sweep: find what is missing, have it computed by workers, commit it in the parent."""
 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from itertools import chain, islice
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING
 
 from ..experiment.grid import Grid
+from .block import Block, Failure, Unit
 from .compiling import compile_kernels, heads_of
 from .folder import StoreError, folder_name, locked
 from .interruption import finishing, interruptible
@@ -18,13 +19,15 @@ from .progress import SweepProgress
 from .provenance import environment_json
 from .results import Results, open_results
 from .store import Store
-from .units import Block, Failure, Unit, compute_units, missing_units, units_per_cell
+from .units import compute_units, missing_units, units_per_cell
+from .workers import Workers
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
 
 TARGET = 1.5  # seconds a block is meant to take: long against a commit, short against a person's patience
 LARGEST_BLOCK = 4096
+MANY = 512  # cells from which predictions are worth the start of processes
 WAKE = 0.25  # seconds after which a stop is noticed
 
 
@@ -81,7 +84,7 @@ def run_sweep(
     """
     grid = Grid(experiment)
     grid.check()
-    workers = jobs or os.cpu_count() or 1
+    count = jobs or os.cpu_count() or 1
     folder = Path(out) if out is not None else default_folder(experiment)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,7 +103,8 @@ def run_sweep(
         if first is not None:
             if not predict_only:
                 compile_kernels(heads_of(grid), shown.say)
-            run = store.begin_run(command, workers, environment_json())
+            run = store.begin_run(command, count, environment_json())
+            workers = Workers(count, processes=predict_only and grid.size >= MANY)
             _compute_all(store, grid, chain([first], units), workers=workers, shown=shown, failures=failures)
             store.end_run(run)
     if failures:
@@ -109,33 +113,34 @@ def run_sweep(
 
 
 def _compute_all(
-    store: Store, grid: Grid, units: Iterator[Unit], *, workers: int, shown: SweepProgress, failures: list[Failure]
+    store: Store, grid: Grid, units: Iterator[Unit], *, workers: Workers, shown: SweepProgress, failures: list[Failure]
 ) -> None:
     from .._jit import single_blas_thread  # late: it loads numba
 
-    stop = Event()
     size, told = 1, False
-    running: set[Future[Block]] = set()
-    shown.start_clock()
-    with finishing(stop), single_blas_thread(), ThreadPoolExecutor(workers) as pool:
-        try:
+    running: deque[Future[Block]] = deque()
+    with single_blas_thread(), workers:
+        shown.start_clock()
+        with finishing(workers.stop):
             while True:
-                while not stop.is_set() and len(running) < 2 * workers and (block := list(islice(units, size))):
-                    running.add(pool.submit(compute_units, grid, block, stop))
+                stopping = workers.stop.is_set()
+                while not stopping and len(running) < 2 * workers.count and (block := list(islice(units, size))):
+                    running.append(workers.submit(compute_units, grid, block))
                 if not running:
                     return
-                if stop.is_set() and not told:
+                if stopping and not told:
                     told = True
                     shown.say("stopping when the units at work are done; press again to stop at once")
-                ended, running = wait(running, timeout=WAKE, return_when=FIRST_COMPLETED)
-                for done in (future.result() for future in ended):
-                    store.write(done.simulated, done.predicted, done.masses)
-                    failures += done.failures
-                    shown.computed(done.units, len(done.simulated))
-                    size = _next_size(size, done)
-        finally:
-            # Where committing failed, the workers must not go on for nothing.
-            stop.set()
+                # In the order of the grid: where cells of two runs share a law, the first run's numbers stay.
+                try:
+                    done = running[0].result(WAKE)
+                except TimeoutError:
+                    continue
+                running.popleft()
+                store.write(done.simulated, done.predicted, done.masses)
+                failures += done.failures
+                shown.computed(done.cells, len(done.simulated) + len(done.predicted))
+                size = _next_size(size, done)
 
 
 def _next_size(size: int, done: Block) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..experiment.grid import Grid
-from .store import Reader
+from .reader import Reader
 from .units import grid_keys
 
 

@@ -1,4 +1,4 @@
-"""The database of a results folder: one writer, and readers also while it writes.
+"""The writer of a results folder's database.
 
 What is missing is worked out by SQL over many cells at a time, never row by row here.
 """
@@ -12,10 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-
-from .folder import NUMERICS, StoreError, check_same_sweep, is_network, sqlite_errors
+from .folder import NUMERICS, check_same_sweep, is_network, sqlite_errors
 from .format import CREATE, FIELDS, FILE, SCHEMA, check_versions, experiment_from_json, json_list
+from .reader import Keys, keys_of
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
@@ -98,18 +97,22 @@ class Store:
 
     def register(self, cells: Iterable[Cell]) -> None:
         """Store what cells are, so that later runs need not build their experiments to know what is there."""
+        cells = list(cells)
+        named = [(label, method, cell.axes) for cell in cells for label, method, _ in cell.methods]
+        defined = {(method, label, definition) for cell in cells for label, method, definition in cell.methods}
         with self._transaction():
-            for cell in cells:
-                self.connection.execute("INSERT OR IGNORE INTO cells (axes, law) VALUES (?, ?)", (cell.axes, cell.law))
-                (number,) = self.connection.execute("SELECT cell FROM cells WHERE axes = ?", (cell.axes,)).fetchone()
-                self.connection.executemany(
-                    "INSERT OR REPLACE INTO cell_methods VALUES (?, ?, ?)",
-                    [(number, label, method) for label, method, _ in cell.methods],
-                )
-                self.connection.executemany(
-                    "INSERT OR IGNORE INTO methods VALUES (?, ?, ?)",
-                    [(method, label, definition) for label, method, definition in cell.methods],
-                )
+            self.connection.executemany(
+                "INSERT OR IGNORE INTO cells (axes, law) VALUES (?, ?)", [(cell.axes, cell.law) for cell in cells]
+            )
+            self.connection.executemany(
+                "INSERT OR REPLACE INTO cell_methods SELECT cell, ?, ? FROM cells WHERE axes = ?", named
+            )
+            self.connection.executemany("INSERT OR IGNORE INTO methods VALUES (?, ?, ?)", sorted(defined))
+
+    def keys(self, axes: Sequence[str]) -> dict[int, Keys]:
+        """Position in `axes` of every registered cell -> hash of its law, and of each method by label."""
+        with sqlite_errors(self.path):
+            return keys_of(self.connection, axes)
 
     def missing_units(self, axes: Sequence[str], *, replicates: int, size: int) -> list[tuple[int, int, int]]:
         """(position in `axes`, first replicate, replicates) of every unit of `size` that is not complete."""
@@ -163,7 +166,8 @@ class Store:
         """Commit whole units in one transaction.
 
         Simulated rows are (law, method, replicate, simulator, *FIELDS), predicted ones (law, method, limit, *FIELDS),
-        masses (law, method, JSON). A row that is there already is replaced by the same numbers.
+        masses (law, method, JSON). A simulated row that is there already is replaced by the same numbers; of
+        predictions, which are the same within their certificates, the one that is there stays.
         """
         rest = ", ".join("?" * len(FIELDS))
         with self._transaction():
@@ -173,7 +177,7 @@ class Store:
                 simulated,
             )
             self.connection.executemany(
-                f"INSERT OR REPLACE INTO predictions (numerics, law, method, outcome_limit, {', '.join(FIELDS)}) "
+                f"INSERT OR IGNORE INTO predictions (numerics, law, method, outcome_limit, {', '.join(FIELDS)}) "
                 f"VALUES ({NUMERICS}, ?, ?, ?, {rest})",
                 predicted,
             )
@@ -196,87 +200,3 @@ class Store:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-class Reader:
-    """Read-only access, a context manager; StoreError where there is no results file."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / FILE
-        if not self.path.exists():
-            raise StoreError(f"{folder}: no results here (there is no {FILE})")
-        with sqlite_errors(self.path):
-            self._connection = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True, timeout=30.0)
-            try:
-                held = self._connection.execute("SELECT schema, numerics, experiment FROM sweep").fetchone()
-                if held is None:
-                    raise StoreError(f"{folder}: no sweep was begun here")
-                check_versions(self.path, *held[:2])
-            except BaseException:
-                self._connection.close()
-                raise
-        self.experiment = experiment_from_json(held[2])
-
-    def __enter__(self) -> Reader:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-
-    def cell(self, axes: str) -> tuple[str, dict[str, str]] | None:
-        """Law hash, and label -> method hash, of a cell given by its axes; None where it was never met."""
-        with sqlite_errors(self.path):
-            found = self._connection.execute("SELECT cell, law FROM cells WHERE axes = ?", (axes,)).fetchone()
-            if found is None:
-                return None
-            methods = self._connection.execute("SELECT label, method FROM cell_methods WHERE cell = ?", found[:1])
-            return found[1], dict(methods.fetchall())
-
-    def simulated(self, law: str, method: str, replicates: int) -> list[tuple[Any, ...]]:
-        """(replicate, simulator, *FIELDS) of the first so many replicates, in their order."""
-        return self._rows(
-            f"SELECT replicate, simulator, {', '.join(FIELDS)} FROM rows WHERE law = ? AND method = ? AND seed = ? "
-            "AND numerics = ? AND replicate < ? ORDER BY replicate",
-            (law, method, self.experiment.sweep.seed, NUMERICS, replicates),
-        )
-
-    def predicted(self, law: str, method: str) -> tuple[Any, ...] | None:
-        """(limit, *FIELDS) of a prediction; None where there is none."""
-        rows = self._rows(
-            f"SELECT outcome_limit, {', '.join(FIELDS)} FROM predictions WHERE law = ? AND method = ? AND numerics = ?",
-            (law, method, NUMERICS),
-        )
-        return rows[0] if rows else None
-
-    def mass(self, law: str, method: str) -> dict[str, float]:
-        """Effective mass of each group by its name; empty where the method was not computed on this law."""
-        rows = self._rows("SELECT mass FROM masses WHERE law = ? AND method = ?", (law, method))
-        return msgspec.json.decode(rows[0][0]) if rows else {}
-
-    def row_count(self, axes: Sequence[str], replicates: int) -> int:
-        """Simulated rows of the cells, given by their axes, among the first so many replicates of each method."""
-        query = """
-            SELECT count(*) FROM json_each(?) AS chosen JOIN cells ON cells.axes = chosen.value
-            JOIN cell_methods AS m ON m.cell = cells.cell
-            JOIN rows AS r ON r.law = cells.law AND r.method = m.method
-            WHERE r.seed = ? AND r.numerics = ? AND r.replicate < ?"""
-        values = (json_list(axes), self.experiment.sweep.seed, NUMERICS, replicates)
-        return int(self._rows(query, values)[0][0])
-
-    def runs(self) -> Iterator[dict[str, Any]]:
-        """Provenance of every run, oldest first."""
-        for run, started, finished, command, jobs, environment in self._rows(
-            "SELECT run, started, finished, command, jobs, environment FROM runs ORDER BY run", ()
-        ):
-            yield {
-                "run": run,
-                "started": started,
-                "finished": finished,
-                "command": command,
-                "jobs": jobs,
-                "environment": msgspec.json.decode(environment),
-            }
-
-    def _rows(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        with sqlite_errors(self.path):
-            return self._connection.execute(query, values).fetchall()

@@ -1,60 +1,34 @@
 """Work units: what is missing from a folder, and how one unit is computed.
 
-A unit is fixed by its content, 64 consecutive replicates of a cell or a cell's prediction, and is computed and
-committed whole; how units are shared out over blocks, workers and runs changes no number.
+A unit is fixed by its content, 64 consecutive replicates of a cell or the predictions along a run of cells, and is
+computed and committed whole; how units are shared out over blocks, workers and runs changes no number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from itertools import islice
-from threading import Event
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..experiment import Experiment, ExperimentError
 from ..experiment.grid import Grid
 from ..experiment.identity import canonical_json
 from ..outcome import Outcome
 from ..planning import plan
+from .block import Block, Failure, Place, Unit
 from .format import encode, encode_mass
+from .interruption import Flag
+from .predicting import predict_run
 from .store import Cell, Store
 
 REPLICATES = 64
 CHUNK = 256  # cells asked about in one query
+RUN = 256  # cells of a unit of predictions at most
 
 
-class Unit(NamedTuple):
-    """Replicates first, ..., first + replicates - 1 of a cell; its prediction where `replicates` is 0."""
-
-    cell: int
-    first: int
-    replicates: int
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A cell that could not be computed, and why."""
-
-    axes: dict[str, Any]
-    reason: str
-
-    def __str__(self) -> str:
-        where = ", ".join(f"{key} = {value}" for key, value in self.axes.items()) or "the only cell"
-        return f"{where}: {self.reason}"
-
-
-@dataclass
-class Block:
-    """What came of some units: rows to commit, and the cells that failed."""
-
-    units: int = 0
-    seconds: float = 0.0
-    simulated: list[tuple[Any, ...]] = field(default_factory=list)
-    predicted: list[tuple[Any, ...]] = field(default_factory=list)
-    masses: list[tuple[str, str, str]] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+Described = dict[Any, tuple[tuple[str, str, str], ...]]
+"""Methods of an experiment and its head -> label, hash and definition of each method."""
 
 
 def units_per_cell(replicates: int) -> int:
@@ -62,11 +36,20 @@ def units_per_cell(replicates: int) -> int:
     return -(-replicates // REPLICATES) + 1
 
 
-def grid_keys(grid: Grid) -> Iterator[tuple[list[int], list[str]]]:
-    """Cells of the grid, and the keys they are stored by, as many at a time as one query asks about."""
-    cells = iter(range(grid.size))
-    while chunk := list(islice(cells, CHUNK)):
-        yield chunk, [canonical_json(grid.cell(cell)) for cell in chunk]
+def runs(grid: Grid) -> Iterator[range]:
+    """The cells of the grid, cut where the last axis begins again, and after RUN cells."""
+    length = grid.shape[-1] if grid.shape else 1
+    for start in range(0, grid.size, length):
+        for first in range(start, start + length, RUN):
+            yield range(first, min(first + RUN, start + length))
+
+
+def grid_keys(grid: Grid) -> Iterator[tuple[list[range], list[str]]]:
+    """Runs of cells, as many at a time as one query asks about, and the keys that their cells are stored by."""
+    every = runs(grid)
+    length = min(grid.shape[-1] if grid.shape else 1, RUN)
+    while chunk := list(islice(every, max(1, CHUNK // length))):
+        yield chunk, [canonical_json(grid.cell(cell)) for run in chunk for cell in run]
 
 
 def missing_units(
@@ -74,38 +57,44 @@ def missing_units(
 ) -> Iterator[Unit]:
     """Every unit of the grid that the store lacks, in grid order, looked up as they are asked for.
 
-    `present` is told the number of units found complete, `failed` of cells whose values do not go together.
+    `present` is told of how many cells a unit was found complete, `failed` of cells whose values do not go together.
     """
+    methods: Described = {}
     for chunk, axes in grid_keys(grid):
         unknown = store.unknown(axes)
+        cells = [cell for run in chunk for cell in run]
         if unknown:
             described = (
-                _describe(grid, cell, key, failed) for cell, key in zip(chunk, axes, strict=True) if key in unknown
+                _describe(grid, cell, key, methods, failed)
+                for cell, key in zip(cells, axes, strict=True)
+                if key in unknown
             )
-            store.register(cell for cell in described if cell is not None)
-        found = [Unit(chunk[at], 0, 0) for at in store.missing_predictions(axes)]
-        found += [
-            Unit(chunk[at], first, many)
-            for at, first, many in store.missing_units(axes, replicates=replicates, size=REPLICATES)
-        ]
-        present(len(chunk) * units_per_cell(replicates) - len(found))
-        yield from sorted(found)
+            store.register([cell for cell in described if cell is not None])
+        unpredicted = {cells[at] for at in store.missing_predictions(axes)}
+        unsimulated = store.missing_units(axes, replicates=replicates, size=REPLICATES) if replicates else []
+        found: list[Unit] = []
+        if unpredicted or unsimulated:
+            places = {cells[at]: Place(cells[at], *keys) for at, keys in store.keys(axes).items()}
+            for run in chunk:
+                if unpredicted.intersection(run):
+                    found.append(Unit(tuple(places[cell] for cell in run if cell in places), 0, 0))
+            found += [Unit((places[cells[at]],), first, many) for at, first, many in unsimulated]
+        present(len(cells) * units_per_cell(replicates) - sum(len(unit.places) for unit in found))
+        yield from sorted(found, key=lambda unit: (unit.places[0].cell, unit.first, unit.replicates))
 
 
-def compute_units(grid: Grid, units: list[Unit], stop: Event) -> Block:
-    """Compute units in order until `stop`; a unit that fails is recorded, and the others go on."""
+def compute_units(grid: Grid, units: list[Unit], stop: Flag) -> Block:
+    """Compute units in order until `stop`; a cell that fails is recorded, and the others go on."""
     block, began = Block(), perf_counter()
     for unit in units:
         if stop.is_set():
             break
-        try:
-            _compute_one(grid, unit, block)
-        except Exception as error:  # whatever happens in one cell must not take the others with it
-            reason = (
-                str(error) if isinstance(error, ExperimentError | MemoryError) else f"{type(error).__name__}: {error}"
-            )
-            block.failures.append(Failure(grid.cell(unit.cell), reason))
+        if unit.replicates:
+            _simulate(grid, unit, block)
+        else:
+            predict_run(grid, unit.places, block)
         block.units += 1
+        block.cells += len(unit.places)
     block.seconds = perf_counter() - began
     return block
 
@@ -119,41 +108,36 @@ def simulate_unit(experiment: Experiment, first: int, replicates: int) -> Outcom
     )
 
 
-def _compute_one(grid: Grid, unit: Unit, block: Block) -> None:
-    experiment = grid.experiment(unit.cell)
-    if unit.replicates:
-        outcome = simulate_unit(experiment, unit.first, unit.replicates)
-    else:
-        from ..prediction import predict
-
-        outcome = predict(experiment)
-    law = experiment.cell_law_hash
-    keyed = [((law, experiment.method_hash(method.label)), method) for method in outcome]
-    # Everything is encoded before the block is touched, so that a unit that fails leaves nothing in it.
-    masses = [(*key, encode_mass(method)) for key, method in keyed]
-    if unit.replicates:
+def _simulate(grid: Grid, unit: Unit, block: Block) -> None:
+    place = unit.places[0]
+    with block.failing(grid, place.cell):
+        outcome = simulate_unit(grid.experiment(place.cell), unit.first, unit.replicates)
+        # Everything is encoded before the block is touched, so that a unit that fails leaves nothing in it.
+        masses = [(place.law, place.methods[method.label], encode_mass(method)) for method in outcome]
         block.simulated += [
-            (*key, unit.first + r, outcome.simulator, *record)
-            for key, method in keyed
+            (place.law, place.methods[method.label], unit.first + r, outcome.simulator, *record)
+            for method in outcome
             for r, record in enumerate(encode(method))
         ]
-    else:
-        block.predicted += [(*key, method.limit, *record) for key, method in keyed for record in encode(method)]
-    block.masses += masses
+        block.masses += masses
 
 
-def _describe(grid: Grid, cell: int, axes: str, failed: Callable[[Failure], None]) -> Cell | None:
+def _describe(grid: Grid, cell: int, axes: str, methods: Described, failed: Callable[[Failure], None]) -> Cell | None:
+    """What a cell is; `methods` carries what its methods are from the cell before, where those are the same."""
     try:
         experiment = grid.experiment(cell)
     except ExperimentError as error:
         failed(Failure(grid.cell(cell), str(error)))
         return None
-    methods = tuple(
-        (
-            method.label,
-            experiment.method_hash(method.label),
-            canonical_json({"method": method, "head": experiment.head_of(method)}),
+    key = experiment.method, experiment.head
+    if key not in methods:
+        methods.clear()
+        methods[key] = tuple(
+            (
+                method.label,
+                experiment.method_hash(method.label),
+                canonical_json({"method": method, "head": experiment.head_of(method)}),
+            )
+            for method in experiment.method
         )
-        for method in experiment.method
-    )
-    return Cell(axes, experiment.cell_law_hash, methods)
+    return Cell(axes, experiment.cell_law_hash, methods[key])

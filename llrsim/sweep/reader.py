@@ -1,0 +1,119 @@
+"""Reading a results folder's database, also while a sweep writes to it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .folder import NUMERICS, StoreError, sqlite_errors
+from .format import FIELDS, FILE, check_versions, experiment_from_json, json_list
+
+Keys = tuple[str, dict[str, str]]
+"""What the rows of a cell are stored by: the hash of its law, and that of each method by label."""
+
+
+def keys_of(connection: sqlite3.Connection, axes: Sequence[str]) -> dict[int, Keys]:
+    """Position in `axes` of every registered cell -> what its rows are stored by."""
+    found: dict[int, Keys] = {}
+    for at, law, label, method in connection.execute(
+        f"SELECT chosen.key, cells.law, m.label, m.method FROM {_CHOSEN}", (json_list(axes),)
+    ):
+        found.setdefault(at, (law, {}))[1][label] = method
+    return found
+
+
+_CHOSEN = """
+    json_each(?) AS chosen JOIN cells ON cells.axes = chosen.value JOIN cell_methods AS m ON m.cell = cells.cell"""
+
+
+class Reader:
+    """Read-only access, a context manager; StoreError where there is no results file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE
+        if not self.path.exists():
+            raise StoreError(f"{folder}: no results here (there is no {FILE})")
+        with sqlite_errors(self.path):
+            self._connection = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True, timeout=30.0)
+            try:
+                held = self._connection.execute("SELECT schema, numerics, experiment FROM sweep").fetchone()
+                if held is None:
+                    raise StoreError(f"{folder}: no sweep was begun here")
+                check_versions(self.path, *held[:2])
+            except BaseException:
+                self._connection.close()
+                raise
+        self.experiment = experiment_from_json(held[2])
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def keys(self, axes: Sequence[str]) -> dict[int, Keys]:
+        """As `Store.keys`."""
+        with sqlite_errors(self.path):
+            return keys_of(self._connection, axes)
+
+    def has_simulations(self) -> bool:
+        """Whether anything was simulated into this folder."""
+        return bool(self._rows("SELECT EXISTS (SELECT 1 FROM rows)", ())[0][0])
+
+    def simulated(self, law: str, method: str, replicates: int) -> list[tuple[Any, ...]]:
+        """(replicate, simulator, *FIELDS) of the first so many replicates, in their order."""
+        return self._rows(
+            f"SELECT replicate, simulator, {', '.join(FIELDS)} FROM rows WHERE law = ? AND method = ? AND seed = ? "
+            "AND numerics = ? AND replicate < ? ORDER BY replicate",
+            (law, method, self.experiment.sweep.seed, NUMERICS, replicates),
+        )
+
+    def predicted(self, axes: Sequence[str]) -> dict[tuple[str, str], tuple[Any, ...]]:
+        """(limit, *FIELDS) of the predictions of cells, given by their axes, by hashes of law and method."""
+        rows = self._rows(
+            f"SELECT p.law, p.method, outcome_limit, {', '.join(f'p.{name}' for name in FIELDS)} FROM {_CHOSEN} "
+            "JOIN predictions AS p ON p.law = cells.law AND p.method = m.method WHERE p.numerics = ?",
+            (json_list(axes), NUMERICS),
+        )
+        return {(law, method): tuple(told) for law, method, *told in rows}
+
+    def masses(self, axes: Sequence[str]) -> dict[tuple[str, str], dict[str, float]]:
+        """Effective mass of each group by its name, by hashes of law and method, where it was computed."""
+        rows = self._rows(
+            f"SELECT p.law, p.method, mass FROM {_CHOSEN} "
+            "JOIN masses AS p ON p.law = cells.law AND p.method = m.method",
+            (json_list(axes),),
+        )
+        return {(law, method): msgspec.json.decode(mass) for law, method, mass in rows}
+
+    def row_count(self, axes: Sequence[str], replicates: int) -> int:
+        """Simulated rows of the cells, given by their axes, among the first so many replicates of each method."""
+        query = """
+            SELECT count(*) FROM json_each(?) AS chosen JOIN cells ON cells.axes = chosen.value
+            JOIN cell_methods AS m ON m.cell = cells.cell
+            JOIN rows AS r ON r.law = cells.law AND r.method = m.method
+            WHERE r.seed = ? AND r.numerics = ? AND r.replicate < ?"""
+        values = (json_list(axes), self.experiment.sweep.seed, NUMERICS, replicates)
+        return int(self._rows(query, values)[0][0])
+
+    def runs(self) -> Iterator[dict[str, Any]]:
+        """Provenance of every run, oldest first."""
+        for run, started, finished, command, jobs, environment in self._rows(
+            "SELECT run, started, finished, command, jobs, environment FROM runs ORDER BY run", ()
+        ):
+            yield {
+                "run": run,
+                "started": started,
+                "finished": finished,
+                "command": command,
+                "jobs": jobs,
+                "environment": msgspec.json.decode(environment),
+            }
+
+    def _rows(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        with sqlite_errors(self.path):
+            return self._connection.execute(query, values).fetchall()
