@@ -22,12 +22,14 @@ def apportion(total: int, proportions: ArrayLike) -> NDArray[np.int64]:
     >>> apportion(10, [0.55, 0.25, 0.2]).tolist()
     [6, 2, 2]
     """
-    exact = total * np.asarray(proportions, dtype=np.float64)
-    # Rounding guards against 2.9999999999 being read as 2 with a large remainder.
-    counts = np.floor(np.round(exact, 9)).astype(np.int64)
-    order = np.argsort(-(np.round(exact, 9) - counts), kind="stable")
-    counts[order[: total - int(counts.sum())]] += 1
-    return counts
+    # Rounding guards against 2.9999999999 being read as 2 with a large remainder. Plain floats: there are a few groups,
+    # and a phase diagram asks tens of thousands of times.
+    exact = [round(total * float(share) * 1e9) / 1e9 for share in np.asarray(proportions, dtype=np.float64)]
+    counts = [int(share // 1) for share in exact]
+    order = sorted(range(len(exact)), key=lambda group: counts[group] - exact[group])
+    for group in order[: total - sum(counts)]:
+        counts[group] += 1
+    return np.array(counts, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)

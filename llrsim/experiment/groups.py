@@ -5,6 +5,7 @@ description that passed its checks.
 """
 
 import math
+from functools import lru_cache
 
 from .schema import Coordinates, Features, Heldout, PerGroup, Train
 
@@ -98,6 +99,7 @@ def sample_size(sample: Train | Heldout, noise_dim: int) -> int:
     return round(sample.n_per_dim * noise_dim)
 
 
+@lru_cache(maxsize=16)  # asked for several times a cell
 def sample_counts(features: Features, sample: Train | Heldout) -> tuple[int, ...]:
     """Fixed group counts: `counts` as given, else size times shares by largest remainder."""
     if sample.counts is not None:

@@ -5,18 +5,22 @@ A law hash is made of numbers after defaults and alternatives are resolved (coun
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from . import groups
-from .schema import Collapse, Method, Noise
+from .schema import Collapse, Features, Method, Noise
 
 if TYPE_CHECKING:
     from .experiment import Experiment
 
 _encoder = msgspec.json.Encoder(order="deterministic")
+
+# The cells of a grid differ in few sections: the texts of the others are kept from one cell to the next.
+_kept = lru_cache(maxsize=16)
 
 
 def canonical_json(value: Any) -> str:
@@ -37,31 +41,40 @@ def experiment_hash(experiment: "Experiment") -> str:
 
 def cell_law_hash(experiment: "Experiment") -> str:
     """The law of features and samples in numbers: mixture, fixed counts, collapse, annotation noise, test weights."""
-    features, heldout = experiment.features, experiment.heldout
-    return _digest(
-        {
-            "labels": experiment.labels,
-            "attributes": experiment.attributes,
-            "means": groups.group_means(features),
-            "covariances": groups.group_covariances(features),
-            "noise_std": experiment.noise_std,
-            "noise_spectrum": _merged_spectrum(features.noise),
-            "train": {
-                "counts": experiment.train_counts(),
-                "collapse": _factors(experiment.train.collapse, experiment.group_count),
-            },
-            "heldout": heldout
-            and {
-                "counts": experiment.heldout_counts(),
-                "collapse": _factors(heldout.collapse, experiment.group_count),
-                "annotation_noise": heldout.annotation_noise,
-            },
-            "test": {
-                "proportions": experiment.test_proportions,
-                "collapse": _factors(experiment.test_collapse, experiment.group_count),
-            },
-        }
-    )
+    features, train, heldout = experiment.features, experiment.train, experiment.heldout
+    count = experiment.group_count
+    parts = {
+        **_features_text(features),
+        "train": _sample_text(experiment.train_counts(), train.collapse, None, count),
+        "heldout": heldout
+        and _sample_text(experiment.heldout_counts(), heldout.collapse, heldout.annotation_noise, count),
+        "test": _test_text(experiment.test_proportions, experiment.test_collapse, count),
+    }
+    return _hash(_encoder.encode(parts))
+
+
+@_kept
+def _features_text(features: Features) -> dict[str, msgspec.Raw]:
+    """The numbers of the features, each as the text it has in the whole."""
+    return {
+        "labels": _text(groups.group_labels(features)),
+        "attributes": _text(groups.group_attributes(features)),
+        "means": _text(groups.group_means(features)),
+        "covariances": _text(groups.group_covariances(features)),
+        "noise_std": _text(groups.per_group(features.noise.std, len(groups.group_labels(features)))),
+        "noise_spectrum": _text(_merged_spectrum(features.noise)),
+    }
+
+
+@_kept
+def _sample_text(counts: tuple[int, ...], collapse: Collapse, noise: float | None, groups_in_all: int) -> msgspec.Raw:
+    told = {"counts": counts, "collapse": _factors(collapse, groups_in_all)}
+    return _text(told if noise is None else told | {"annotation_noise": noise})
+
+
+@_kept
+def _test_text(shares: tuple[float, ...], collapse: Collapse, groups_in_all: int) -> msgspec.Raw:
+    return _text({"proportions": shares, "collapse": _factors(collapse, groups_in_all)})
 
 
 def method_hash(experiment: "Experiment", method: Method) -> str:
@@ -76,7 +89,15 @@ def method_hash(experiment: "Experiment", method: Method) -> str:
 
 def _digest(fields: Any) -> str:
     """Hash of the fields with every number as a float, so that 1 and 1.0 hash alike whatever the declared type."""
-    return sha256(canonical_json(_map_numbers(float, fields)).encode()).hexdigest()[:16]
+    return _hash(_text(fields))
+
+
+def _text(fields: Any) -> msgspec.Raw:
+    return msgspec.Raw(canonical_json(_map_numbers(float, fields)).encode())
+
+
+def _hash(text: bytes | msgspec.Raw) -> str:
+    return sha256(text).hexdigest()[:16]
 
 
 def _factors(collapse: Collapse, count: int) -> dict[str, tuple[float, ...]]:

@@ -1,9 +1,10 @@
 """Prediction: the heads of an experiment's methods in a stated limit, without drawing a sample.
 
 `predict(experiment)` and `predict_plan(plan)` return the same `Outcome` as simulation does, one head a method, in a
-limit: proportional (n/d fixed) or population (n -> infinity at fixed d). Beside them stand the closed forms, as
-functions of a few numbers: `orthogonal_least_squares`, `fully_collapsed_accuracies`, `spurious_weight_ratio`,
-`effective_correlation`; and of a `PopulationObjective`: `least_squares` and `gradient_flow`.
+limit: proportional (n/d fixed) or population (n -> infinity at fixed d). `margin_law(experiment, method)` is the law of
+the margins of training and test rows. Beside them stand the closed forms, as functions of a few numbers:
+`orthogonal_least_squares`, `fully_collapsed_accuracies`, `spurious_weight_ratio`, `effective_correlation`; and of a
+`PopulationObjective`: `least_squares` and `gradient_flow`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from .population.least_squares import (
     spurious_weight_ratio,
 )
 from .population.objective import PopulationObjective
+from .proportional.margin_law import MarginLaw, margin_law
 from .proportional.stage import Guesses
 
 if TYPE_CHECKING:
@@ -35,11 +37,13 @@ LIMITS: tuple[Limit, ...] = ("proportional", "population")
 __all__ = [
     "LIMITS",
     "Accuracies",
+    "MarginLaw",
     "PopulationObjective",
     "effective_correlation",
     "fully_collapsed_accuracies",
     "gradient_flow",
     "least_squares",
+    "margin_law",
     "orthogonal_least_squares",
     "predict",
     "predict_plan",

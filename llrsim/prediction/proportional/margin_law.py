@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import ndtr
 
-from ...head import Head, group_accuracy, logit_law
+from ...head import Head, logit_law
 from ...losses import Loss
 from ...methods import Counts
 from ...mixture import Array, GroupMixture
@@ -36,18 +37,19 @@ class MarginLaw:
 
     Attributes:
         stage: the method.
-        head: its head.
-        test: law of the test features.
+        group_names: (G,).
         shares: (G,) shares of the groups among the rows fitted.
+        test_mean, test_deviation: (G,) of the Gaussian margin of a test row.
         seen: the fit's own rows, by group of its problem (P,).
         part: (P, G) share of each of the problem's groups in those of the mixture; columns of groups with rows sum to
             one, others are zero.
     """
 
     stage: Stage
-    head: Head
-    test: GroupMixture
+    group_names: tuple[str, ...]
     shares: Array
+    test_mean: Array
+    test_deviation: Array
     seen: Training
     part: Array
 
@@ -69,32 +71,28 @@ class MarginLaw:
     @property
     def test_accuracy(self) -> Array:
         """(G,) accuracy on test rows."""
-        return group_accuracy(self.head, self.test)
+        return ndtr(self.test_mean / self.test_deviation)
 
     def training_density(self, margins: ArrayLike) -> Array:
         """(G, M) density of the training margins at `margins` (M,), without the atom; nan for groups without rows."""
         return self._of_groups(self.seen.margin_density(margins)[0])
 
     def test_density(self, margins: ArrayLike) -> Array:
-        """(G, M) density N(mean, deviation^2) of the test margins at `margins` (M,)."""
-        mean, deviation = self._test_margin()
-        x = (np.asarray(margins, dtype=np.float64) - mean[:, None]) / deviation[:, None]
-        return np.exp(-0.5 * x * x) / (np.sqrt(2 * np.pi) * deviation[:, None])
+        """(G, M) density of the test margins at `margins` (M,)."""
+        mean, deviation = self.test_mean[:, None], self.test_deviation[:, None]
+        x = (np.asarray(margins, dtype=np.float64) - mean) / deviation
+        return np.exp(-0.5 * x * x) / (np.sqrt(2 * np.pi) * deviation)
 
     def bounds(self) -> tuple[float, float]:
         """Margins between which all densities are that are not faint beside their group's largest."""
-        mean, deviation = self._test_margin()
-        # The fit moves a row's margin up, or towards 1, from a law that is as wide as `mean` and `deviation`.
-        ends = [mean - REACH * deviation, mean + REACH * deviation]
-        ends += [self.seen.mean - REACH * self.seen.deviation, self.seen.mean + REACH * self.seen.deviation]
-        grid = np.linspace(min(end.min() for end in ends), max(KINK, max(end.max() for end in ends)), LOOKED_AT)
+        seen, reach = self.seen, REACH * self.seen.deviation
+        ends = [self.test_mean - REACH * self.test_deviation, self.test_mean + REACH * self.test_deviation]
+        # A fit moves its rows' margins up or towards 1, but hardly those that are large already.
+        ends += [seen.mean - reach, seen.mean + reach, np.array([KINK])]
+        grid = np.linspace(min(end.min() for end in ends), max(end.max() for end in ends), LOOKED_AT)
         densities = np.concatenate([self.test_density(grid), np.nan_to_num(self.training_density(grid))])
         (visible,) = np.nonzero((densities > FAINT * densities.max(axis=1, keepdims=True)).any(axis=0))
         return float(grid[visible[0]]), float(grid[visible[-1]])
-
-    def _test_margin(self) -> tuple[Array, Array]:
-        logit, deviation = logit_law(self.head, self.test)
-        return self.test.labels * (logit + self.head.bias), deviation
 
     def _of_groups(self, values: Array) -> Array:
         """(G, ...) means over the mixture's groups of values (P, ...) of the problem's."""
@@ -113,6 +111,7 @@ def margin_law(experiment: Experiment, method: str) -> MarginLaw:
     >>> import llrsim
     >>> law = margin_law(llrsim.load("quick"), "llr")
     >>> law.training_accuracy.round(3).tolist(), law.test_accuracy.round(3).tolist()
+    ([0.994, 0.962, 0.792, 0.94], [0.993, 0.958, 0.779, 0.935])
     """
     resolved = plan(experiment)
     stages = {stage.label: stage for stage in resolved.stages}
@@ -127,14 +126,20 @@ def margin_law(experiment: Experiment, method: str) -> MarginLaw:
     found = fixed_point(problem)
     if not found.status.ok:
         raise ValueError(f"{method}: {found.status.label}: {found.status.message}")
+    logit, deviation = logit_law(Head.of(found.signal, found.bias, found.noise_norm, found.noise_spread), resolved.test)
+    if not deviation.all():
+        raise ValueError(
+            f"{method}: the test margins of a group are all the same, since nothing of its features varies"
+        )
     group: Counts = selection.group[selection.distinct > 0]
     member = problem.shares[:, None] * (group[:, None] == np.arange(mixture.group_count))
     rows = member.sum(axis=0)
     return MarginLaw(
         stage=stage,
-        head=Head.of(found.signal, found.bias, found.noise_norm, found.noise_spread),
-        test=resolved.test,
+        group_names=mixture.group_names,
         shares=rows,
+        test_mean=resolved.test.labels * (logit + found.bias),
+        test_deviation=deviation,
         seen=training(problem, found),
         part=np.divide(member, rows, out=np.zeros_like(member), where=rows > 0),
     )
