@@ -10,11 +10,17 @@ from matplotlib.figure import Figure
 from llrsim.plots import save
 from llrsim.plots.style import RC
 
-from . import convergence, quick
+from . import convergence, early_stopping, margins, phase, quick
 from .reading import read
 
 OUT = Path(__file__).resolve().parent / "out"
-FIGURES = {"convergence": convergence.draw, "quick": quick.draw}
+FIGURES = {
+    "convergence": convergence.draw,
+    "quick": quick.draw,
+    "early_stopping": early_stopping.draw,
+    "margins": margins.draw,
+    "phase": phase.draw,
+}
 """Name of record and figure, and what draws it."""
 
 

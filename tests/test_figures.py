@@ -9,6 +9,7 @@ import llrsim
 from figures import __main__ as redrawing
 from figures import convergence, reading, records
 from llrsim import prediction, simulation
+from llrsim.plots import path_table
 
 RATIOS = np.array([5.0, 10, 20, 40, 80, 160, 320])
 
@@ -82,7 +83,8 @@ def test_redrawing_simulates_nothing_and_is_byte_identical(tmp_path, monkeypatch
     for door in ("predict", "predict_plan"):
         monkeypatch.setattr(prediction, door, refuse)
     first, second = (redrawing.redraw(tmp_path / name) for name in ("first", "second"))
-    assert [path.name for path in first] == ["convergence.png", "convergence.pdf", "quick.png", "quick.pdf"]
+    assert [path.name for path in first] == [f"{name}{end}" for name in redrawing.FIGURES for end in (".png", ".pdf")]
+    assert list(redrawing.FIGURES) == list(records.RECORDS)
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
         assert one.with_suffix(".csv").read_bytes() == other.with_suffix(".csv").read_bytes()
@@ -91,9 +93,17 @@ def test_redrawing_simulates_nothing_and_is_byte_identical(tmp_path, monkeypatch
 
 
 def test_records_are_of_the_experiments_they_name():
-    """Fails when the preset or the convergence experiment changes without its record."""
-    experiments = {"convergence": llrsim.load(records.CONVERGENCE), "quick": llrsim.load("quick")}
-    for name, experiment in experiments.items():
+    """Fails when the preset or an experiment of a record changes without its record."""
+    given = {
+        "convergence": records.CONVERGENCE,
+        "quick": "quick",
+        "early_stopping": records.EARLY_STOPPING,
+        "margins": records.MARGINS,
+        "phase": records.phase_experiment(),
+    }
+    assert given.keys() == records.RECORDS.keys()
+    for name, source in given.items():
+        experiment = source if isinstance(source, llrsim.Experiment) else llrsim.load(source)
         rows = reading.read(name)
         assert {row["experiment"] for row in rows} == {experiment.hash}
         assert {row["llrsim"] for row in rows} == {llrsim.__version__}
@@ -122,6 +132,37 @@ def test_a_record_row_is_what_simulation_and_prediction_say(monkeypatch):
         assert row["simulated"] == accuracy.mean()
         assert row["standard_error"] == pytest.approx(accuracy.std(ddof=1) / np.sqrt(3), rel=1e-12)
         assert row["predicted"] == predicted[method.label].group_accuracy[g]
+
+
+def test_the_recorded_descents_are_what_is_predicted_now_and_near_what_was_simulated():
+    """Seven steps up to the exact fit, two descents: each within 4.5 standard errors and 2/d of its prediction."""
+    rows = reading.read("early_stopping")
+    now = path_table(llrsim.load(records.EARLY_STOPPING))
+    recorded = {(row["method"], row["steps"]): row["predicted_wga"] for row in rows}
+    for row in now:
+        assert recorded[row["method"], row["steps"]] == pytest.approx(row["predicted_wga"], abs=1e-8)
+    simulated = [row for row in rows if row["simulated_wga"] is not None]
+    assert len(simulated) == 30
+    for row in simulated:
+        error = (row["interval_high"] - row["interval_low"]) / (2 * 1.97)
+        assert abs(row["simulated_wga"] - row["predicted_wga"]) < 4.5 * error + 2 / row["noise_dim"], row["steps"]
+    for row in {row["method"]: row for row in rows}.values():
+        assert row["best_wga"] > row["exact_wga"] + 0.02
+
+
+def test_the_recorded_histograms_have_the_predicted_shape():
+    """About 950 bins and two shares at the kink, in standard errors of a count with 2/d allowed for finite size."""
+    rows = reading.read("margins")
+    d = records.MARGINS["features"]["noise"]["dim"]
+    assert {row["replicates"] for row in rows} == {records.MARGINS_REPLICATES}
+    for row in rows:
+        # The bins beside a kink hold rows that a solver left a little off it.
+        if row["kink"] is None or abs(row["margin"] - row["kink"]) > row["width"]:
+            error = np.sqrt(max(row["training"], 1e-3) / (row["simulated_rows"] * row["width"]))
+            assert abs(row["simulated"] - row["training"]) < 4.5 * np.hypot(error, 2 / d), row["margin"]
+        if row["kink"] is not None:
+            error = np.sqrt(row["atom"] * (1 - row["atom"]) / row["simulated_rows"])
+            assert abs(row["simulated_atom"] - row["atom"]) < 4.5 * np.hypot(error, 2 / d), row["group"]
 
 
 def test_reading_gives_back_what_was_written(tmp_path, monkeypatch):

@@ -21,8 +21,8 @@ def test_the_committed_files_are_what_the_script_writes(tmp_path):
 @pytest.mark.parametrize("name", DATA)
 def test_predicted_erm_has_the_target_wga(name):
     target = {"waterbirds": 0.726, "celeba": 0.472, "civilcomments": 0.574}[name]
-    assert llrsim.predict(llrsim.load(f"{name}-full"))["erm"].wga == pytest.approx(target, abs=1e-5)
-    assert llrsim.predict(llrsim.load(name))["erm"].wga == pytest.approx(target, abs=5e-4)
+    assert llrsim.predict(llrsim.load(f"{name}-full"), "population")["erm"].wga == pytest.approx(target, abs=1e-5)
+    assert llrsim.predict(llrsim.load(name), "population")["erm"].wga == pytest.approx(target, abs=5e-4)
 
 
 @pytest.mark.parametrize("name", DATA)

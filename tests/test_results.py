@@ -7,6 +7,7 @@ import pytest
 from sweep_cases import small
 
 import llrsim
+from llrsim.outcome import half_width_of
 from llrsim.sweep import finish, open_results, run_sweep
 from llrsim.sweep.store import Store
 
@@ -80,7 +81,9 @@ def test_the_terminal_table_sets_like_beside_like(finished):
         columns = {column.header: list(column.cells) for column in table.columns}
         if "± 95 %" in columns:
             assert columns["simulated"] == [f"{row['wga_of_means']:.4f}" for row in rows]
-            assert columns["± 95 %"] == [f"{1.96 * row['wga_of_means_se']:.4f}" for row in rows]
+            assert columns["± 95 %"] == [
+                f"{half_width_of(row['wga_of_means_se'], row['replicates'] - 1):.4f}" for row in rows
+            ]
             assert columns["predicted"] == [f"{row['predicted_wga_of_means']:.4f}" for row in rows]
             assert columns["mean worst"] == [f"{row['wga']:.4f}" for row in rows]
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .options import add_experiment, add_json, emit, experiment_of, some_head
+from .options import add_experiment, add_json, emit, experiment_of, some_head, tell
 
 SUMMARY = "predict every method of an experiment in closed form"
 
@@ -25,7 +25,9 @@ def run(args: argparse.Namespace) -> int:
     """Print the prediction."""
     experiment = experiment_of(args)
     from ..prediction import predict
+    from ..sweep.compiling import compiling
 
-    outcome = predict(experiment, args.limit)
+    with compiling(tell):
+        outcome = predict(experiment, args.limit)
     emit(outcome, as_json=args.json)
     return some_head(outcome)

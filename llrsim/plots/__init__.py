@@ -6,9 +6,21 @@ accuracies (`wga_of_means`), not the mean of the least one.
 """
 
 from .attribution import attribution_bars
+from .margins import margin_table, margins
+from .path import path_table, wga_path
 from .saving import save
 from .sweep import sweep_figures
 from .table import wga_table
 from .wga import wga_lines
 
-__all__ = ["attribution_bars", "save", "sweep_figures", "wga_lines", "wga_table"]
+__all__ = [
+    "attribution_bars",
+    "margin_table",
+    "margins",
+    "path_table",
+    "save",
+    "sweep_figures",
+    "wga_lines",
+    "wga_path",
+    "wga_table",
+]

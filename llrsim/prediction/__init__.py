@@ -9,7 +9,7 @@ the margins of training and test rows. Beside them stand the closed forms, as fu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..outcome import MethodOutcome, Outcome
@@ -29,7 +29,7 @@ from .proportional.margin_law import MarginLaw, margin_law
 from .proportional.stage import Guesses
 
 if TYPE_CHECKING:
-    from ..experiment import Experiment
+    from ..experiment import Experiment, FitOptions
 
 Limit = Literal["proportional", "population"]
 LIMITS: tuple[Limit, ...] = ("proportional", "population")
@@ -48,6 +48,7 @@ __all__ = [
     "predict",
     "predict_plan",
     "spurious_weight_ratio",
+    "warm_up",
 ]
 
 
@@ -94,3 +95,21 @@ def predict_plan(
         else:
             methods.append(proportional.predict_stage(resolved, stage, methods, guesses))
     return Outcome(name=name, methods={found.label: found for found in methods}, side="prediction", axes=axes or {})
+
+
+def warm_up(heads: Iterable[FitOptions] | None = None) -> None:
+    """Compile what predicting these heads in the proportional limit takes (default: any head), or load it.
+
+    By one tiny plan with each of their losses.
+    """
+    from ..experiment import load
+    from ..experiment.schema import LOSSES
+
+    losses = LOSSES if heads is None else sorted({head.loss for head in heads})
+    tiny = {
+        "features": {"core": {"mean": 1.0, "std": 0.6}, "noise": {"dim": 60}},
+        "train": {"n": 40, "proportions": [0.25] * 4},
+        "head": {"ridge": 0.1},
+        "method": [{"kind": "erm", "name": loss, "head": {"loss": loss}} for loss in losses],
+    }
+    predict_plan(plan(load(tiny)))

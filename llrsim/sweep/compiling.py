@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from threading import Timer
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -24,15 +25,27 @@ def heads_of(grid: Grid) -> list[FitOptions] | None:
     return [experiment.head_of(method) for method in experiment.method]
 
 
-def compile_kernels(heads: Iterable[FitOptions] | None, say: Callable[[str], None]) -> None:
+def compile_kernels(
+    heads: Iterable[FitOptions] | None, say: Callable[[str], None], *, predict_only: bool = False
+) -> None:
     """Compile the kernels that these heads need (None: all), or load them; tell a person who waits what for."""
+    needed = None if heads is None else list(heads)
+    with compiling(say):
+        from .. import prediction, simulation
+
+        prediction.warm_up(needed)
+        if not predict_only:
+            simulation.warm_up(needed)
+
+
+@contextmanager
+def compiling(say: Callable[[str], None]) -> Iterator[None]:
+    """Says what a person waits for, if it takes long."""
     began = perf_counter()
     notice = Timer(PATIENCE, say, ["compiling the kernels; later runs only load them ..."])
     notice.start()
     try:
-        from ..simulation import warm_up
-
-        warm_up(heads)
+        yield
     finally:
         notice.cancel()
     if (took := perf_counter() - began) > PATIENCE:

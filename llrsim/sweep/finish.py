@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ..experiment.changes import ALTERNATIVES
 from ..experiment.errors import shown
+from ..outcome import half_width_of
 from .export import write_csv
 from .folder import fixed_keys
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from .results import CellOutcome, Results
 
 EXPLAINED = 100  # paired draws of the attribution at most: enough for intervals of about half a percent
-Z95 = 1.96
 FEW = 60  # rows that still make a table to read; more are summed up by method
 
 Row = dict[str, Any]
@@ -136,13 +136,19 @@ def _every_row(results: Results, rows: list[Row]) -> Table:
             *shown,
             row["method"],
             _text(row["wga_of_means"], ".4f") if row["status"] in (None, "converged", "finished") else row["status"],
-            _text(None if row["wga_of_means_se"] is None else Z95 * row["wga_of_means_se"], ".4f"),
+            _text(_half_width(row), ".4f"),
             _text(row["predicted_wga_of_means"], ".4f"),
             _text(row["wga"], ".4f"),
             _text(row["direction_wga"], ".4f"),
             _text(row["average_accuracy"], ".4f"),
         )
     return table
+
+
+def _half_width(row: Row) -> float | None:
+    """Of the 95 % interval of the worst group's mean; None where there are not several replicates."""
+    error = row["wga_of_means_se"]
+    return None if error is None else float(half_width_of(error, row["replicates"] - 1))
 
 
 def _by_method(results: Results, rows: list[Row]) -> Table:

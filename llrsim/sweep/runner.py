@@ -101,8 +101,7 @@ def run_sweep(
         units = missing_units(store, grid, replicates, present=shown.present, failed=failures.append)
         first = next(units, None)
         if first is not None:
-            if not predict_only:
-                compile_kernels(heads_of(grid), shown.say)
+            compile_kernels(heads_of(grid), shown.say, predict_only=predict_only)
             run = store.begin_run(command, count, environment_json())
             workers = Workers(count, processes=predict_only and grid.size >= MANY)
             _compute_all(store, grid, chain([first], units), workers=workers, shown=shown, failures=failures)
