@@ -9,10 +9,9 @@ from attribution_cases import EXACT, IMBALANCED, experiment
 
 import llrsim
 from llrsim.agreement.statistics import extrapolate, freedom, hotelling, intercept_weights
-from llrsim.attribution import Attribution, build, explain, shapley
+from llrsim.attribution import build, explain, shapley
 from llrsim.experiment import EmptyGroupWarning, ExperimentError
 from llrsim.planning import Plan, plan
-from llrsim.prediction import predict_plan
 from llrsim.simulation import simulate_plan
 
 SOLVE = 1e-8  # the accuracy that follows from heads solved to 1e-9 or better
@@ -25,10 +24,7 @@ def in_one_role(resolved):
 
 def in_population(described):
     """The splits in the population limit, where sizes do not matter."""
-    resolved = plan(described)
-    cells, factorials = build(resolved, resolved.stages[0], list(resolved.stages[1:]), sized=False)
-    outcome = predict_plan(cells, "population")
-    return {factorial.method.label: Attribution.of(factorial, outcome) for factorial in factorials}
+    return explain(described, side="prediction", limit="population")
 
 
 ENDPOINTS = {
@@ -154,7 +150,10 @@ class TestSplit:
             assert split.gain.mean == pytest.approx(predicted[split.label].wga - predicted["erm"].wga, abs=1e-9)
             assert "size" in split.switches
         predicted = llrsim.predict(described, "population")
-        for split in in_population(described).values():
+        explained = in_population(described)
+        assert explained.weightings is None
+        for split in explained:
+            assert split.limit == "population"
             assert split.gain.mean == pytest.approx(predicted[split.label].wga - predicted["erm"].wga, abs=1e-9)
             assert split.left_out["size"].startswith("population limit")
 
@@ -233,6 +232,8 @@ class TestSplit:
             explain(experiment(methods=("erm", "dfr")), methods=["dffr"])
         with pytest.raises(ValueError, match="side"):
             explain(experiment(), side="theory")
+        with pytest.raises(ValueError, match="limit"):
+            explain(experiment(), side="simulation", limit="finite")
         with pytest.raises(KeyError, match="llr"):
             explain(experiment(), side="prediction")["dfr"]
 

@@ -1,8 +1,8 @@
 """The size study behind `check`: does simulation approach a prediction as the sizes grow?
 
 A comparison has two errors, sampling (1/sqrt(replicates)) and finite size (a power series in 1/size). So a cell is
-simulated at several sizes with independent random numbers, the difference to the prediction is extrapolated to
-1/size = 0 by a polynomial, and the extrapolated difference is tested with its variance carried:
+simulated at several sizes, the difference to the prediction is extrapolated to 1/size = 0 by a polynomial, and the
+extrapolated difference is tested with its variance carried (random numbers are independent between sizes and cells):
 
 - the heads jointly, by Hotelling's T^2 on (u, b), with log q where the limit has noise in the head;
 - every group's accuracy, and that of the worst group, by Student's t.
@@ -69,16 +69,17 @@ def check(
     grid = Grid(experiment)
     chosen = np.unique(np.linspace(0, len(grid) - 1, min(cells, len(grid))).round().astype(int))
 
-    def pair(sized: Experiment, cell: str) -> tuple[Outcome, Outcome]:
+    def pair(sized: Experiment, cell: str, cell_seed: int) -> tuple[Outcome, Outcome]:
         say(f"{cell}: {replicates} x {sum(sized.train_counts())} training rows, d = {sized.noise_dim}")
-        simulated = simulate(sized, replicates, seed=seed, pairing="independent", jobs=jobs)
+        simulated = simulate(sized, replicates, seed=cell_seed, pairing="independent", jobs=jobs)
         return simulated, judge(sized)
 
     judged = []
     for i in chosen.tolist():
         axes = grid.cell(i)
         name = ", ".join(f"{key} = {value}" for key, value in axes.items()) or experiment.name
-        judged.append(CellAgreement(axes, _compare_methods(grid.experiment(i), growth, partial(pair, cell=name))))
+        drawn = partial(pair, cell=name, cell_seed=_cell_seed(experiment.sweep.seed if seed is None else seed, i))
+        judged.append(CellAgreement(axes, _compare_methods(grid.experiment(i), growth, drawn)))
     return Agreement(
         name=experiment.name,
         growth=growth,
@@ -99,6 +100,11 @@ def _growth(limit: str, ratios: Sequence[float] | None, dims: Sequence[int] | No
     if ratios is not None:
         raise ValueError(f"ratios: {tuple(ratios)}; in the proportional limit sizes are `dims` d")
     return ProportionalGrowth(None if dims is None else tuple(dims))
+
+
+def _cell_seed(seed: int, cell: int) -> int:
+    """A seed for each cell: cells that differ in the head alone have one law, and one seed would pair their draws."""
+    return int(np.random.SeedSequence((seed, cell)).generate_state(1, np.uint64)[0])
 
 
 def _compare_methods(

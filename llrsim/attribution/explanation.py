@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..experiment.errors import ExperimentError
 from ..planning import plan
+from ..prediction import LIMITS, Limit, predict_plan
+from ..simulation import simulate_plan
 from .attribution import Attribution
 from .factorial import build
 from .split import Side
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 class Explanation:
     """The attributions of one experiment's retraining methods, simulation before prediction for each method.
 
-    `weightings` are those of the held-out groups, with what each is predicted to reach (T10); None without prediction.
+    `weightings` are those of the held-out groups, with what each is predicted to reach at the sample's n/d (T10); None
+    without prediction in the proportional limit.
     """
 
     name: str
@@ -73,14 +76,17 @@ def explain(
     replicates: int = 20,
     seed: int | None = None,
     side: Side | Literal["both"] = "both",
+    limit: Limit = "proportional",
     jobs: int = 1,
 ) -> Explanation:
     """Split the gain in worst-group accuracy of retraining methods over ERM into five switches (T21).
 
     The switches are those of `factorial`: composition, weighting, collapse, size, solver; the baseline is the first
     method of kind `erm`. `methods` are labels, by default all others. Simulated cells share random numbers within a
-    replicate; `seed` defaults to the experiment's and `jobs` threads share the replicates. Raises ExperimentError
-    for an unknown label and where there is no ERM, or nothing beside it.
+    replicate; `seed` defaults to the experiment's and `jobs` threads share the replicates. Predicted cells are in
+    `limit`, and have no size switch in the population limit, where the number of rows does not matter. Raises
+    ExperimentError for an unknown label and where there is no ERM, or nothing beside it; ValueError for another side or
+    limit, and for fewer than one replicate.
 
     >>> import llrsim
     >>> split = llrsim.explain(llrsim.load("quick"), methods=["dfr"], side="prediction")["dfr"]
@@ -89,6 +95,8 @@ def explain(
     """
     if side not in ("both", "simulation", "prediction"):
         raise ValueError(f"side: {side!r}; expected 'both', 'simulation' or 'prediction'")
+    if limit not in LIMITS:
+        raise ValueError(f"limit: {limit!r}; expected one of {', '.join(LIMITS)}")
     if replicates < 1:
         raise ValueError(f"replicates: {replicates}; expected at least 1")
     resolved = plan(experiment)
@@ -102,8 +110,6 @@ def explain(
     found: list[Attribution] = []
     weightings = None
     if side != "prediction":
-        from ..simulation import simulate_plan
-
         cells, factorials = build(resolved, baseline, retraining)
         outcome = simulate_plan(
             cells,
@@ -114,12 +120,12 @@ def explain(
         )
         found += [Attribution.of(factorial, outcome) for factorial in factorials]
     if side != "simulation":
-        from ..prediction import predict_plan
-
-        limit = predict_plan(resolved)[baseline.label].limit
-        cells, factorials = build(resolved, baseline, retraining, sized=limit != "population")
-        outcome = predict_plan(cells, name=experiment.name)
+        # Without noise every prediction is that of the population limit.
+        limits = {outcome.limit for outcome in predict_plan(resolved, limit)}
+        cells, factorials = build(resolved, baseline, retraining, sized=limits != {"population"})
+        outcome = predict_plan(cells, limit, name=experiment.name)
         found += [Attribution.of(factorial, outcome) for factorial in factorials]
-        weightings = WeightingTable.of(resolved, retraining)
+        if limit == "proportional":
+            weightings = WeightingTable.of(resolved, retraining)
     order = {stage.label: place for place, stage in enumerate(retraining)}
     return Explanation(experiment.name, tuple(sorted(found, key=lambda split: order[split.label])), weightings)

@@ -10,12 +10,18 @@ SUMMARY = "split the worst-group gain of retraining into balance, collapse, samp
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE, --set, --method, --side, --replicates, --jobs and --json."""
+    """FILE, --set, --method, --side, --limit, --replicates, --jobs and --json."""
     add_experiment(parser)
     parser.add_argument(
         "--method", metavar="LABEL", action="append", help="method to explain; may be repeated; default: all"
     )
     parser.add_argument("--side", choices=("both", "simulation", "prediction"), default="both")
+    parser.add_argument(
+        "--limit",
+        choices=("proportional", "population"),
+        default="proportional",
+        help="of predictions: the file's own n/d (default), or n -> infinity at fixed d, where size has no effect",
+    )
     parser.add_argument("--replicates", metavar="N", type=positive, default=20, help="paired draws; default: 20")
     add_jobs(parser)
     add_json(parser)
@@ -28,6 +34,13 @@ def run(args: argparse.Namespace) -> int:
 
     if args.side != "prediction":
         compile_for(experiment)
-    found = explain(experiment, methods=args.method, replicates=args.replicates, side=args.side, jobs=jobs_of(args))
+    found = explain(
+        experiment,
+        methods=args.method,
+        replicates=args.replicates,
+        side=args.side,
+        limit=args.limit,
+        jobs=jobs_of(args),
+    )
     emit(found, as_json=args.json)
     return 0
