@@ -22,8 +22,8 @@ Counts = NDArray[np.int64]
 class Selection:
     """Rows of a sample and their weights, by section.
 
-    A section holds rows that are exchangeable: one true group, one annotated group. Sections are ordered as the rows
-    of the sample are, so section b starts at row `sum(available[:b])`.
+    A section holds rows that are exchangeable: one true group, one annotated group, one number of repeats. Sections
+    are ordered as the rows of the sample are, so section b starts at row `sum(available[:b])`.
 
     Attributes:
         group: (B,) true group of each section.
@@ -115,7 +115,25 @@ def select(
             used[inside] = apportion(target, _shares(usable[inside]))
     rows = np.bincount(unit, used)[unit]
     weight = np.divide(1.0, present.size * rows, out=np.zeros(len(group)), where=rows > 0)
+    if balance == "upsample":
+        return _by_repeats(Selection(group, annotated, available, used, weight, labels))
     return Selection(group, annotated, available, used, weight, labels)
+
+
+def _by_repeats(chosen: Selection) -> Selection:
+    """The selection with its sections split where some rows, the first ones, are repeated once more than the others."""
+    repeats, longer = np.divmod(chosen.used, np.maximum(chosen.available, 1))
+    split = 1 + (longer > 0)
+    parts = np.column_stack([longer, chosen.available - longer])
+    kept = np.column_stack([longer > 0, np.ones_like(longer, dtype=bool)])
+    return Selection(
+        np.repeat(chosen.group, split),
+        np.repeat(chosen.annotated, split),
+        parts[kept],
+        (parts * np.column_stack([repeats + 1, repeats]))[kept],
+        np.repeat(chosen.weight, split),
+        chosen.labels,
+    )
 
 
 def _shares(counts: Counts) -> Array:

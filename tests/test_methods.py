@@ -88,3 +88,12 @@ def test_apportion_is_a_largest_remainder(total, shares):
     rows = apportion(total, proportions)
     assert rows.sum() == total
     assert (np.abs(rows - total * proportions) < 1 + 1e-6).all()
+
+
+def test_rows_repeated_once_more_are_a_section_of_their_own():
+    """A group of 30 rows repeated to 100: ten rows four times and twenty three times, so that fits see two weights."""
+    chosen = select(np.array([100, 30, 50, 60]), LABELS, balances="group", balance="upsample")
+    assert chosen.group.tolist() == [0, 1, 1, 2, 3, 3]
+    assert chosen.available.tolist() == [100, 10, 20, 50, 40, 20]
+    assert chosen.used.tolist() == [100, 40, 60, 100, 80, 20]
+    assert chosen.mass.tolist() == pytest.approx([0.25] * 4)

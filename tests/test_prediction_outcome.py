@@ -1,4 +1,4 @@
-"""`predict` in the population limit: plans in, outcomes out; methods as masses (T19), annotation noise (T3), readout under mismatch (T7)."""
+"""`predict` in the population limit: methods as masses (T19), annotation noise (T3), readout under mismatch (T7)."""
 
 import dataclasses
 from functools import partial

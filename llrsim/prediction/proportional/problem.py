@@ -125,7 +125,7 @@ class ProportionalProblem(NamedTuple):
         """
         rows = selection.distinct
         mass = selection.used * selection.weight
-        if len(rows) == mixture.group_count:
+        if np.array_equal(selection.group, np.arange(mixture.group_count)):
             return cls.of(mixture, loss, counts=rows, mass=mass, ridge=ridge, anchor=anchor)
         return cls.of(mixture.in_groups(selection.group), loss, counts=rows, mass=mass, ridge=ridge, anchor=anchor)
 
