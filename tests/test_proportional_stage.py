@@ -29,7 +29,7 @@ from llrsim.status import Status
 
 def experiment(*methods, heldout=None, train_collapse=0.5, spectrum=None, noise_std=1.0, **head):
     tau = Collapse(noise=train_collapse, attribute=train_collapse)
-    noise = Noise(dim=100, std=noise_std) if spectrum is None else Noise(spectrum=spectrum)
+    noise = Noise(dim=100, std=noise_std) if spectrum is None else Noise(spectrum=spectrum, std=noise_std)
     return Experiment(
         features=Features(core=Coordinates(mean=1.0, std=0.6), spurious=Coordinates(mean=1.5, std=0.3), noise=noise),
         train=Train(counts=(700, 50, 30, 220), collapse=tau),
@@ -182,3 +182,17 @@ def test_predictions_tell_what_the_fit_sees_of_its_own_rows():
 def test_an_unknown_limit_is_named():
     with pytest.raises(ValueError, match="limit: 'finite'; expected one of proportional, population"):
         predict(experiment(Method(kind="llr")), "finite")
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic", "hinge"])
+def test_one_law_written_in_two_ways_is_one_prediction(loss):
+    """Noise of standard deviation 1, and of 1/2 with the eigenvalue 4; heads along an earlier one's noise too."""
+    methods = [Method(kind="erm"), Method(kind="dfr", start="erm", anchor=0.3)]
+    if loss == "squared":
+        methods.append(Method(kind="llr", start="erm", head={"solver": Descent(steps=20, step_size=0.1)}))
+    outcomes = [
+        predict(experiment(*methods, loss=loss, **noise))
+        for noise in ({}, {"spectrum": ((4.0, 100),), "noise_std": 0.5})
+    ]
+    for one, other in zip(*outcomes, strict=True):
+        assert one.group_accuracy == pytest.approx(other.group_accuracy, abs=1e-9)

@@ -59,7 +59,7 @@ def solve(problem: ProportionalProblem, guess: Array | None = None) -> Solution:
         found = _descend(problem, ridge, level, _start(problem, level + ridge, 0.0), softening=False)
         return found._replace(evaluations=spent + found.evaluations)
     firm = ridge if problem.loss == MAX_MARGIN else max(ridge, FIRM)
-    softness = 10.0 * scale / firm
+    softness = max(10.0 * scale / firm, 10.0)
     if problem.anchor > 0.0:  # soft enough for the anchor to hold the head
         softness = max(softness, 1e3 * scale / problem.anchor)
     found = _descend(problem, firm, softness, _start(problem, firm, softness), softening=True)
@@ -112,8 +112,12 @@ def _descend(problem: ProportionalProblem, ridge: float, level: float, x: Array,
 
 
 def _vanishing(x: Array, before: Array, step: float) -> bool:
-    """Whether q is small and has followed the softness over a `step` < 0 in its logarithm."""
-    return bool(x[-2] < VANISHED and abs(x[-2] - before[-2] - step) < 0.02 * abs(step))
+    """Whether all weights are small and have followed the softness over a `step` < 0 in its logarithm."""
+    if x[-2] >= VANISHED:
+        return False
+    followed = abs(x[-2] - before[-2] - step) < 0.02 * abs(step)
+    u, u_before = float(np.abs(x[:-3]).max(initial=0.0)), float(np.abs(before[:-3]).max(initial=0.0))
+    return bool(followed and u <= 1.1 * exp(step) * u_before and u < exp(VANISHED / 2))
 
 
 def _start(problem: ProportionalProblem, ridge: float, softness: float) -> Array:
@@ -129,7 +133,8 @@ def _start(problem: ProportionalProblem, ridge: float, softness: float) -> Array
         hardness = (ridge + problem.anchor) * softness
         if problem.anchor > 0.0:
             u, b = problem.centre[:k] * problem.anchor / (problem.anchor + ridge), float(problem.centre[k])
-    pull = _pull(problem, y * (problem.means @ u + b))
+    # Where an anchor holds every margin beyond the kink, only the tails pull.
+    pull = np.maximum(_pull(problem, y * (problem.means @ u + b)), 1e-3)
     u = u + (pi * pull * y) @ problem.means / hardness
     square = float((pi * problem.noise_std**2) @ pull**2)
     first, second = (float(problem.eigenvalue_shares @ problem.eigenvalues**power) for power in (1, 2))

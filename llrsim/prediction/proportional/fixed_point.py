@@ -17,7 +17,7 @@ from .separability import separable
 
 # Noise scales are kept this far from zero against the largest: fully collapsed groups would divide by zero, and
 # accuracies move by its square.
-LEAST_NOISE = 1e-6
+LEAST_NOISE = 1e-4
 
 
 class FixedPoint(NamedTuple):

@@ -74,7 +74,7 @@ def predict_stage(
                 return _without_head(plan, stage, Status.NO_PREDICTION)
             problem = with_noise_direction(problem, noise_norm)
     if descending:
-        return _descended(plan, stage, problem, noise_norm > 0.0)
+        return _descended(plan, stage, problem)
     found = _solved(problem, None if guesses is None else guesses.get(stage.label))
     if not found.status.ok:
         return _without_head(plan, stage, found.status)
@@ -85,7 +85,7 @@ def predict_stage(
         norms = [mean_norm(norm, cosine, stage.average) for norm in (found.noise_norm, found.noise_spread)]
         found = found._replace(noise_norm=norms[0], noise_spread=norms[1])
     head = Head.of(found.signal, found.bias, found.noise_norm, found.noise_spread)
-    outcome = _outcome(plan, stage, _folded(head, noise_norm > 0.0), found.status, found.certificate, found.evaluations)
+    outcome = _outcome(plan, stage, _folded(plan, problem, head), found.status, found.certificate, found.evaluations)
     if stage.average > 1:
         return outcome
     group = stage.selection.group[stage.selection.used > 0]
@@ -96,15 +96,13 @@ def _training(problem: ProportionalProblem, found: FixedPoint, group: Counts, gr
     return {"training": training(problem, found).to_dict(group, groups)}
 
 
-def _early_stopping(
-    plan: Plan, problem: ProportionalProblem, solver: Descent, augmented: bool
-) -> dict[str, dict[str, float]]:
+def _early_stopping(plan: Plan, problem: ProportionalProblem, solver: Descent) -> dict[str, dict[str, float]]:
     """The number of steps of largest WGA, of all up to a limit and some beyond it, and that WGA."""
     steps = np.unique(np.round(np.geomspace(1, solver.steps, LOOKED_AT)).astype(int))
     if solver.steps <= LOOKED_AT:
         steps = np.arange(1, solver.steps + 1)
     found = descent_path(problem, steps.tolist(), solver.step_size, momentum=solver.momentum, start=problem.centre)
-    best, wga = best_step(steps, _folded(found.heads, augmented), lambda heads: read_out(heads, plan.test).wga)
+    best, wga = best_step(steps, _folded(plan, problem, found.heads), lambda heads: read_out(heads, plan.test).wga)
     return {"early_stopping": {"steps": best, "wga": wga}}
 
 
@@ -134,7 +132,7 @@ def _solved(problem: ProportionalProblem, guess: Array | None) -> FixedPoint:
     )
 
 
-def _descended(plan: Plan, stage: Stage, problem: ProportionalProblem, augmented: bool) -> MethodOutcome:
+def _descended(plan: Plan, stage: Stage, problem: ProportionalProblem) -> MethodOutcome:
     solver: Descent = stage.head.solver  # type: ignore[assignment]
     if problem.loss != Loss.SQUARED or solver.batch is not None or solver.clip is not None or stage.average > 1:
         return _without_head(plan, stage, Status.NO_PREDICTION)
@@ -144,19 +142,20 @@ def _descended(plan: Plan, stage: Stage, problem: ProportionalProblem, augmented
     if not found.status.ok:
         stable = found.largest_stable_step if found.status == Status.DIVERGED else np.nan
         return _without_head(plan, stage, found.status, largest_stable_step=stable)
-    heads = _folded(found.heads, augmented)
+    heads = _folded(plan, problem, found.heads)
     path = Path(np.asarray(solver.path), heads[None, :-1]) if solver.path else None
     outcome = _outcome(plan, stage, heads[-1], found.status, found.certificate, solver.steps)
-    return replace(outcome, path=path, details=partial(_early_stopping, plan, problem, solver, augmented))
+    return replace(outcome, path=path, details=partial(_early_stopping, plan, problem, solver))
 
 
-def _folded(heads: Head, augmented: bool) -> Head:
-    """Heads whose last signal weight, if `augmented`, is that along an earlier head's noise: moved into the noise."""
-    if not augmented:
+def _folded(plan: Plan, problem: ProportionalProblem, heads: Head) -> Head:
+    """Heads whose last signal weight is that along an earlier head's noise, if there is one, moved into the noise."""
+    k = plan.test.signal_dim
+    if heads.signal.shape[-1] == k:
         return heads
-    along = heads.signal[..., -1]
-    norm = np.hypot(heads.noise_norm, along)
-    return Head.of(heads.signal[..., :-1], heads.bias, norm)
+    along, deviation = heads.signal[..., k], np.sqrt(problem.eigenvalues[0])
+    norm, spread = np.hypot(heads.noise_norm, along), np.hypot(heads.noise_spread, deviation * along)
+    return Head.of(heads.signal[..., :k], heads.bias, norm, spread)
 
 
 def _outcome(

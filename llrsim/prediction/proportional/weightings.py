@@ -6,6 +6,7 @@ the effective weight, which saturates where a group has few rows a dimension.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -52,8 +53,9 @@ def weightings(problem: ProportionalProblem, test: GroupMixture) -> tuple[Weight
     """Weights one, equal masses, equal effective weights and the weights of largest WGA, in this order.
 
     The problem's own weights are not used; its groups are those of `test`, which is read out on. Equal effective
-    weights are those of least squares at the problem's ridge and are left out where none exist; the last are found
-    numerically, from both balanced ones and from weights one. A weighting without a head is left out.
+    weights are those of least squares at the problem's ridge and are left out where none exist. The last are the best
+    of local searches, from those and from weights scattered over the groups: WGA has several maxima, and no search is
+    sure of the largest. A weighting without a head is left out.
     """
     shares = problem.shares
     named = [("none", np.ones(len(shares))), ("equal masses, 1/pi", 1.0 / (len(shares) * shares))]
@@ -64,8 +66,9 @@ def weightings(problem: ProportionalProblem, test: GroupMixture) -> tuple[Weight
         for name, om in named
         if np.isfinite(margin := scores(problem, om, test)).all()
     ]
-    best = max((_climbed(problem, test, start.weights) for start in found), key=lambda one: one.wga, default=None)
-    return tuple(found) if best is None else (*found, best)
+    starts = [start.weights for start in found] + list(_scattered(shares))
+    best = max((_climbed(problem, test, om) for om in starts), key=lambda one: one.wga, default=None)
+    return tuple(found) if best is None or not np.isfinite(best.wga) else (*found, best)
 
 
 def weighed(plan: Plan, stage: Stage) -> tuple[Weighting, ...]:
@@ -97,6 +100,14 @@ def _head(problem: ProportionalProblem) -> Head:
     return Head.of(found.signal, found.bias, found.noise_norm, found.noise_spread)
 
 
+def _scattered(shares: Array) -> Iterator[Array]:
+    """Weights that put most of the mass on one group, and some at random (of a fixed seed)."""
+    count = len(shares)
+    rng = np.random.default_rng(0)
+    for mass in [*(0.1 / (count - 1) + (0.9 - 0.1 / (count - 1)) * np.eye(count)), *rng.dirichlet(np.ones(count), 4)]:
+        yield mass / mass.sum() / shares
+
+
 def _climbed(problem: ProportionalProblem, test: GroupMixture, om: Array) -> Weighting:
     """The weighting of largest WGA near `om`: max t subject to score_g >= t, over log weights."""
     shares = problem.shares
@@ -121,4 +132,4 @@ def _climbed(problem: ProportionalProblem, test: GroupMixture, om: Array) -> Wei
     )
     last = margins(result.x[:-1])
     chosen, reached = (weights(result.x[:-1]), last) if last.min() > first.min() else (om, first)
-    return Weighting("largest WGA", chosen, shares * chosen, ndtr(reached))
+    return Weighting("largest WGA found", chosen, shares * chosen, ndtr(reached))
