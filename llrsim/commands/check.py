@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from .options import add_experiment, add_jobs, add_json, compile_for, emit, experiment_of, jobs_of, positive, tell
+from .options import (
+    add_experiment,
+    add_jobs,
+    add_json,
+    add_limit,
+    compile_for,
+    emit,
+    experiment_of,
+    jobs_of,
+    positive,
+    tell,
+)
 
 NOTHING_JUDGED = 3
 SUMMARY = "compare simulation with prediction at growing sizes; exit status 1: disagrees, 3: nothing to judge"
@@ -13,12 +24,7 @@ SUMMARY = "compare simulation with prediction at growing sizes; exit status 1: d
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """FILE, --set, --limit, --sizes, --cells, --replicates, --jobs and --json."""
     add_experiment(parser)
-    parser.add_argument(
-        "--limit",
-        choices=("proportional", "population"),
-        default="proportional",
-        help="what the sizes grow to: d at fixed n/d (default), or n at fixed d",
-    )
+    add_limit(parser)
     parser.add_argument(
         "--sizes",
         metavar="N,N,...",

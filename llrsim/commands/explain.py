@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .options import add_experiment, add_jobs, add_json, compile_for, emit, experiment_of, jobs_of, positive
+from .options import add_experiment, add_jobs, add_json, add_limit, compile_for, emit, experiment_of, jobs_of, positive
 
 SUMMARY = "split the worst-group gain of retraining into balance, collapse, sample size and solver"
 
@@ -16,12 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method", metavar="LABEL", action="append", help="method to explain; may be repeated; default: all"
     )
     parser.add_argument("--side", choices=("both", "simulation", "prediction"), default="both")
-    parser.add_argument(
-        "--limit",
-        choices=("proportional", "population"),
-        default="proportional",
-        help="of predictions: the file's own n/d (default), or n -> infinity at fixed d, where size has no effect",
-    )
+    add_limit(parser)
     parser.add_argument("--replicates", metavar="N", type=positive, default=20, help="paired draws; default: 20")
     add_jobs(parser)
     add_json(parser)

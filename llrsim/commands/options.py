@@ -37,6 +37,16 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    """--limit."""
+    parser.add_argument(
+        "--limit",
+        choices=("proportional", "population"),
+        default="proportional",
+        help="the limit of predictions: n and d grow at the file's own n/d (default), or n grows at fixed d",
+    )
+
+
 def add_jobs(parser: argparse.ArgumentParser) -> None:
     """--jobs."""
     parser.add_argument("--jobs", metavar="N", type=positive, help="worker threads; default: one for each CPU")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .options import add_experiment, add_json, emit, experiment_of, some_head, tell
+from .options import add_experiment, add_json, add_limit, emit, experiment_of, some_head, tell
 
 SUMMARY = "predict every method of an experiment in closed form"
 
@@ -12,12 +12,7 @@ SUMMARY = "predict every method of an experiment in closed form"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """FILE, --set, --limit and --json."""
     add_experiment(parser)
-    parser.add_argument(
-        "--limit",
-        choices=("proportional", "population"),
-        default="proportional",
-        help="n and d grow at the file's own n/d (default), or n grows at fixed d",
-    )
+    add_limit(parser)
     add_json(parser)
 
 
