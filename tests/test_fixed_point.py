@@ -218,6 +218,22 @@ def test_fully_collapsed_groups_are_the_limit_of_nearly_collapsed_ones():
     assert exact.signal == pytest.approx(near.signal, abs=1e-6)
 
 
+def test_a_hard_margin_of_groups_of_which_some_have_collapsed():
+    """Noise gone from two of four groups: as from two that are nearly without, to the order of what they have."""
+    means = [[-1.0, -1.5], [-1.0, 0.2], [1.0, -0.2], [1.0, 1.5]]
+
+    def solved(least):
+        law = GroupMixture.of(
+            means=means, covariances=[np.diag(v) for v in ([0.36, 0.09], [1e-8, 1e-8], [1e-8, 1e-8], [0.36, 0.09])],
+            noise_dim=100, noise_std=[1.0, least, least, 1.0],
+        )  # fmt: skip
+        return fixed_point(ProportionalProblem.of(law, Loss.MAX_MARGIN, counts=[90, 10, 10, 90]))
+
+    exact, near = solved(0.0), solved(1e-3)
+    assert exact.status is Status.CONVERGED
+    assert exact.signal == pytest.approx(near.signal, abs=2e-3)
+
+
 def test_a_guess_changes_the_work_and_not_the_answer():
     problem = random_problem(91)
     cold = fixed_point(problem)

@@ -7,6 +7,7 @@ from scipy.special import ndtr
 
 import llrsim
 from llrsim.losses import Loss
+from llrsim.prediction.proportional import weightings as module
 from llrsim.prediction.proportional.least_squares import ridge_head
 from llrsim.prediction.proportional.problem import ProportionalProblem
 from llrsim.prediction.proportional.weightings import scores, weightings
@@ -46,15 +47,17 @@ def test_the_named_weightings():
     assert many[2].weights == pytest.approx(many[1].weights, rel=1e-6)
 
 
-def test_the_search_is_not_caught_by_the_first_maximum():
-    """A hinge at few rows: the search from the named weightings alone ends a tenth below."""
-    law = random_mixture(np.random.default_rng(11), noise_dim=100)
+def test_the_search_is_not_caught_by_the_first_maximum(monkeypatch):
+    """A hinge at five rows a coordinate: searches from the named weightings alone end .038 below."""
+    law = random_mixture(np.random.default_rng(28), noise_dim=100)
     described = ProportionalProblem.of(law, Loss.HINGE, counts=[250, 100, 95, 50], ridge=1e-3)
-    best = weightings(described, law)[-1]
+    best = weightings(described, law)[-1].wga
     rng = np.random.default_rng(1)
     for _ in range(60):
         om = rng.dirichlet(np.full(4, 0.5)) / described.shares
-        assert ndtr(scores(described, om, law).min()) <= best.wga + 2e-4
+        assert ndtr(scores(described, om, law).min()) <= best + 2e-4
+    monkeypatch.setattr(module, "_scattered", lambda shares: [])
+    assert weightings(described, law)[-1].wga < best - 0.02
 
 
 def test_explain_shows_them():

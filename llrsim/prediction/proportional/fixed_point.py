@@ -15,9 +15,10 @@ from .equations import equations
 from .problem import ProportionalProblem
 from .separability import separable
 
-# Noise scales are kept this far from zero against the largest: fully collapsed groups would divide by zero, and
-# accuracies move by its square.
-LEAST_NOISE = 1e-4
+# Noise scales are kept this far from zero against the largest: fully collapsed groups would divide by zero. Heads of
+# smooth losses move by its square, those of hard margins by its first power; the second value is for where the path is
+# lost at the first.
+LEAST_NOISE = (1e-6, 1e-4)
 
 
 class FixedPoint(NamedTuple):
@@ -68,11 +69,18 @@ def fixed_point(problem: ProportionalProblem, guess: ArrayLike | None = None) ->
     refused = _refusal(problem)
     if refused is not None:
         return _without_head(problem, refused, 0)
-    problem = _kept_from_zero(problem)
     known = guess is not None and bool(np.isfinite(guess).all())
-    x, residual, evaluations = solution = solve(problem, np.asarray(guess, dtype=np.float64) if known else None)
+    start = np.asarray(guess, dtype=np.float64) if known else None
+    evaluations = 0
+    for least in LEAST_NOISE:
+        raised = _kept_from_zero(problem, least)
+        x, residual, used = solution = solve(raised, start)
+        evaluations += used
+        if solution.found or raised is problem:
+            break
     if not solution.found:
         return _without_head(problem, Status.NOT_CONVERGED, evaluations)
+    problem = raised
     q, V = np.exp(x[-2:])
     return FixedPoint(
         signal=x[:-3],
@@ -88,7 +96,7 @@ def fixed_point(problem: ProportionalProblem, guess: ArrayLike | None = None) ->
 
 def doubled_nodes(problem: ProportionalProblem, found: FixedPoint) -> float:
     """Largest relative residual of a solution when every expectation is taken on twice the nodes."""
-    problem = _kept_from_zero(problem)
+    problem = _kept_from_zero(problem, LEAST_NOISE[0])
     x = found.unknowns
     room = np.empty(len(x)), np.empty((len(x), len(x)))
     return equations(problem, 1.0 if problem.loss == MAX_MARGIN else problem.ridge, 0.0, 2.0, x, *room)
@@ -133,9 +141,14 @@ def _refusal(problem: ProportionalProblem) -> Status | None:
     return Status.SEPARABLE if not held and separable(problem) else None
 
 
-def _kept_from_zero(problem: ProportionalProblem) -> ProportionalProblem:
-    std = problem.noise_std
-    return problem._replace(noise_std=np.maximum(std, LEAST_NOISE * std.max()))
+def _kept_from_zero(problem: ProportionalProblem, least: float) -> ProportionalProblem:
+    """The problem itself where no noise scale is below `least` of the largest."""
+    floor = least * problem.noise_std.max()
+    return (
+        problem._replace(noise_std=np.maximum(problem.noise_std, floor))
+        if (problem.noise_std < floor).any()
+        else problem
+    )
 
 
 def _without_head(problem: ProportionalProblem, status: Status, evaluations: int) -> FixedPoint:
