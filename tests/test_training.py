@@ -7,6 +7,7 @@ from scipy.special import ndtr
 
 from llrsim.experiment import FitOptions
 from llrsim.losses import Loss
+from llrsim.mixture import GroupMixture
 from llrsim.prediction.proportional.fixed_point import fixed_point
 from llrsim.prediction.proportional.problem import ProportionalProblem
 from llrsim.prediction.proportional.training import training
@@ -86,3 +87,14 @@ def test_the_density_has_the_mass_loss_and_accuracy_it_should(loss):
     if loss in (Loss.LOGISTIC, Loss.SQUARED, Loss.SQUARED_HINGE):
         bend = 1.3**2 * CURVATURE["logistic"](1.3 * grid) if loss == Loss.LOGISTIC else CURVATURE[loss.label](grid)
         assert density @ bend * step == pytest.approx(seen.curvature, abs=1e-4)
+
+
+def test_a_head_without_weights_sees_every_row_at_its_bias():
+    """The hinge's phase of zero weights: the heavier class sits at its margin, the lighter one is wrong by two."""
+    law = GroupMixture.of(means=[[-0.1], [-0.1], [0.1], [0.1]], covariances=[[1.0]], noise_dim=10)
+    problem = ProportionalProblem.of(law, Loss.HINGE, counts=[400, 400, 20, 20], ridge=0.01)
+    found = fixed_point(problem)
+    assert found.noise_spread == 0.0
+    seen = training(problem, found)
+    assert seen.accuracy.tolist() == [1.0, 1.0, 0.0, 0.0]
+    assert seen.loss == pytest.approx([0.0, 0.0, 2.0, 2.0])

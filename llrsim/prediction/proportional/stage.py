@@ -97,7 +97,7 @@ def _training(problem: ProportionalProblem, found: FixedPoint, group: Counts, gr
 
 
 def _early_stopping(plan: Plan, problem: ProportionalProblem, solver: Descent) -> dict[str, dict[str, float]]:
-    """The number of steps of largest WGA, of all up to a limit and some beyond it, and that WGA."""
+    """The number of steps of largest WGA, and that WGA: of all numbers, or of LOOKED_AT spread over very many."""
     steps = np.unique(np.round(np.geomspace(1, solver.steps, LOOKED_AT)).astype(int))
     if solver.steps <= LOOKED_AT:
         steps = np.arange(1, solver.steps + 1)

@@ -24,6 +24,7 @@ from .problem import ProportionalProblem
 
 REACH = 8.5
 NODES = 600
+TINY = 1e-100  # deviation of the margins of a head without weights, to divide by
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +132,7 @@ def training(problem: ProportionalProblem, found: FixedPoint) -> Training:
     u, q2 = found.signal, found.noise_spread**2
     mean = problem.labels * (problem.means @ u + found.bias)
     deviation = np.sqrt(np.einsum("i,gij,j->g", u, problem.covariances, u) + problem.noise_std**2 * q2)
+    deviation = np.maximum(deviation, TINY)
     strength = problem.noise_std**2 * found.envelope
     loss, curvature = np.array(
         [_loss_and_curvature(problem, g, *law) for g, law in enumerate(zip(mean, deviation, strength, strict=True))]
