@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..._jit import kernel
+from ..._jit import kernel, private
 from ...gaussian import cumulative, density
 from ...losses import HINGE, LOGISTIC, MAX_MARGIN, SQUARED
 
@@ -66,14 +66,29 @@ def logistic_prox(a, t):
     return -p if mirrored else p
 
 
+@private
+def _with(total, x, weight, first, second):
+    """The moments with those of a node at G = x added: its weight, -M' there, and the weight times M''."""
+    return Moments(
+        total.slope - weight * first,
+        total.curvature + second,
+        total.curvature_x + second * x,
+        total.curvature_xx + second * (x * x - 1.0),
+        total.square + weight * first * first,
+        total.product - second * first,
+        total.product_x - second * first * x,
+        total.cubic + second * first * first,
+    )
+
+
 @kernel
 def logistic_moments(mean, s, t, refinement):
     """The moments at weight one by the trapezoid rule on P itself, where a(P) = P - t / (1 + e^P) is explicit.
 
     No prox is solved but at the two ends. In P = sinh x the loss has its poles at height pi/2 and a Gaussian of any
     width around zero decays in a strip of pi/4, so that one step serves every s, unless the Gaussian is narrow in x
-    and sets the step itself. `refinement` divides the step: 1.0, or 2.0 to see that nothing
-    changes; a float, because integer literals are compiled for each value.
+    and sets the step itself. `refinement` divides the step: 1.0, or 2.0 to see that nothing changes; a float, because
+    integer literals are compiled for each value.
     """
     if s < TIGHT:
         return _tight_moments(mean, s, t, refinement)
@@ -89,8 +104,7 @@ def logistic_moments(mean, s, t, refinement):
     step = (end - start) / nodes
     ratio, e_x = exp(step), exp(start)
     scale = step / (s * sqrt(2.0 * pi))
-    slope = curvature = curvature_x = curvature_xx = 0.0
-    square = product = product_x = cubic = 0.0
+    total = Moments(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     for _ in range(nodes + 1):
         inverse = 1.0 / e_x
         p = 0.5 * (e_x - inverse)
@@ -103,16 +117,9 @@ def logistic_moments(mean, s, t, refinement):
         weight = scale * exp(-0.5 * x * x) * 0.5 * (e_x + inverse)
         second = weight * near * far  # the weight times M'' da/dP
         weight *= stretch
-        slope -= weight * first
-        square += weight * first * first
-        curvature += second
-        curvature_x += second * x
-        curvature_xx += second * (x * x - 1.0)
-        product -= second * first
-        product_x -= second * first * x
-        cubic += second * first * first
+        total = _with(total, x, weight, first, second)
         e_x *= ratio
-    return Moments(slope, curvature, curvature_x, curvature_xx, square, product, product_x, cubic)
+    return total
 
 
 @kernel
@@ -121,8 +128,7 @@ def _tight_moments(mean, s, t, refinement):
 
     Reading G off P would lose as many digits as s has zeros; M' is analytic far beyond s from the real line.
     """
-    slope = curvature = curvature_x = curvature_xx = 0.0
-    square = product = product_x = cubic = 0.0
+    total = Moments(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     half = int(REACH / NARROW * refinement)
     step = REACH / half
     for i in range(-half, half + 1):
@@ -134,15 +140,8 @@ def _tight_moments(mean, s, t, refinement):
         first = e * far if p > 0.0 else far
         second = e * far * far
         second *= weight / (1.0 + t * second)
-        slope -= weight * first
-        square += weight * first * first
-        curvature += second
-        curvature_x += second * x
-        curvature_xx += second * (x * x - 1.0)
-        product -= second * first
-        product_x -= second * first * x
-        cubic += second * first * first
-    return Moments(slope, curvature, curvature_x, curvature_xx, square, product, product_x, cubic)
+        total = _with(total, x, weight, first, second)
+    return total
 
 
 @kernel
@@ -194,23 +193,13 @@ def _thin_moments(beta, s, slope, floor):
     """
     width = floor / (slope * s)
     below = cumulative(beta - width)
-    first, square = -floor * below, floor * floor * below
-    curvature = curvature_x = curvature_xx = product = product_x = cubic = 0.0
+    total = Moments(-floor * below, 0.0, 0.0, 0.0, floor * floor * below, 0.0, 0.0, 0.0)
     for i in range(NODES.size):
         left = 0.5 * width * (1.0 - NODES[i])  # distance to the kink, in G
         x = beta - left
         weight = 0.5 * width * NODE_WEIGHTS[i] * density(x)
-        m = -slope * s * left
-        first += weight * m
-        square += weight * m * m
-        weight *= slope
-        curvature += weight
-        curvature_x += weight * x
-        curvature_xx += weight * (x * x - 1.0)
-        product += weight * m
-        product_x += weight * m * x
-        cubic += weight * m * m
-    return Moments(first, curvature, curvature_x, curvature_xx, square, product, product_x, cubic)
+        total = _with(total, x, weight, slope * s * left, slope * weight)
+    return total
 
 
 @kernel
