@@ -27,21 +27,25 @@ class SampleLaw(NamedTuple):
 def sample_law(
     *, labels: np.ndarray, means: np.ndarray, covariances: np.ndarray, noise_std: np.ndarray, spectrum: np.ndarray
 ) -> SampleLaw:
-    """The kernel form of a mixture's arrays: (G,), (G, k), (G, k, k), (G,) and (d,).
-
-    The factor is the symmetric square root: unlike Cholesky's it exists for singular S_g (full collapse), and it
-    varies continuously with S_g, so that paired cells stay paired.
-    """
-    values, vectors = np.linalg.eigh(covariances)
-    roots = np.sqrt(np.maximum(values, 0.0))
-    factors = np.einsum("gij,gj,gkj->gik", vectors, roots, vectors)
+    """The kernel form of a mixture's arrays: (G,), (G, k), (G, k, k), (G,) and (d,)."""
     return SampleLaw(
         labels,
         np.ascontiguousarray(means),
-        np.ascontiguousarray(factors),
+        square_roots(covariances),
         np.ascontiguousarray(noise_std),
         np.sqrt(spectrum),
     )
+
+
+def square_roots(covariances: np.ndarray) -> np.ndarray:
+    """(G, k, k) symmetric square roots.
+
+    Unlike Cholesky's factors they exist for singular S_g (full collapse), and they vary continuously with S_g, so that
+    paired cells stay paired.
+    """
+    values, vectors = np.linalg.eigh(covariances)
+    roots = np.sqrt(np.maximum(values, 0.0))
+    return np.ascontiguousarray(np.einsum("gij,gj,gkj->gik", vectors, roots, vectors))
 
 
 @kernel

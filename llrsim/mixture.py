@@ -32,6 +32,19 @@ def apportion(total: int, proportions: ArrayLike) -> NDArray[np.int64]:
     return np.array(counts, dtype=np.int64)
 
 
+def _runs(values: ArrayLike, multiplicities: ArrayLike | None) -> tuple[Array, NDArray[np.int64]]:
+    """Runs of equal eigenvalues and their lengths, (E,) each, in the order given; those of length zero are left out."""
+    value = np.asarray(values, dtype=np.float64)
+    length = np.ones(value.shape, np.int64) if multiplicities is None else np.asarray(multiplicities, dtype=np.int64)
+    if value.ndim != 1 or not ((value >= 0) & (value < np.inf)).all():
+        raise ValueError(f"spectrum: shape {value.shape}; expected a list of finite nonnegative eigenvalues")
+    if length.shape != value.shape or (length < 0).any():
+        raise ValueError(f"multiplicities: shape {length.shape}; expected {len(value)} nonnegative numbers")
+    value, length = value[length > 0], length[length > 0]
+    first = np.flatnonzero(np.diff(value, prepend=np.nan) != 0)
+    return value[first], np.add.reduceat(length, first)
+
+
 @dataclass(frozen=True, eq=False)
 class GroupMixture:
     """A mixture of G groups in k signal and d noise coordinates.
@@ -43,7 +56,8 @@ class GroupMixture:
         means: (G, k) signal means m_g.
         covariances: (G, k, k) signal covariances S_g.
         noise_std: (G,) noise scale sigma_g.
-        spectrum: (d,) common noise eigenvalues e_j; all ones for isotropic noise.
+        eigenvalues: (E,) value of each run of equal entries of `spectrum`; [1] for isotropic noise, [] without noise.
+        multiplicities: (E,) length of each run, positive. No more is stored of the d noise coordinates.
     """
 
     labels: Array
@@ -52,7 +66,8 @@ class GroupMixture:
     means: Array
     covariances: Array
     noise_std: Array
-    spectrum: Array
+    eigenvalues: Array
+    multiplicities: NDArray[np.int64]
 
     @classmethod
     def of(
@@ -63,17 +78,26 @@ class GroupMixture:
         noise_dim: int,
         noise_std: ArrayLike = 1.0,
         spectrum: ArrayLike | None = None,
+        multiplicities: ArrayLike | None = None,
         labels: ArrayLike = (-1, -1, 1, 1),
         attributes: ArrayLike = (-1, 1, -1, 1),
         proportions: ArrayLike | None = None,
     ) -> GroupMixture:
         """Build from array-likes, broadcasting one covariance or noise scale over the groups.
 
-        Proportions default to equal shares. Raises ValueError, naming the argument, for wrong shapes or values.
+        `spectrum` lists the d noise eigenvalues, by default ones; or each value once for `multiplicities` (of the same
+        length) coordinates in a row. Proportions default to equal shares. Raises ValueError, naming the argument, for
+        wrong shapes or values.
 
         >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[0.36]], noise_dim=3)
         >>> toy.group_count, toy.signal_dim, toy.noise_dim
         (4, 1, 3)
+        >>> spiked = GroupMixture.of(
+        ...     means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[0.36]],
+        ...     noise_dim=10**9, spectrum=[9.0, 1.0], multiplicities=[1, 10**9 - 1],
+        ... )
+        >>> spiked.noise_dim, spiked.eigenvalues.tolist()
+        (1000000000, [9.0, 1.0])
         """
         label = np.asarray(labels, dtype=np.float64)
         groups = len(label)
@@ -85,9 +109,13 @@ class GroupMixture:
         share = np.full(groups, 1.0 / groups) if proportions is None else np.asarray(proportions, dtype=np.float64)
         if share.shape != (groups,) or share.min() < 0 or abs(share.sum() - 1) > 1e-6:
             raise ValueError(f"proportions: {share.tolist()}; expected {groups} nonnegative numbers that sum to one")
-        eigenvalues = np.ones(noise_dim) if spectrum is None else np.asarray(spectrum, dtype=np.float64)
-        if eigenvalues.shape != (noise_dim,) or (eigenvalues < 0).any():
-            raise ValueError(f"spectrum: shape {eigenvalues.shape}; expected {noise_dim} nonnegative eigenvalues")
+        if noise_dim < 0:
+            raise ValueError(f"noise_dim: {noise_dim}; expected at least 0")
+        if spectrum is None:
+            spectrum, multiplicities = [1.0], [noise_dim] if multiplicities is None else multiplicities
+        eigenvalues, lengths = _runs(spectrum, multiplicities)
+        if lengths.sum() != noise_dim:
+            raise ValueError(f"spectrum: {lengths.sum()} eigenvalues; expected noise_dim = {noise_dim}")
         if not np.isin(label, (-1.0, 1.0)).all():
             raise ValueError(f"labels: {label.tolist()}; expected -1 or +1 for each group")
         return cls(
@@ -97,7 +125,8 @@ class GroupMixture:
             means=mean,
             covariances=covariance,
             noise_std=np.broadcast_to(np.asarray(noise_std, dtype=np.float64), (groups,)).copy(),
-            spectrum=eigenvalues,
+            eigenvalues=eigenvalues,
+            multiplicities=lengths,
         )
 
     @property
@@ -113,7 +142,12 @@ class GroupMixture:
     @property
     def noise_dim(self) -> int:
         """d, the number of noise coordinates."""
-        return len(self.spectrum)
+        return int(self.multiplicities.sum())
+
+    @property
+    def spectrum(self) -> Array:
+        """(d,) common noise eigenvalues e_j, laid out anew: for code that holds designs of d columns anyway."""
+        return np.repeat(self.eigenvalues, self.multiplicities)
 
     @property
     def group_names(self) -> tuple[str, ...]:
@@ -123,6 +157,18 @@ class GroupMixture:
             return {-1.0: "-", 1.0: "+"}.get(value, f"{value:g}")
 
         return tuple(f"({sign(y)},{sign(a)})" for y, a in zip(self.labels, self.attributes, strict=True))
+
+    def eigenspaces(self) -> tuple[Array, NDArray[np.int64]]:
+        """Distinct noise eigenvalues, ascending, and the dimension of each one's eigenspace, (E',) each.
+
+        >>> toy = GroupMixture.of(means=[[0.0]] * 4, covariances=[[1.0]], noise_dim=4, spectrum=[2.0, 1.0, 1.0, 2.0])
+        >>> [found.tolist() for found in toy.eigenspaces()]
+        [[1.0, 2.0], [2, 2]]
+        """
+        if len(self.eigenvalues) < 2:  # the usual case, and a phase diagram asks for it in every cell
+            return self.eigenvalues, self.multiplicities
+        values, of_run = np.unique(self.eigenvalues, return_inverse=True)
+        return values, np.bincount(of_run, self.multiplicities, len(values)).astype(np.int64)
 
     def with_proportions(self, proportions: ArrayLike) -> GroupMixture:
         """The same groups in other shares (normalised to sum to one)."""

@@ -120,7 +120,7 @@ def data_limit(mixture: GroupMixture, rows: int) -> NeuralCollapse:
     """
     if abs(mixture.labels @ mixture.proportions) > 1e-9:
         raise ValueError(f"proportions: {mixture.proportions.tolist()}; the limit is known for two balanced classes")
-    scales = mixture.noise_std[:, None] * np.sqrt(mixture.spectrum)
+    scales = mixture.noise_std[:, None] * np.sqrt(mixture.eigenvalues)
     if scales.size and np.ptp(scales) > 1e-12 * scales.max():
         raise ValueError("noise: the limit is known for one isotropic noise scale common to all groups")
     units = units_of_mixture(mixture, "class")
@@ -156,7 +156,7 @@ def units_of_mixture(mixture: GroupMixture, level: Level) -> Units:
     covariances = np.einsum("cg,gij->cij", share, mixture.covariances) + np.einsum(
         "cg,cgi,cgj->cij", share, apart, apart
     )
-    noise = share @ mixture.noise_std**2 * mixture.spectrum.sum()
+    noise = share @ mixture.noise_std**2 * (mixture.eigenvalues @ mixture.multiplicities)
     values, axes = np.linalg.eigh(covariances.mean(axis=0))
     return Units(
         names=names,

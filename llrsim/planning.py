@@ -79,17 +79,16 @@ _kept = lru_cache(maxsize=16)
 
 @_kept
 def _features(described: Features, training: tuple[int, ...]) -> GroupMixture:
-    spectrum = None
-    if described.noise.spectrum is not None:
-        values, multiplicities = zip(*described.noise.spectrum, strict=True)
-        spectrum = np.repeat(np.asarray(values, dtype=np.float64), multiplicities)
+    noise = described.noise
+    values, multiplicities = zip(*noise.spectrum, strict=True) if noise.spectrum is not None else (None, None)
     labels = groups.group_labels(described)
     return GroupMixture.of(
         means=groups.group_means(described),
         covariances=groups.group_covariances(described),
-        noise_dim=described.noise.size,
-        noise_std=groups.per_group(described.noise.std, len(labels)),
-        spectrum=spectrum,
+        noise_dim=noise.size,
+        noise_std=groups.per_group(noise.std, len(labels)),
+        spectrum=values,
+        multiplicities=multiplicities,
         labels=labels,
         attributes=groups.group_attributes(described),
         proportions=groups.normalised(training),

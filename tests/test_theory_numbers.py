@@ -276,7 +276,9 @@ def test_neural_collapse_metrics(rng):
     expected = evaluate("neural_collapse.vci", "vci", tau=tau, **axes, **widths)
     assert collapsed.vci == pytest.approx(expected, rel=EXACT)
     # Noise coordinates count in CDNV as any other.
-    noisy = from_mixture(replace(mixture, spectrum=np.ones(7), noise_std=np.full(4, 0.5)))
+    noisy = from_mixture(
+        replace(mixture, eigenvalues=np.ones(1), multiplicities=np.array([7]), noise_std=np.full(4, 0.5))
+    )
     assert noisy.cdnv == pytest.approx(found.cdnv + 7 * 0.25 / (4 * half @ half), rel=EXACT)
 
 

@@ -6,7 +6,7 @@ from .. import groups
 from ..errors import ExperimentError, require, require_finite, require_length, require_per_group, shown
 from ..schema import Coordinates, Features, Noise
 
-MOST_DIMENSIONS = 10**7  # a spectrum in memory
+MOST_DIMENSIONS = 10**12  # as many as rows: nothing but the dense simulator holds an array of this length
 
 
 def check_features(features: Features) -> None:

@@ -84,7 +84,7 @@ class PopulationObjective(NamedTuple):
             anchor=float(anchor),
             centre=np.zeros(k + 1) if centre is None else np.asarray(centre, dtype=np.float64),
             smoothing=SMOOTHING if loss in (Loss.HINGE, Loss.SQUARED_HINGE) else 0.0,
-            noise=float(mixture.spectrum.max(initial=0.0) * (p @ mixture.noise_std**2)),
+            noise=float(mixture.eigenvalues.max(initial=0.0) * (p @ mixture.noise_std**2)),
             table=DENSITY_TABLE,
         )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ...losses import Loss
 from ...methods import Selection
@@ -94,7 +94,7 @@ class ProportionalProblem(NamedTuple):
             array = np.asarray(values, dtype=np.float64)
             return array[kept] if array.ndim else np.full(len(shares), array)
 
-        eigenvalues, multiplicities = _distinct(mixture.spectrum)
+        eigenvalues, multiplicities = mixture.eigenspaces()
         centre = np.zeros(mixture.signal_dim + 1) if centre is None else centre
         return cls(
             loss=int(loss),
@@ -128,10 +128,3 @@ class ProportionalProblem(NamedTuple):
         if np.array_equal(selection.group, np.arange(mixture.group_count)):
             return cls.of(mixture, loss, counts=rows, mass=mass, ridge=ridge, anchor=anchor)
         return cls.of(mixture.in_groups(selection.group), loss, counts=rows, mass=mass, ridge=ridge, anchor=anchor)
-
-
-def _distinct(spectrum: Array) -> tuple[Array, NDArray[np.int64]]:
-    """Distinct eigenvalues with their multiplicities; isotropic noise, the usual case, without sorting."""
-    if (spectrum == spectrum[0]).all():
-        return spectrum[:1].copy(), np.array([len(spectrum)])
-    return np.unique(spectrum, return_counts=True)
