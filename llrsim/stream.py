@@ -11,7 +11,7 @@ Sources: SFC64, Chris Doty-Humphrey's PractRand; ziggurat, Marsaglia & Tsang (20
 
 import hashlib
 from enum import IntEnum
-from math import erfc, exp, log1p, pi, sqrt
+from math import erfc, exp, log, log1p, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,9 @@ class Role(IntEnum):
     SUBSET = 4
     ORDER = 5
     SAMPLE = 6
+    LAZY_NOISE = 7
+    LAZY_SIGNAL = 8
+    LAZY_LENGTH = 9
 
 
 def root_key(seed: int, law: str = "") -> np.uint64:
@@ -155,6 +158,28 @@ def _below(state, bound):
         draw = next_uint64(state) & mask
         if draw < np.uint64(bound):
             return np.int64(draw)
+
+
+@kernel
+def chi(state, degrees):
+    """The length of a standard normal vector with so many degrees of freedom: chi distributed, exact.
+
+    By the rejection method of Marsaglia and Tsang (2000) for Gamma(degrees / 2), in a few draws at any size; 0 for 0.
+    """
+    normal = np.empty((1, 1))
+    if degrees <= 1:
+        fill_normal(state, normal)
+        return abs(normal[0, 0]) if degrees == 1 else 0.0
+    d = 0.5 * degrees - 1.0 / 3.0
+    c = 1.0 / sqrt(9.0 * d)
+    while True:
+        fill_normal(state, normal)
+        x = normal[0, 0]
+        v = 1.0 + c * x
+        if v > 0.0:
+            v = v * v * v
+            if log(1.0 - next_double(state)) < 0.5 * x * x + d - d * v + d * log(v):
+                return sqrt(2.0 * d * v)
 
 
 @kernel

@@ -193,7 +193,7 @@ CASES = [
     # sweeps
     ({("sweep",): {"replicates": 0}}, r"sweep\.replicates = 0: must be at least 1"),
     ({("sweep",): {"seed": -1}}, r"sweep\.seed = -1: must be at least 0"),
-    ({("sweep",): {"simulator": "lazy"}}, r"sweep\.simulator = 'lazy': accepted: auto, dense"),
+    ({("sweep",): {"simulator": "sparse"}}, r"sweep\.simulator = 'sparse': accepted: auto, dense, lazy"),
     ({("sweep",): {"grid": 5}}, r"sweep\.grid = 5: must be a table of axes"),
     ({("sweep",): {"zip": {"train.n": [5]}}}, r"sweep\.zip = .*must be a list of tables"),
     ({("sweep",): {"grid": {"train.m": [5]}}}, r"train\.m: unknown key"),

@@ -46,7 +46,7 @@ class Attribution(Split):
     @property
     def sentence(self) -> str:
         """Gain, parts with intervals, and the verdict, which `verdict_of` reads from the intervals."""
-        where = f"{self.replicates} paired replicates" if self.side == "simulation" else f"{self.limit} limit"
+        where = self._replicates_told if self.side == "simulation" else f"{self.limit} limit"
         if self.replicates == 0:
             return f"{self.label} against {self.baseline}: no split, because a cell has no head ({self.failure})."
         if not self.effects:
@@ -64,11 +64,17 @@ class Attribution(Split):
             f"Verdict: {MEANING[self.verdict]}."
         )
 
+    @property
+    def _replicates_told(self) -> str:
+        if self.paired is None:
+            return f"{self.replicates} replicates"
+        return f"{self.replicates} paired replicates" if self.paired else f"{self.replicates} replicates, not paired"
+
     def table(self) -> str:
         """Plain text: Shapley values with intervals, their direction and bias parts, main effects, interactions."""
         title = f"{self.label} against {self.baseline}: {self.side}, {self.limit}"
         if self.side == "simulation":
-            title += f", {self.replicates} paired replicates"
+            title += f", {self._replicates_told}"
         lines = [title]
         if self.failure:
             lines.append(f"  {self.failed} replicates left out; {self.failure}")
@@ -93,6 +99,7 @@ class Attribution(Split):
             "side": self.side,
             "limit": self.limit,
             "replicates": self.replicates,
+            "paired": self.paired,
             "failed": self.failed,
             "left_out": dict(self.left_out),
             "notes": list(self.notes),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..experiment.errors import ExperimentError
 from ..planning import plan
 from ..prediction import LIMITS, Limit, predict_plan
 from ..simulation import simulate_plan
+from ..simulation.choice import chosen, chosen_for_factorial
 from .attribution import Attribution
 from .factorial import build
 from .split import Side
@@ -82,11 +83,17 @@ def explain(
     """Split the gain in worst-group accuracy of retraining methods over ERM into five switches (T21).
 
     The switches are those of `factorial`: composition, weighting, collapse, size, solver; the baseline is the first
-    method of kind `erm`. `methods` are labels, by default all others. Simulated cells share random numbers within a
-    replicate; `seed` defaults to the experiment's and `jobs` threads share the replicates. Predicted cells are in
-    `limit`, and have no size switch in the population limit, where the number of rows does not matter. Raises
-    ExperimentError for an unknown label and where there is no ERM, or nothing beside it; ValueError for another side or
-    limit, and for fewer than one replicate.
+    method of kind `erm`. `methods` are labels, by default all others. `seed` defaults to the experiment's and `jobs`
+    threads share the replicates. Predicted cells are in `limit`, and have no size switch in the population limit, where
+    the number of rows does not matter.
+
+    All simulated cells have one simulator. Dense cells share random numbers within a replicate; lazy ones, taken where
+    `sweep.simulator` asks for them or where it is "auto" and memory does not hold the dense designs, do not. Effects
+    are contrasts taken replicate by replicate, and replicates are independent either way: without pairing they are as
+    unbiased and their intervals as honest, only wider.
+
+    Raises ExperimentError for an unknown label and where there is no ERM, or nothing beside it; ValueError for another
+    side or limit, and for fewer than one replicate.
 
     >>> import llrsim
     >>> split = llrsim.explain(llrsim.load("quick"), methods=["dfr"], side="prediction")["dfr"]
@@ -110,6 +117,8 @@ def explain(
     found: list[Attribution] = []
     weightings = None
     if side != "prediction":
+        # What is refused is told by the methods' names first: cells have numbers.
+        chosen(replace(resolved, stages=(baseline, *retraining)), experiment.sweep.simulator)
         cells, factorials = build(resolved, baseline, retraining)
         outcome = simulate_plan(
             cells,
@@ -117,6 +126,7 @@ def explain(
             replicates=replicates,
             seed=experiment.sweep.seed if seed is None else seed,
             jobs=jobs,
+            simulator=chosen_for_factorial(cells, experiment.sweep.simulator, min(jobs, replicates)),
         )
         found += [Attribution.of(factorial, outcome) for factorial in factorials]
     if side != "simulation":

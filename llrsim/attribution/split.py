@@ -54,7 +54,7 @@ def verdict_of(*, gain: Effect, balance: Effect, collapse: Effect, rest: Effect,
        by more than `DOMINANCE` times is undecided.
     7. "undecided": none of these.
 
-    "Is larger" means that the 95 % interval of the difference, paired over replicates, lies above zero; for a
+    "Is larger" means that the 95 % interval of the difference, taken replicate by replicate, lies above zero; for a
     prediction, that the difference is positive. Several comparisons enter a verdict, each at that level.
     """
 
@@ -113,6 +113,7 @@ class Split:
         failed: number of replicates left out because a cell has no head there.
         failure: what happened there; empty if nothing did.
         notes: what to know about particular cells.
+        paired: whether the cells of a replicate share random numbers; None for a prediction.
     """
 
     label: str
@@ -126,6 +127,7 @@ class Split:
     failed: int = 0
     failure: str = ""
     notes: tuple[str, ...] = ()
+    paired: bool | None = None
 
     @classmethod
     def of(cls, factorial: Factorial, outcome: Outcome) -> Self:
@@ -150,6 +152,7 @@ class Split:
             failed=int((~kept).sum()),
             failure="" if broken is None else f"{broken.outcome.label}: {broken.outcome.message}",
             notes=factorial.notes,
+            paired=outcome.paired,
         )
 
     @property

@@ -9,6 +9,7 @@ from .options import (
     add_jobs,
     add_json,
     add_limit,
+    add_simulator,
     compile_for,
     emit,
     experiment_of,
@@ -22,8 +23,9 @@ SUMMARY = "compare simulation with prediction at growing sizes; exit status 1: d
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE, --set, --limit, --sizes, --cells, --replicates, --jobs and --json."""
+    """FILE, --set, --simulator, --limit, --sizes, --cells, --replicates, --jobs and --json."""
     add_experiment(parser)
+    add_simulator(parser)
     add_limit(parser)
     parser.add_argument(
         "--sizes",
@@ -44,10 +46,11 @@ def run(args: argparse.Namespace) -> int:
     experiment = experiment_of(args)
     from ..agreement import check
     from ..experiment import ExperimentError
+    from ..sweep.compiling import simulator_of
 
     sizes = {{"proportional": "dims", "population": "ratios"}[args.limit]: args.sizes}
     try:
-        compile_for(experiment)
+        compile_for(experiment, simulator_of(experiment))
         agreement = check(
             experiment,
             limit=args.limit,

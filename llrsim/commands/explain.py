@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import argparse
 
-from .options import add_experiment, add_jobs, add_json, add_limit, compile_for, emit, experiment_of, jobs_of, positive
+from .options import (
+    add_experiment,
+    add_jobs,
+    add_json,
+    add_limit,
+    add_simulator,
+    compile_for,
+    emit,
+    experiment_of,
+    jobs_of,
+    positive,
+)
 
 SUMMARY = "split the worst-group gain of retraining into balance, collapse, sample size and solver"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE, --set, --method, --side, --limit, --replicates, --jobs and --json."""
+    """FILE, --set, --simulator, --method, --side, --limit, --replicates, --jobs and --json."""
     add_experiment(parser)
+    add_simulator(parser)
     parser.add_argument(
         "--method", metavar="LABEL", action="append", help="method to explain; may be repeated; default: all"
     )
     parser.add_argument("--side", choices=("both", "simulation", "prediction"), default="both")
     add_limit(parser)
-    parser.add_argument("--replicates", metavar="N", type=positive, default=20, help="paired draws; default: 20")
+    parser.add_argument("--replicates", metavar="N", type=positive, default=20, help="draws; default: 20")
     add_jobs(parser)
     add_json(parser)
 
@@ -28,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
     from ..attribution import explain
 
     if args.side != "prediction":
-        compile_for(experiment)
+        # Without being asked to, a factorial is lazy only where memory does not hold the dense one.
+        compile_for(experiment, "lazy" if experiment.sweep.simulator == "lazy" else "dense")
     found = explain(
         experiment,
         methods=args.method,

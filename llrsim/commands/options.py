@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..experiment import Experiment
     from ..outcome import Outcome
+    from ..simulation.choice import Chosen
 
 
 def add_experiment(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
@@ -29,6 +30,20 @@ def add_experiment(parser: argparse.ArgumentParser, *, default: str | None = Non
         action="append",
         default=[],
         help="change a value, for example --set train.n=900 or --set method.dfr.balance=subset; may be repeated",
+    )
+
+
+def add_simulator(parser: argparse.ArgumentParser) -> None:
+    """--simulator, short for --set sweep.simulator."""
+    parser.add_argument(
+        "--simulator",
+        dest="settings",
+        metavar="{auto,dense,lazy}",
+        type="sweep.simulator={}".format,
+        action="append",
+        default=argparse.SUPPRESS,
+        help="what simulates: dense draws all numbers, lazy only what the fits ask for, with d as large as you like; "
+        "auto goes by size; default: the file's sweep.simulator",
     )
 
 
@@ -77,12 +92,12 @@ def jobs_of(args: argparse.Namespace) -> int:
     return args.jobs or os.cpu_count() or 1
 
 
-def compile_for(experiment: Experiment) -> None:
-    """Compile what simulating the experiment's cells takes, with a word on standard error if it takes long."""
+def compile_for(experiment: Experiment, simulator: Chosen) -> None:
+    """Compile what simulating the experiment's cells so takes, with a word on standard error if it takes long."""
     from ..experiment import Grid
     from ..sweep.compiling import compile_kernels, heads_of
 
-    compile_kernels(heads_of(Grid(experiment)), tell)
+    compile_kernels(heads_of(Grid(experiment)), tell, simulators=(simulator,))
 
 
 def some_head(outcome: Outcome) -> int:

@@ -8,6 +8,7 @@ from .options import (
     add_experiment,
     add_jobs,
     add_json,
+    add_simulator,
     compile_for,
     emit,
     experiment_of,
@@ -20,8 +21,9 @@ SUMMARY = "simulate every method of an experiment"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE, --set, --replicates, --seed, --jobs and --json."""
+    """FILE, --set, --simulator, --replicates, --seed, --jobs and --json."""
     add_experiment(parser)
+    add_simulator(parser)
     parser.add_argument("--replicates", metavar="N", type=positive, default=1, help="independent draws; default: 1")
     parser.add_argument("--seed", metavar="S", type=int, help="root seed; default: the file's sweep.seed")
     add_jobs(parser)
@@ -32,8 +34,9 @@ def run(args: argparse.Namespace) -> int:
     """Print the simulated outcome."""
     experiment = experiment_of(args)
     from ..simulation import simulate
+    from ..sweep.compiling import simulator_of
 
-    compile_for(experiment)
+    compile_for(experiment, simulator_of(experiment))
     outcome = simulate(experiment, args.replicates, seed=args.seed, jobs=jobs_of(args))
     emit(outcome, as_json=args.json)
     return some_head(outcome)

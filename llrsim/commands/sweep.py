@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .options import add_experiment, add_jobs, add_json, experiment_of, jobs_of, tell
+from .options import add_experiment, add_jobs, add_json, add_simulator, experiment_of, jobs_of, tell
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
@@ -20,8 +20,9 @@ SUMMARY = "simulate and predict a grid of experiments into a folder; the same co
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE, --set, --jobs, --out, --dry-run, --predict-only and --json."""
+    """FILE, --set, --simulator, --jobs, --out, --dry-run, --predict-only and --json."""
     add_experiment(parser, default="quick")
+    add_simulator(parser)
     add_jobs(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, help="results folder; default: results/<name>-<hash>")
     parser.add_argument("--dry-run", action="store_true", help="count cells and estimate the time; store nothing")

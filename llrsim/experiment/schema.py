@@ -14,7 +14,8 @@ from ..kinds import KINDS, Balance, Data
 PerGroup = float | tuple[float, ...]
 """One number for every group, or one number per group in group order."""
 
-Simulator = Literal["auto", "dense"]
+Simulator = Literal["auto", "dense", "lazy"]
+"""What simulates: all numbers drawn, only what the fits ask for revealed, or whichever suits the sizes."""
 
 LOSSES = ("squared", "logistic", "hinge", "squared_hinge", "max_margin")
 

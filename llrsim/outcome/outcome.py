@@ -26,7 +26,9 @@ class Outcome:
     """The methods of one experiment on one side, by label.
 
     `gram` (R, M, M) holds v_i.v_j, the inner products of the noise parts of the M heads of each replicate, so that
-    heads can be compared; None for predictions that have no joint law of heads.
+    heads can be compared: nan between heads that a simulator draws apart, None for predictions that have no joint law
+    of heads. `simulator` says what ran and `paired` whether a replicate shares its random numbers with that replicate
+    of other experiments of the same seed; None for predictions.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Outcome:
     simulator: str | None = None
     axes: Mapping[str, Any] = field(default_factory=dict)
     gram: Array | None = None
+    paired: bool | None = None
 
     def __getitem__(self, label: str) -> MethodOutcome:
         if label not in self.methods:
@@ -58,7 +61,7 @@ class Outcome:
         """One JSON-ready object: `{"name": ..., "methods": {label: {...}}}`."""
         told: dict[str, Any] = {"name": self.name, "side": self.side}
         if self.simulator:
-            told["simulator"] = self.simulator
+            told |= {"simulator": self.simulator, "paired": self.paired}
         if self.axes:
             told["axes"] = dict(self.axes)
         return told | {"methods": {method.label: method.to_dict() for method in self}}
@@ -103,7 +106,9 @@ class Outcome:
 
         Of several replicates there are both the WGA of the mean accuracies and the mean of the worst, with 95 %.
         """
-        title = f"{self.name}: {self.side}" + (f" ({self.simulator})" if self.simulator else "")
+        title = f"{self.name}: {self.side}"
+        if self.simulator:
+            title += f" ({self.simulator}{', not paired' if self.paired is False else ''})"
         several = any(method.kept.sum() > 1 for method in self)
         worst = ["wga of means", "± 95 %", "mean worst", "± 95 %"] if several else ["wga"]
         columns = "".join(f"{name:>{_width(name)}}" for name in (*worst, "best bias", "average"))

@@ -4,7 +4,7 @@ Imports nothing of `llrsim.prediction`; agreement between the two is evidence be
 readout.
 """
 
-from .dense import simulate, simulate_plan, warm_up
 from .fitting import Fit, FitError, fit
+from .simulating import simulate, simulate_plan, warm_up
 
 __all__ = ["Fit", "FitError", "fit", "simulate", "simulate_plan", "warm_up"]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,44 +17,14 @@ from ..stream import root_key
 from .descent import largest_stable_step
 from .engine import Records, Tables, records, room_for, run, tabulate
 from .fitting import descent_path, penalties
+from .memory import shortage
 from .solvers import INTERIOR_POINT, NEWTON, RIDGE, SOLVERS, call_with_solvers, only, recipe
 
 if TYPE_CHECKING:
-    from ..experiment import Experiment, FitOptions
-
-Pairing = Literal["common", "independent"]
+    from ..experiment import FitOptions
 
 
-def simulate(
-    experiment: Experiment,
-    replicates: int = 1,
-    *,
-    seed: int | None = None,
-    pairing: Pairing = "common",
-    jobs: int = 1,
-) -> Outcome:
-    """Draw, fit and read out every method of an experiment, `replicates` times.
-
-    `seed` defaults to the experiment's. With `pairing = "common"` the random numbers of a replicate do not depend on
-    the law, so experiments that differ in sizes, proportions, collapse or weights are paired; "independent" mixes the
-    law's hash into the key. `jobs` threads share the replicates; the numbers do not depend on it.
-
-    >>> import llrsim
-    >>> outcome = llrsim.simulate(llrsim.load("quick"), replicates=4)
-    >>> outcome["erm"].readout.group_accuracy.shape
-    (4, 4)
-    """
-    return simulate_plan(
-        plan(experiment),
-        name=experiment.name,
-        replicates=replicates,
-        seed=experiment.sweep.seed if seed is None else seed,
-        law=experiment.cell_law_hash if pairing == "independent" else "",
-        jobs=jobs,
-    )
-
-
-def simulate_plan(
+def simulate_densely(
     plan: Plan,
     *,
     name: str = "plan",
@@ -66,13 +35,14 @@ def simulate_plan(
     axes: Mapping[str, Any] | None = None,
     jobs: int = 1,
 ) -> Outcome:
-    """Simulate the replicates first, ..., first + replicates - 1 of a plan.
+    """Simulate the replicates first, ..., first + replicates - 1 of a plan, as `simulate_plan` says.
 
-    `law` joins the random key: "" pairs this plan with all others of the same seed, a law's hash makes it
-    independent of them. Raises MemoryError, with the numbers, when the designs do not fit.
+    Raises MemoryError, with the numbers, when the designs do not fit.
     """
+    # Before all else: the tables alone are arrays of n and of d numbers.
+    if (lacking := shortage(plan, min(jobs, replicates))) is not None:
+        raise MemoryError(lacking)
     laws, tables = tabulate(plan)
-    _check_memory(plan, min(jobs, replicates))
     solvers = only(tables.codes[:, 0].tolist())
     root = root_key(seed, law)
     out = records(plan, replicates, tables)
@@ -115,23 +85,6 @@ def _heads(summary: np.ndarray) -> Head:
 def _path(plan: Plan, m: int, out: Records) -> Path | None:
     steps = descent_path(plan.stages[m].head)
     return Path(steps, _heads(out.path_heads[:, m, : len(steps)])) if len(steps) else None
-
-
-def _check_memory(plan: Plan, jobs: int) -> None:
-    width = plan.test.signal_dim + plan.test.noise_dim + 1
-    drawn = sum(int(sample.counts.sum()) for sample in plan.samples)
-    used = max(int(stage.selection.used.sum()) for stage in plan.stages)
-    # Doubles for the designs and the rows copied out of them, singles for the second-order solver's copy.
-    needed = width * (8 * (drawn + used) + 4 * used) * jobs
-    try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return
-    if needed > free:
-        raise MemoryError(
-            f"the dense designs need {needed / 1e9:.1f} GB ({drawn} rows drawn and {used} used, {width} columns, "
-            f"{jobs} workers) and {free / 1e9:.1f} GB are free; lower train.n, heldout.n or features.noise.dim"
-        )
 
 
 def _largest_stable_step(
@@ -190,4 +143,4 @@ def warm_up(heads: Iterable[FitOptions] | None = None) -> None:
             for solver in solvers
         ],
     }
-    simulate_plan(plan(load(tiny)))
+    simulate_densely(plan(load(tiny)))

@@ -39,13 +39,14 @@ def _row_product(A, i, j, start, stop):
 
 
 @private
-def factorise(A, positive):
+def factorise(A, positive, first=0):
     """Overwrite A (m, m) with L, where A = L S L' and S is +1 on the first `positive` coordinates, -1 on the rest.
 
     A is [[M, N'], [N, -Q]] with M (positive, positive) and Q positive semidefinite, which needs no pivoting; with
-    positive = m this is Cholesky's factor. A dropped coordinate has a zero column in L.
+    positive = m this is Cholesky's factor. A dropped coordinate has a zero column in L. Rows before the `first` are
+    rows of L already.
     """
-    for i in range(A.shape[0]):
+    for i in range(first, A.shape[0]):
         for j in range(i + 1):
             lead = j if j < positive else positive
             plus, minus = A[i, j] + _row_product(A, i, j, lead, j), _row_product(A, i, j, 0, lead)

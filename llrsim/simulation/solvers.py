@@ -1,21 +1,18 @@
 """Which solver fits which head, and how the engine reaches it: by address.
 
-numba copies every function that a kernel calls into the kernel and optimises the copy, so an engine that called the
-solvers outright would take longer to compile than all of them, whichever a plan needs. Instead all solvers have one
-signature, and kernels receive them as first-class functions of it.
+An engine that called the solvers outright would take longer to compile than all of them, whichever a plan needs.
+Instead all have one signature, and kernels receive them as first-class functions of it (`address`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
-from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numba import float32, float64, int64, typeof, types, uint64
-from numba.core.dispatcher import Dispatcher
 
 from ..losses import Loss
+from .address import call_by_address
 from .descent import descend
 from .interior_point import interior_point
 from .ridge import ridge
@@ -91,36 +88,8 @@ _SOLVER = types.FunctionType(
         _MATRIX,
     )
 )
-_compiling = Lock()
-
-
-class _ByAddress:
-    """A compiled solver as kernels take it for a first-class function, by numba's wrapper address protocol.
-
-    They would take the dispatcher itself too, but convert it anew in every call, for milliseconds.
-    """
-
-    _numba_type_ = _SOLVER
-
-    def __init__(self, solver: Dispatcher) -> None:
-        self._address = types.CompileResultWAP(solver.get_compile_result(_SOLVER.signature)).__wrapper_address__()
-
-    def __wrapper_address__(self) -> int:
-        return self._address
-
-
-_by_address = cache(_ByAddress)
 
 
 def call_with_solvers(kernel: Any, solvers: tuple[Any, ...], *arguments: Any) -> None:
-    """Run `kernel(*solvers, *arguments)` with the solvers as first-class functions.
-
-    Called plainly, numba would take each solver for a type of its own and compile a kernel with all of them inside.
-    """
-    if isinstance(kernel, Dispatcher):  # else numba is switched off
-        with _compiling:
-            solvers = tuple(map(_by_address, solvers))
-            if not kernel.signatures:
-                kernel.compile((_SOLVER,) * len(SOLVERS) + tuple(map(typeof, arguments)))
-                kernel.disable_compile()
-    kernel(*solvers, *arguments)
+    """Run `kernel(*solvers, *arguments)` with the solvers as first-class functions."""
+    call_by_address(kernel, _SOLVER, solvers, *arguments)

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ..experiment.grid import Grid
-from .compiling import compile_kernels, heads_of
+from .compiling import compile_kernels, heads_of, simulators_of
 from .units import simulate_unit
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def dry_run(experiment: Experiment, *, jobs: int, predict_only: bool = False, sa
     ends = [grid.experiment(cell) for cell in sorted({0, grid.size - 1})]
     seconds = sum(_seconds_to_predict(end) for end in ends)
     if not predict_only:
-        compile_kernels(heads_of(grid), say)
+        compile_kernels(heads_of(grid), say, simulators=simulators_of(grid))
         seconds += sum(_seconds_to_simulate(end) for end in ends) * replicates / REPLICATES
     return DryRun(
         cells=grid.size,

@@ -19,7 +19,7 @@ masses: the effective group masses of one method on one law (T19)
     mass TEXT            JSON: each group's name and its mass, in the order of the groups
 rows: one simulated replicate of one method on one law
     law TEXT, method TEXT, seed INTEGER, numerics INTEGER, replicate INTEGER    together the key
-    simulator TEXT       what simulated it: dense
+    simulator TEXT       what simulated it: dense, or lazy, whose rows are not paired over cells
     status INTEGER       code of `llrsim.status.Status`
     wga, direction_wga, average_accuracy REAL    worst-group accuracy, the same at the best bias, test average
     iterations INTEGER, certificate REAL         of the fit

@@ -16,7 +16,7 @@ from ..outcome import Outcome
 from ..planning import plan
 from .format import decode
 from .reader import Reader
-from .rows import method_row, simulators_of
+from .rows import method_row, paired_by, simulators_of
 from .units import CHUNK
 
 if TYPE_CHECKING:
@@ -171,6 +171,7 @@ class Results:
         simulation = prediction = None
         if cell.simulated:
             stored = {label: [numbers for _, _, *numbers in rows] for label, rows in cell.simulated.items()}
+            simulator = simulators_of(row for rows in cell.simulated.values() for row in rows)
             simulation = Outcome(
                 name,
                 {
@@ -178,8 +179,9 @@ class Results:
                     for stage in resolved.stages
                 },
                 "simulation",
-                simulator=simulators_of(row for rows in cell.simulated.values() for row in rows),
+                simulator=simulator,
                 axes=cell.axes,
+                paired=paired_by(simulator),
             )
         if cell.predicted:
             prediction = Outcome(

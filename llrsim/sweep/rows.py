@@ -27,7 +27,7 @@ def method_row(
     predicted: tuple[Any, ...] | None,
     mass: Mapping[str, float],
 ) -> dict[str, Any]:
-    """Axes; method, status and replicates; simulated means and standard errors; the prediction; the mass.
+    """Axes; method, status, replicates and what simulated them; means and standard errors; the prediction; the mass.
 
     Keys are the same for every cell and method of a sweep: `wga`, `wga_of_means`, `direction_wga`, `average_accuracy`
     and `accuracy(y,a)`, signal weights, bias and noise norm of the mean head, each with `_se`, then the same numbers
@@ -46,7 +46,8 @@ def method_row(
         "method": label,
         "status": _status(rows),
         "replicates": sum(row[0] in _KEPT for row in rows),
-        "simulator": simulators_of(simulated),
+        "simulator": (simulator := simulators_of(simulated)),
+        "paired": paired_by(simulator),
         **(_numbers(rows, groups) if rows else dict.fromkeys(_names(groups, k))),
         **(_prediction(predicted[1:], groups) if predicted else dict.fromkeys(_predicted_names(groups, k))),
         "predicted_status": _status([predicted[1:]] if predicted else []),
@@ -58,6 +59,11 @@ def method_row(
 def simulators_of(simulated: Iterable[tuple[Any, ...]]) -> str | None:
     """What simulated the rows of (replicate, simulator, *FIELDS); None without rows."""
     return ", ".join(sorted({row[1] for row in simulated})) or None
+
+
+def paired_by(simulator: str | None) -> bool | None:
+    """Whether rows by `simulators_of` share random numbers over cells, as dense ones do; None without rows."""
+    return None if simulator is None else simulator == "dense"
 
 
 def _numbers(rows: Sequence[tuple[Any, ...]], groups: tuple[str, ...]) -> dict[str, float | None]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..experiment.grid import Grid
 from .block import Block, Failure, Unit
-from .compiling import compile_kernels, heads_of
+from .compiling import compile_kernels, heads_of, simulators_of
 from .folder import StoreError, folder_name, locked
 from .interruption import finishing, interruptible
 from .progress import SweepProgress
@@ -101,7 +101,7 @@ def run_sweep(
         units = missing_units(store, grid, replicates, present=shown.present, failed=failures.append)
         first = next(units, None)
         if first is not None:
-            compile_kernels(heads_of(grid), shown.say, predict_only=predict_only)
+            compile_kernels(heads_of(grid), shown.say, simulators=() if predict_only else simulators_of(grid))
             run = store.begin_run(command, count, environment_json())
             workers = Workers(count, processes=predict_only and grid.size >= MANY)
             _compute_all(store, grid, chain([first], units), workers=workers, shown=shown, failures=failures)

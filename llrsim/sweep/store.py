@@ -166,14 +166,14 @@ class Store:
         """Commit whole units in one transaction.
 
         Simulated rows are (law, method, replicate, simulator, *FIELDS), predicted ones (law, method, limit, *FIELDS),
-        masses (law, method, JSON). A simulated row that is there already is replaced by the same numbers; of
-        predictions, which are the same within their certificates, the one that is there stays.
+        masses (law, method, JSON). A row that is there already stays: simulated anew by the same simulator it is the
+        same, by another it has the same law, and predictions are the same within their certificates.
         """
         rest = ", ".join("?" * len(FIELDS))
         with self._transaction():
             self.connection.executemany(
-                f"INSERT OR REPLACE INTO rows (seed, numerics, law, method, replicate, simulator, {', '.join(FIELDS)}) "
-                f"VALUES ({self._experiment.sweep.seed}, {NUMERICS}, ?, ?, ?, ?, {rest})",
+                f"INSERT INTO rows (seed, numerics, law, method, replicate, simulator, {', '.join(FIELDS)}) "
+                f"VALUES ({self._experiment.sweep.seed}, {NUMERICS}, ?, ?, ?, ?, {rest}) ON CONFLICT DO NOTHING",
                 simulated,
             )
             self.connection.executemany(

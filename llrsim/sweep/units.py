@@ -100,11 +100,16 @@ def compute_units(grid: Grid, units: list[Unit], stop: Flag) -> Block:
 
 
 def simulate_unit(experiment: Experiment, first: int, replicates: int) -> Outcome:
-    """The replicates of a cell, paired with those of all other cells of the same root seed."""
+    """The replicates of a cell by its simulator; dense ones are paired over all cells of the same root seed."""
     from ..simulation import simulate_plan
 
     return simulate_plan(
-        plan(experiment), name=experiment.name, seed=experiment.sweep.seed, first=first, replicates=replicates
+        plan(experiment),
+        name=experiment.name,
+        seed=experiment.sweep.seed,
+        first=first,
+        replicates=replicates,
+        simulator=experiment.sweep.simulator,
     )
 
 

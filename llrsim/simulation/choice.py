@@ -1,0 +1,143 @@
+"""Which simulator runs a plan: by sizes alone, so that every machine and every run of it decides alike.
+
+Up to SMALL numbers in its largest design a plan is dense: a replicate takes milliseconds, and dense replicates are
+paired. Beyond that it is lazy where that is estimated to take less time. Either simulator holds `columns` for its rows,
+fills them once and passes over them as often as the fit asks:
+
+    seconds = rows * columns * (fill + sweep * passes)
+
+|         | rows                  | columns                    | passes                                           |
+|---------|-----------------------|----------------------------|--------------------------------------------------|
+| dense   | drawn once for a plan | k + d + 1                  | `_dense_passes`: what the loss's solver takes    |
+| lazy    | drawn for each fit    | k + 1 + K (1 + E)          | steps + K of a descent, SWEEPS K of an exact fit |
+
+with K queries that are numerically new, each of which adds a left direction and one right direction in each of the E
+eigenspaces of the noise (T17). Least squares asks of the rows of a section only their inner products, so there the
+lazy simulator holds at most as many rows a section as columns (T18). K does not depend on d, and is not
+lowered to d either: there the dense columns are the fewer, and so a plan that is lazy at some d is lazy at every
+larger one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+from ..experiment import ExperimentError
+from ..experiment.schema import Simulator
+from .lazy.support import obstacle
+from .memory import shortage
+
+if TYPE_CHECKING:
+    from ..planning import Plan, Stage
+
+Chosen = Literal["dense", "lazy"]
+
+SMALL = 2e6
+"""Numbers in the design of a plan's largest sample up to which it is always dense."""
+
+
+class Cost(NamedTuple):
+    """Seconds for a number of a design."""
+
+    fill: float  # to draw it
+    sweep: float  # to use it in one pass
+
+
+DENSE = Cost(fill=6.5e-9, sweep=0.5e-9)
+"""Measured on one thread, designs of 10^5 to 10^7 numbers."""
+
+LAZY = Cost(fill=6.5e-9, sweep=1.0e-9)
+"""As DENSE; a pass takes longer because it also draws and projects new directions."""
+
+NEWTON = 45
+"""Passes of a dense logistic or squared hinge fit, most of them Hessian products in single precision."""
+
+GRAM = 0.25
+"""Passes that adding one row to a Gram matrix costs for each of its columns: triangular, and from the cache."""
+
+INTERIOR_POINT = 15
+"""Gram matrices of a dense hinge or max margin fit."""
+
+QUERIES = 40
+"""New directions of a lazy descent, or of an exact fit of a loss with a slope."""
+
+MANY_QUERIES = 150
+"""New directions of a lazy hinge or max margin fit."""
+
+SWEEPS = 3
+"""Passes of a lazy exact fit for each of its queries: to ask, to project, to search."""
+
+
+def chosen(plan: Plan, simulator: Simulator) -> Chosen:
+    """The simulator of a plan: the one that is asked for, or for "auto" by the rule above.
+
+    Raises:
+        ExperimentError: "lazy" is asked for, and the plan has an `obstacle`.
+        ValueError: no such simulator.
+    """
+    if simulator not in get_args(Simulator):
+        raise ValueError(f"simulator: {simulator!r}; expected one of {', '.join(get_args(Simulator))}")
+    if simulator == "lazy" and (found := obstacle(plan)) is not None:
+        raise ExperimentError(found)
+    if simulator != "auto":
+        return simulator
+    rows = max(int(sample.counts.sum()) for sample in plan.samples)
+    if rows * _columns(plan) <= SMALL or obstacle(plan) is not None:
+        return "dense"
+    return "lazy" if lazy_seconds(plan) < dense_seconds(plan) else "dense"
+
+
+def chosen_for_factorial(plan: Plan, simulator: Simulator, workers: int) -> Chosen:
+    """As `chosen` for cells that are compared with each other: "auto" is dense as long as memory holds the designs.
+
+    Dense cells are paired, which narrows the intervals of differences more than speed could.
+    """
+    if simulator == "auto":
+        return "lazy" if shortage(plan, workers) is not None and obstacle(plan) is None else "dense"
+    return chosen(plan, simulator)
+
+
+def dense_seconds(plan: Plan) -> float:
+    """Estimated time of a dense replicate on one thread."""
+    columns = _columns(plan)
+    drawn = sum(int(sample.counts.sum()) for sample in plan.samples)
+    swept = sum(stage.average * _rows(stage) * _dense_passes(stage, columns) for stage in plan.stages)
+    return columns * (drawn * DENSE.fill + swept * DENSE.sweep)
+
+
+def lazy_seconds(plan: Plan) -> float:
+    """Estimated time of a lazy replicate on one thread; does not depend on d."""
+    return sum(_lazy_seconds(plan, stage) for stage in plan.stages)
+
+
+def _lazy_seconds(plan: Plan, stage: Stage) -> float:
+    head, rows = stage.head, _rows(stage)
+    if not isinstance(head.solver, str):
+        queries = min(QUERIES, head.solver.steps)
+        passes = head.solver.steps + queries
+    else:
+        queries = QUERIES if head.loss in ("squared", "logistic", "squared_hinge") else MANY_QUERIES
+        passes = SWEEPS * queries
+    # Every head that is averaged asks of rows of its own.
+    queries = min(stage.average * queries, rows)
+    columns = plan.test.signal_dim + 1 + queries * (1 + len(plan.test.eigenspaces()[0]))
+    if head.loss == "squared" and stage.average == 1:
+        rows = sum(min(int(used), columns) for used in stage.selection.used)
+    return rows * columns * (LAZY.fill + LAZY.sweep * passes * stage.average)
+
+
+def _dense_passes(stage: Stage, columns: int) -> float:
+    head, rows = stage.head, _rows(stage)
+    if not isinstance(head.solver, str):
+        return head.solver.steps * min(1.0, (head.solver.batch or rows) / max(rows, 1))
+    if head.loss in ("logistic", "squared_hinge"):
+        return NEWTON
+    return GRAM * min(rows, columns) * (1 if head.loss == "squared" else INTERIOR_POINT)
+
+
+def _columns(plan: Plan) -> int:
+    return plan.test.signal_dim + plan.test.noise_dim + 1
+
+
+def _rows(stage: Stage) -> int:
+    return int(stage.selection.used.sum())

@@ -1,0 +1,49 @@
+"""Full-batch gradient descent on a lazy sample: the steps of `simulation.descent` on what has been revealed."""
+
+from math import inf, isnan, nan
+
+from ..._jit import kernel
+from ...descent_rule import DIVERGENCE, clipping
+from ...status import DIVERGED, FINISHED
+from .query import CEILING, DONE, RECORDED, REFERENCE, ROOM, look
+from .revealed import RIGHT, TOLD_OBJECTIVE
+from .reveal import penalty
+
+@kernel
+def descend(sweep, how, state, path, progress):
+    """Descend from `state.head` to `how.steps` steps; returns (status, relative gradient).
+
+    `sweep` does a task over all rows. `path` (S,) lists sorted steps; `state.path_heads`
+    receives the heads after them, nan for those not reached. Statuses, the relative gradient and the mark of divergence are those of
+    `simulation.descent`; ROOM asks for larger arrays, and `progress` remembers where to go on.
+    """
+    while True:
+        done = int(progress[DONE])
+        while progress[RECORDED] < path.size and path[int(progress[RECORDED])] == done:
+            state.path_heads[int(progress[RECORDED])] = state.head
+            progress[RECORDED] += 1
+        size = look(sweep, how.loss, 0.0, state)
+        if size < 0.0:
+            return ROOM, nan
+        objective = state.told[TOLD_OBJECTIVE] + penalty(state)
+        if isnan(progress[REFERENCE]):
+            progress[REFERENCE] = size if size > 0.0 else 1.0
+        if isnan(progress[CEILING]):
+            progress[CEILING] = DIVERGENCE * (1.0 + objective)
+        diverged = not objective <= progress[CEILING] < inf
+        if diverged or done == how.steps:
+            break
+        _move(state, size, how.step_size, how.clip, how.momentum)
+        progress[DONE] += 1
+    for s in range(int(progress[RECORDED]), path.size):
+        state.path_heads[s] = nan
+    return DIVERGED if diverged else FINISHED, size / progress[REFERENCE]
+
+
+@kernel
+def _move(state, size, step_size, clip, momentum):
+    """One step of the head along its gradient, which has this size."""
+    step_size *= clipping(size, clip)
+    for q in range(state.signal.shape[0] + state.count[RIGHT]):
+        state.velocity[q] = momentum * state.velocity[q] - step_size * state.gradient[q]
+        state.head[q] += state.velocity[q]

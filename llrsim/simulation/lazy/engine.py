@@ -1,0 +1,227 @@
+"""The lazy engine: replicates of a plan, each head on a sample of its own that is revealed as the fit asks.
+
+What is drawn depends on what is asked, so heads do not share random numbers: a stage's key is its label. Only a head
+that starts from another one of the same sample sees the rows of that one, whose fit is repeated for it: so the numbers
+of a method do not depend on which other methods there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..._jit import single_blas_thread
+from ...drawing import square_roots
+from ...head import Head
+from ...methods import Counts
+from ...mixture import Array
+from ...outcome import MethodOutcome, Outcome, Path
+from ...planning import Plan, Stage
+from ...stream import Role, root_key
+from ..fitting import descent_path
+from ..memory import lazy_shortage
+from .exchangeable import ExchangeableSample
+from .law import LazyFit, LazyHead, SectionLaw
+from .revealed import CHUNK
+from .sample import FIRST_ROOM, LazySample
+from .support import by_sections, sees_start
+
+if TYPE_CHECKING:
+    from ...experiment import FitOptions
+
+Sample = LazySample | ExchangeableSample
+
+
+def simulate_lazily(
+    plan: Plan,
+    *,
+    name: str = "plan",
+    replicates: int = 1,
+    first: int = 0,
+    seed: int = 0,
+    law: str = "",
+    axes: Mapping[str, Any] | None = None,
+    jobs: int = 1,
+) -> Outcome:
+    """Simulate the replicates first, ..., first + replicates - 1 of a plan, as `simulate_plan` says.
+
+    `jobs` threads share the replicates, or the rows of each where these are many. Raises MemoryError, with the numbers,
+    when the directions to expect do not fit.
+    """
+    rows = max(_rows(plan, stage) for stage in plan.stages)
+    by_rows = rows > CHUNK
+    if (lacking := lazy_shortage(rows, FIRST_ROOM, 1 if by_rows else min(jobs, replicates))) is not None:
+        raise MemoryError(lacking)
+    numbers = range(first, first + replicates)
+    with single_blas_thread(), ThreadPoolExecutor(jobs) if jobs > 1 else nullcontext() as pool:
+        if pool is None or by_rows:
+            drawn = [_Replicate(plan, seed, law, number, pool).heads() for number in numbers]
+        else:
+            drawn = list(pool.map(lambda number: _Replicate(plan, seed, law, number, None).heads(), numbers))
+    outcomes = {
+        stage.label: _outcome(plan, stage, [heads[m] for heads in drawn]) for m, stage in enumerate(plan.stages)
+    }
+    gram = np.full((replicates, len(outcomes), len(outcomes)), nan)
+    for m, method in enumerate(outcomes.values()):
+        gram[:, m, m] = method.heads.noise_norm**2
+    return Outcome(name=name, methods=outcomes, side="simulation", simulator="lazy", axes=axes or {}, gram=gram)
+
+
+class _Replicate:
+    """One replicate of a plan."""
+
+    def __init__(self, plan: Plan, seed: int, law: str, number: int, pool: ThreadPoolExecutor | None) -> None:
+        self._plan, self._seed, self._law, self._number, self._pool = plan, seed, law, number, pool
+
+    def heads(self) -> list[LazyFit]:
+        """The fits of all stages."""
+        found: list[LazyFit] = []
+        for m in range(len(self._plan.stages)):
+            found.append(self._fit(m, found)[1])
+        return found
+
+    def _fit(self, m: int, earlier: list[LazyFit]) -> tuple[Sample, LazyFit]:
+        """The stage's sample and its fit, given the fits of earlier stages."""
+        stage, start, sample = self._plan.stages[m], None, None
+        if stage.start is not None:
+            begun = earlier[stage.start]
+            if not begun.status.ok:
+                return self._sample(m), LazyFit(begun.head, begun.status, nan, 0, 0)
+            if sees_start(stage):
+                if self._plan.stages[stage.start].sample == stage.sample:
+                    sample, begun = self._fit(stage.start, earlier)
+                start = begun.head
+        sample = self._sample(m) if sample is None else sample
+        return sample, self._fit_on(sample, stage, start)
+
+    def _sample(self, m: int) -> Sample:
+        plan, stage = self._plan, self._plan.stages[m]
+        root = root_key(self._seed, f"{self._law}:{stage.label}")
+        if stage.average > 1:  # each head uses other rows
+            return LazySample(_law(plan, stage.sample), root, self._number, pool=self._pool)
+        kept = stage.selection.used > 0
+        sections = _law(plan, stage.sample, stage.selection.group[kept], stage.selection.distinct[kept])
+        if by_sections(stage):
+            return ExchangeableSample(sections, root, self._number)
+        return LazySample(sections, root, self._number, pool=self._pool)
+
+    def _fit_on(self, sample: Sample, stage: Stage, start: LazyHead | None) -> LazyFit:
+        """The stage's fit on a sample, of its sections or, where it is the whole of the plan's sample, of its rows."""
+        kept = stage.selection.used > 0
+        distinct = stage.selection.distinct[kept]
+        if isinstance(sample, ExchangeableSample) or np.array_equal(sample.sections, distinct):
+            weight = stage.selection.weight[kept] * stage.selection.used[kept] / distinct
+            return sample.fit(stage.head, weight, anchor=stage.anchor, start=start)
+        fits = [
+            sample.fit(stage.head, row_weights, anchor=stage.anchor, start=start)
+            for row_weights in self._row_weights(stage)
+        ]
+        return sample.average(fits)
+
+    def _row_weights(self, stage: Stage) -> Iterator[Array]:
+        """(n,) weight of every row of the plan's sample, for each of the heads that are averaged.
+
+        Rows of a section are exchangeable, so one head may take the first ones; several take random ones.
+        """
+        chosen = stage.selection
+        for head in range(stage.average):
+            words = [int(root_key(self._seed, f"{self._law}:{stage.label}")), self._number, Role.SUBSET << 32 | head]
+            random = np.random.Generator(np.random.SFC64(words))
+            rows = []
+            for n, used, weight in zip(chosen.available, chosen.used, chosen.weight, strict=True):
+                repeats = used // max(n, 1) + (np.arange(n) < used % max(n, 1))
+                rows.append(weight * (random.permutation(repeats) if stage.average > 1 else repeats))
+            yield np.concatenate(rows)
+
+
+def _rows(plan: Plan, stage: Stage) -> int:
+    """Rows that a stage's sample holds in memory: none where it is known by its sections alone."""
+    if by_sections(stage):
+        return 0
+    return int(plan.samples[stage.sample].counts.sum() if stage.average > 1 else stage.selection.distinct.sum())
+
+
+def _law(plan: Plan, sample: int, group: Counts | None = None, rows: Counts | None = None) -> SectionLaw:
+    """The law of a plan's sample: a section a group, or so many rows of these groups (B,)."""
+    drawn = plan.samples[sample]
+    law = drawn.mixture
+    sections = np.arange(law.group_count) if group is None else group
+    eigenvalues, multiplicities = law.eigenspaces()
+    return SectionLaw(
+        rows=np.asarray(drawn.counts if rows is None else rows, dtype=np.int64),
+        labels=law.labels[sections],
+        means=law.means[sections],
+        factors=square_roots(law.covariances[sections]),
+        noise_scale=law.noise_std[sections],
+        eigenvalues=eigenvalues,
+        multiplicities=multiplicities,
+    )
+
+
+def _outcome(plan: Plan, stage: Stage, fits: list[LazyFit]) -> MethodOutcome:
+    steps = descent_path(stage.head)
+    values, _ = plan.test.eigenspaces()
+    paths = [fit.path if fit.status.ok else (_no_head(plan),) * len(steps) for fit in fits]
+    return MethodOutcome(
+        stage=stage,
+        test=plan.test,
+        heads=_summary([fit.head if fit.status.ok else _no_head(plan) for fit in fits], values),
+        status=np.array([int(fit.status) for fit in fits]),
+        certificate=np.array([fit.certificate for fit in fits]),
+        iterations=np.array([fit.iterations for fit in fits]),
+        limit="finite",
+        path=Path(steps, _summary([head for path in paths for head in path], values, len(steps)))
+        if len(steps)
+        else None,
+    )
+
+
+def _no_head(plan: Plan) -> LazyHead:
+    return LazyHead(np.full(plan.test.signal_dim, nan), nan, np.full(len(plan.test.eigenspaces()[0]), nan))
+
+
+def _summary(heads: list[LazyHead], eigenvalues: Array, columns: int | None = None) -> Head:
+    """Heads as summaries with leading axis (R,), or (R, columns)."""
+    shape = (-1,) if columns is None else (-1, columns)
+    noise = np.array([head.noise for head in heads])
+    return Head(
+        np.array([head.signal for head in heads]).reshape(*shape, len(heads[0].signal)),
+        np.array([head.bias for head in heads]).reshape(shape),
+        np.sqrt((noise**2).sum(axis=-1)).reshape(shape),
+        np.sqrt(noise**2 @ eigenvalues).reshape(shape),
+    )
+
+
+def warm_up(heads: Iterable[FitOptions] | None = None) -> None:
+    """Compile what simulating these heads lazily takes (default: any head), or load it from the cache."""
+    from ...experiment import load
+    from ...planning import plan
+
+    kinds = {"logistic": "exact", "hinge": "exact", "squared_hinge": {"steps": 2, "step_size": 0.1}}
+    if heads is not None:
+        needed = list(heads)
+        exact = {head.loss for head in needed if isinstance(head.solver, str)}
+        kinds = {
+            loss: solver
+            for loss, solver in kinds.items()
+            if (
+                any(not isinstance(head.solver, str) for head in needed)
+                if solver != "exact"
+                else exact & ({"hinge", "max_margin"} if loss == "hinge" else {"logistic", "squared_hinge"})
+            )
+        }
+    tiny = {
+        "features": {"core": {"mean": 1.0, "std": 0.6}, "noise": {"dim": 2}},
+        "train": {"n": 40, "proportions": [0.25] * 4},
+        "head": {"ridge": 0.1},
+        "method": [
+            {"kind": "erm", "name": loss, "head": {"loss": loss, "solver": solver}} for loss, solver in kinds.items()
+        ],
+    }
+    if kinds:
+        simulate_lazily(plan(load(tiny)))

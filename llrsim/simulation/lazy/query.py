@@ -1,0 +1,42 @@
+"""One query of a lazy sample: the gradient of the objective at a head, and the directions that it reveals."""
+
+from ..._jit import kernel
+from .reveal import absorb, aim, penalise, query, room_left
+from .sweeps import LOOK, PROJECT, open_spaces
+
+ROOM = -1
+"""Instead of a status: the arrays are full; with larger ones the same call goes on."""
+
+DONE, RECORDED, REFERENCE, CEILING, SOFTNESS = range(5)
+"""Places of a driver's progress: steps done, heads recorded, |grad F(0)|, a descent's limit and the softness of margins;
+nan: not known yet."""
+
+
+@kernel
+def look(sweep, loss, softness, state):
+    """Margins, slopes and gradient at `state.head`; returns the gradient's length, or ROOM."""
+    aim(state, state.head)
+    sweep(LOOK, loss, softness, 0.0, state)
+    return ask(sweep, state)
+
+
+@kernel
+def look_at_zero(sweep, how, state, softness):
+    """The gradient's length at the head zero, which `state.head` then is; or ROOM."""
+    state.head[:] = 0.0
+    return look(sweep, how.loss, softness, state)
+
+
+@kernel
+def ask(sweep, state):
+    """The gradient at `state.head`, of which a sweep has just left the residual's inner products; its length, or ROOM.
+
+    Nothing is asked of the unknown part of the noise once all directions are revealed, or where no residual is left.
+    """
+    length, dropped = query(state), 0.0
+    if open_spaces(state) > 0 and length > 0.0:
+        if not room_left(state):
+            return float(ROOM)
+        sweep(PROJECT, 0, 0.0, 0.0, state)
+        dropped = absorb(state, length)
+    return penalise(state, dropped)

@@ -1,0 +1,224 @@
+"""A lazy sample: rows whose noise is drawn as fits ask for it, exactly in law at finite n and d.
+
+Why the law is exact (T17; Yue M. Lu, arXiv 2101.07464, calls it Householder dice; conditioning of this kind goes back to
+Bolthausen). Let Z be n by d with independent standard normal entries, and let a method ask, one after the other and as it
+likes, for Z'r and Zv with v in the span of earlier answers. Given all answers so far, Z is known on the left directions
+asked, U, and on the right directions that the answers span; on the orthogonal complements it is a fresh Gaussian matrix,
+independent of everything that the next query depends on. So Z'r for a new r is what is known of it plus |r_perp| times a
+vector of independent normals in the unexplored right directions: its length is |r_perp| times a chi variable with
+d - R degrees of freedom, its direction uniform and independent of the length. The law of Z does not change under
+rotations of the unexplored right directions, and nothing else looks at single coordinates of z, so the new direction can
+be *called* the next vector of a basis that is never written down. Its image is then chi u_new + (I - UU')g with g a
+fresh normal n-vector. Queries may depend on all answers before them, so this holds for any method of first order.
+
+Cost with K directions revealed: 12 K n bytes, and 20 K n bytes moved by a step of descent, whatever d is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.linalg import norm
+
+from ...losses import Loss
+from ...mixture import Array
+from ...status import Status
+from ...stream import Role
+from ..fitting import descent_path
+from ..solvers import DESCENT, INTERIOR_POINT, RIDGE, Recipe, recipe
+from .descent import descend
+from .law import LazyFit, LazyHead, SectionLaw
+from .multipliers import margins
+from .newton import minimise
+from .query import DONE, REFERENCE, ROOM, look_at_zero
+from .reveal import admit, aim, draw_signal
+from .revealed import RIGHT, nothing_revealed, with_more_room
+from .sweeps import ENTER, STEP
+from .threads import drive, sweeping
+from .visitors import Visitors
+
+if TYPE_CHECKING:
+    from ...experiment import FitOptions
+
+FIRST_ROOM = 48
+"""Directions there is room for at first; most fits need fewer."""
+
+
+class LazySample:
+    """Rows of a `SectionLaw` whose noise is revealed as heads are fitted on them.
+
+    All fits on one sample see the same rows: what one has revealed is known to the next. `root` and `replicate` key the
+    random numbers, as they do those of dense samples. A pool shares rows out over its threads; no number depends on it.
+    """
+
+    def __init__(
+        self, law: SectionLaw, root: np.uint64, replicate: int = 0, *, pool: ThreadPoolExecutor | None = None
+    ) -> None:
+        self._law, self._pool = law, pool
+        self._state = nothing_revealed(law, root, replicate, FIRST_ROOM)
+        self._visitors = Visitors(self._enter)
+        self._words = [int(root), replicate, Role.LAZY_LENGTH << 32]
+        self._identity = object()  # heads name their sample by this, not to keep its arrays alive
+        draw_signal(law.labels, law.means, law.factors, self._state)
+
+    def fit(
+        self, head: FitOptions, weight: Array, *, anchor: float = 0.0, start: LazyHead | None = None
+    ) -> LazyFit:
+        """Fit a head with these weights (B,) of each row of a section, or (n,) of each row, that sum to one over rows.
+
+        `start` is what a descent starts from and `anchor` pulls to: a head of this sample, or one that is independent
+        of it, whose noise direction then is a right direction of its own.
+        """
+        how, path = recipe(head), descent_path(head)
+        rows = np.repeat(weight, self._law.rows) if len(weight) == len(self._law.rows) else np.asarray(weight)
+        self._state.weight[:] = rows
+        origin = self._coordinates(start)
+        ridge = head.ridge
+        if how.loss == Loss.MAX_MARGIN:
+            # Its head depends neither on the weights nor on the penalty's size.
+            self._state.weight[:] = (rows > 0) / max(1, np.count_nonzero(rows))
+            ridge, anchor = (ridge / (ridge + anchor), anchor / (ridge + anchor)) if anchor else (1.0, 0.0)
+        self._penalise(ridge, anchor, origin)
+        status = self._obstacle(how)
+        if status is not None:
+            return LazyFit(self._head(np.full(len(self._state.head), nan)), status, nan, 0, self.directions)
+        self._state = self._state._replace(path_heads=np.zeros((len(path), len(self._state.head))))
+        progress = np.array([0.0, 0.0, nan, nan, nan])
+        if origin.any() and how.solver != INTERIOR_POINT:
+            progress[REFERENCE] = self._drive(look_at_zero, how, 0.0) or 1.0
+        self._state.velocity[:] = 0.0
+        self._state.head[:] = 0.0
+        self._state.head[: len(origin)] = origin
+        if how.solver == DESCENT:
+            code, certificate = self._drive(descend, how, path, progress)
+        elif how.solver == INTERIOR_POINT:
+            self._state = self._state._replace(multiplier=np.zeros(len(self._state.scale)))
+            code, certificate = self._drive(margins, how, progress)
+        else:
+            code, certificate = self._drive(minimise, how, 0.0, progress)
+        state = self._state
+        return LazyFit(
+            self._head(state.head),
+            Status(code),
+            certificate,
+            int(progress[DONE]),
+            self.directions,
+            tuple(self._head(along) for along in state.path_heads),
+        )
+
+    def average(self, fits: Sequence[LazyFit]) -> LazyFit:
+        """The mean of heads fitted on this sample; the first that has no head stands for all."""
+        failed = [fit for fit in fits if not fit.status.ok]
+        if failed or len(fits) == 1:
+            return (failed or fits)[0]
+        return LazyFit(
+            self._mean([fit.head for fit in fits]),
+            fits[0].status,
+            max(fit.certificate for fit in fits),
+            sum(fit.iterations for fit in fits),
+            self.directions,
+            tuple(self._mean(heads) for heads in zip(*(fit.path for fit in fits), strict=True)),
+        )
+
+    def _mean(self, heads: Sequence[LazyHead]) -> LazyHead:
+        total = np.zeros(len(self._state.head))
+        for head in heads:
+            known = self._coordinates(head)
+            total[: len(known)] += known / len(heads)
+        return self._head(total)
+
+    @property
+    def sections(self) -> np.ndarray:
+        """(B,) rows of each section."""
+        return self._law.rows
+
+    @property
+    def directions(self) -> int:
+        """Right directions revealed so far, over all eigenspaces."""
+        return int(self._state.count[RIGHT])
+
+    def score(self, head: LazyHead) -> Array:
+        """(n,) logit f of a head at every row, bias included: of this sample's, or of one that is independent of it."""
+        vector = np.zeros(len(self._state.head))
+        known = self._coordinates(head)
+        vector[: len(known)] = known
+        aim(self._state, vector)
+        self._sweep(STEP)
+        return np.repeat(self._law.labels, self._law.rows) * self._state.image
+
+    def _drive(self, driver: Any, how: Recipe, *arguments: Any) -> Any:
+        """Run a driver to its end, with larger arrays whenever it asks for them."""
+        while True:
+            found = drive(driver, how, self._state, *arguments, pool=self._pool)
+            if (found if isinstance(found, float) else found[0]) != ROOM:
+                return found
+            self._state = with_more_room(self._state)
+
+    def _sweep(self, task: int) -> None:
+        sweeping(self._pool)(task, int(Loss.SQUARED), 0.0, 0.0, self._state)
+
+    def _coordinates(self, head: LazyHead | None) -> Array:
+        """(k + 1 + R,) a head in the directions of this sample; none for None."""
+        if head is None:
+            return np.zeros(0)
+        if head.sample is self._identity and head.coordinates is not None:
+            return head.coordinates
+        return self._visitors.coordinates(head, len(self._state.signal) + self.directions)
+
+    @cached_property
+    def _normals(self) -> np.random.Generator:
+        return np.random.Generator(np.random.SFC64(self._words))
+
+    def _enter(self, space: int, apart: list[Array]) -> Array:
+        """(k + 1 + R,) a random unit vector of an eigenspace, orthogonal to those of `apart`.
+
+        Its part outside of the right directions known is a right direction that enters by itself.
+        """
+        R, k = self.directions, len(self._state.signal)
+        direction = np.zeros(k + R)
+        inside = k + np.flatnonzero(self._state.space[:R] == space)
+        direction[inside] = self._normals.standard_normal(len(inside))
+        for other in apart:
+            direction[: len(other)] -= (direction[: len(other)] @ other) * other
+        unseen = self._law.multiplicities[space] - self._state.used[space]
+        if unseen > 0:
+            if R == len(self._state.fresh):
+                self._state = with_more_room(self._state)
+            self._sweep(ENTER)
+            admit(self._state, space)
+            direction = np.append(direction, np.sqrt(self._normals.chisquare(unseen)))
+        unit: Array = direction / norm(direction)
+        return unit
+
+    def _penalise(self, ridge: float, anchor: float, origin: Array) -> None:
+        k, state = self._state.signal.shape[0] - 1, self._state
+        state.penalty[:] = ridge + anchor
+        state.penalty[k] = anchor
+        state.centre[:] = 0.0
+        if anchor > 0.0:
+            state.centre[: len(origin)] = anchor * origin / state.penalty[: len(origin)]
+
+    def _obstacle(self, how: Recipe) -> Status | None:
+        """Why there is nothing to fit, in the words of the dense solvers."""
+        state = self._state
+        counted = state.weight > 0.0
+        labels = state.signal[-1, counted]
+        if not labels.size:
+            return Status.EMPTY
+        free = not state.penalty.any()
+        columns = len(state.signal) + int(self._law.multiplicities.sum())
+        if how.solver == RIDGE and free and labels.size < columns:
+            return Status.SEPARABLE
+        one = (labels == labels[0]).all()
+        return Status.ONE_CLASS if one and how.loss == Loss.LOGISTIC and state.penalty[len(state.signal) - 1] == 0 else None
+
+    def _head(self, coordinates: Array) -> LazyHead:
+        k, state, R = len(self._state.signal) - 1, self._state, self.directions
+        noise = np.bincount(state.space[:R], coordinates[k + 1 : k + 1 + R] ** 2, len(state.dims))
+        known = coordinates[: k + 1 + R].copy()
+        return LazyHead(known[:k], float(known[k]), np.sqrt(noise), self._identity, known, state.space[:R].copy())

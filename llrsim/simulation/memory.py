@@ -1,0 +1,52 @@
+"""What the dense simulator's designs need and what is free, in numbers, before anything is allocated."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from .lazy.support import obstacle
+
+if TYPE_CHECKING:
+    from ..planning import Plan
+
+
+def free_bytes() -> int | None:
+    """Free physical memory; None where the system does not tell."""
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def shortage(plan: Plan, workers: int) -> str | None:
+    """Why the designs of a plan do not fit in memory `workers` times, with the numbers and what to do; None if they do.
+
+    Reads only sizes, so a plan of any size is judged at once.
+    """
+    width = plan.test.signal_dim + plan.test.noise_dim + 1
+    drawn = sum(int(sample.counts.sum()) for sample in plan.samples)
+    used = max(int(stage.selection.used.sum()) for stage in plan.stages)
+    # Doubles for the designs and the rows copied out of them, singles for the second-order solver's copy.
+    needed = width * (8 * (drawn + used) + 4 * used) * workers
+    free = free_bytes()
+    if free is None or needed <= free:
+        return None
+    instead = 'choose simulator = "lazy", or ' if obstacle(plan) is None else ""
+    return (
+        f"the dense designs need {needed / 1e9:.1f} GB ({drawn} rows drawn and {used} used, {width} columns, "
+        f"{workers} workers) and {free / 1e9:.1f} GB are free; {instead}lower train.n, heldout.n or features.noise.dim"
+    )
+
+
+def lazy_shortage(rows: int, directions: int, workers: int) -> str | None:
+    """Why lazy samples of so many rows with so many directions do not fit, with the numbers; None if they do."""
+    # A left direction in doubles and a right one in singles, and about ten numbers a row besides.
+    needed = rows * (12 * directions + 80) * workers
+    free = free_bytes()
+    if free is None or needed <= free:
+        return None
+    return (
+        f"a lazy sample of {rows} rows needs {needed / 1e9:.1f} GB for {directions} directions in {workers} workers, "
+        f'and {free / 1e9:.1f} GB are free; lower train.n or heldout.n, or take loss = "squared", which needs no rows'
+    )

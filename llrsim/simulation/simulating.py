@@ -1,0 +1,94 @@
+"""The doors to both simulators: an experiment or a plan in, an `Outcome` out, from whichever simulator is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..outcome import Outcome
+from ..planning import Plan, plan
+from .choice import Chosen, chosen
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment, FitOptions
+    from ..experiment.schema import Simulator
+
+Pairing = Literal["common", "independent"]
+
+
+def simulate(
+    experiment: Experiment,
+    replicates: int = 1,
+    *,
+    seed: int | None = None,
+    pairing: Pairing = "common",
+    jobs: int = 1,
+) -> Outcome:
+    """Draw, fit and read out every method of an experiment, `replicates` times, by its `sweep.simulator`.
+
+    `seed` defaults to the experiment's. With `pairing = "common"` the random numbers of a dense replicate do not depend
+    on the law, so experiments that differ in sizes, proportions, collapse or weights are paired; "independent" mixes
+    the law's hash into the key. `jobs` threads share the replicates; the numbers do not depend on it. Raises as
+    `simulate_plan`.
+
+    >>> import llrsim
+    >>> outcome = llrsim.simulate(llrsim.load("quick"), replicates=4)
+    >>> outcome["erm"].readout.group_accuracy.shape, outcome.simulator, outcome.paired
+    ((4, 4), 'dense', True)
+    """
+    return simulate_plan(
+        plan(experiment),
+        name=experiment.name,
+        replicates=replicates,
+        seed=experiment.sweep.seed if seed is None else seed,
+        law=experiment.cell_law_hash if pairing == "independent" else "",
+        jobs=jobs,
+        simulator=experiment.sweep.simulator,
+    )
+
+
+def simulate_plan(
+    plan: Plan,
+    *,
+    name: str = "plan",
+    replicates: int = 1,
+    first: int = 0,
+    seed: int = 0,
+    law: str = "",
+    axes: Mapping[str, Any] | None = None,
+    jobs: int = 1,
+    simulator: Simulator = "auto",
+) -> Outcome:
+    """Simulate the replicates first, ..., first + replicates - 1 of a plan.
+
+    `law` joins the random key: "" pairs this plan with all others of the same seed that are dense too, a law's hash
+    makes it independent of them. `simulator` is chosen as in `choice`; "auto" is the default because it is that of
+    experiment files, so that a plan is simulated as the experiment it was made of. Plans that must be paired ask for
+    "dense".
+
+    Raises:
+        MemoryError: the samples do not fit, with the numbers.
+        ExperimentError: "lazy" is asked for a plan that only the dense simulator takes.
+    """
+    how = chosen(plan, simulator)
+    # Late, so that only what runs is loaded.
+    if how == "lazy":
+        from .lazy.engine import simulate_lazily as run
+    else:
+        from .dense import simulate_densely as run
+    outcome = run(plan, name=name, replicates=replicates, first=first, seed=seed, law=law, axes=axes, jobs=jobs)
+    return replace(outcome, paired=how == "dense" and not law)
+
+
+def warm_up(heads: Iterable[FitOptions] | None = None, simulators: tuple[Chosen, ...] = ("dense",)) -> None:
+    """Compile what these simulators take for these heads (default: for any head), or load it from the cache."""
+    needed = None if heads is None else list(heads)
+    if "dense" in simulators:
+        from .dense import warm_up as compile_dense
+
+        compile_dense(needed)
+    if "lazy" in simulators:
+        from .lazy.engine import warm_up as compile_lazy
+
+        compile_lazy(needed)
