@@ -174,12 +174,16 @@ def chi(state, degrees):
     c = 1.0 / sqrt(9.0 * d)
     while True:
         fill_normal(state, normal)
-        x = normal[0, 0]
-        v = 1.0 + c * x
-        if v > 0.0:
-            v = v * v * v
-            if log(1.0 - next_double(state)) < 0.5 * x * x + d - d * v + d * log(v):
-                return sqrt(2.0 * d * v)
+        t = c * normal[0, 0]
+        if t <= -1.0:
+            continue
+        # The logarithm of the acceptance rate, 3 d (log(1 + t) - t + t^2 / 2 - t^3 / 3), without its cancellation.
+        if abs(t) < 1e-2:
+            rest = t * t * t * t * (-1.0 / 4.0 + t * (1.0 / 5.0 - t * (1.0 / 6.0 - t * (1.0 / 7.0 - t / 8.0))))
+        else:
+            rest = log1p(t) - t + t * t / 2.0 - t * t * t / 3.0
+        if log(1.0 - next_double(state)) < 3.0 * d * rest:
+            return sqrt(2.0 * d * (1.0 + t) ** 3)
 
 
 @kernel

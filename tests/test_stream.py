@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from llrsim.stream import Role, fill_normal, key, next_uint64, root_key, shuffle
+from llrsim.stream import Role, chi, fill_normal, key, next_uint64, root_key, shuffle
 
 # 64-bit numbers wrap around, of which NumPy warns when they are not compiled.
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
@@ -76,3 +76,23 @@ def test_shuffle_is_a_uniform_permutation():
     assert stats.chisquare(list(seen.values())).pvalue > 1e-4
     tilted = [count + (120 if i < 12 else -120) for i, count in enumerate(sorted(seen.values()))]
     assert stats.chisquare(tilted).pvalue < 1e-4
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 3, 10, 10**4, 10**12])
+def test_chi_has_the_length_of_a_normal_vector(degrees):
+    """Kolmogorov-Smirnov at a false-alarm rate of 1e-4 a case; a degree of freedom off is caught where it shows."""
+    state, found = np.empty(4, np.uint64), np.empty(4000)
+    key(state, root_key(3), int(Role.LAZY_LENGTH), 0, 0)
+    for i in range(found.size):
+        found[i] = chi(state, degrees)
+    # Far out, chi is normal about the root of d - 1/2 with variance 1/2, up to 1 / d.
+    law = stats.chi(degrees) if degrees < 10**6 else stats.norm(np.sqrt(degrees - 0.5), np.sqrt(0.5))
+    assert stats.kstest(found, law.cdf).pvalue > 1e-4
+    if degrees <= 10:
+        assert stats.kstest(found, stats.chi(degrees + 1).cdf).pvalue < 1e-4
+
+
+def test_chi_of_nothing_is_zero():
+    state = np.empty(4, np.uint64)
+    key(state, np.uint64(1), 0, 0, 0)
+    assert chi(state, 0) == 0.0

@@ -1,4 +1,4 @@
-"""Every derivation of the proportional limit fails when an error is planted in it."""
+"""Every derivation of the proportional limit and of lazy samples fails when an error is planted in it."""
 
 import pytest
 import test_theory
@@ -31,6 +31,13 @@ PLANTED = [
     ("descent", "bulk_edge", "diff(equation, nu) * (-slope)", "diff(equation, nu) * slope"),
     ("online", "one_step", "(g**2 + part * D - 1)", "(g**2 + D - 1)"),
     ("online", "stability", "ETA**2 * feedback * coupling", "ETA * feedback * coupling"),
+    ("lazy", "conditioning", "z * v * v.T - u * u.T * z", "z * v * v.T + u * u.T * z"),
+    ("lazy", "conditioning", "rest = off(asked), off(known)", "rest = off(asked), eye(3)"),
+    ("lazy", "new_direction", "(z * v).dot(query)", "(z * v).dot(query - off(u) * query)"),
+    ("lazy", "new_direction", "LENGTH ** (DEGREES - 1)", "LENGTH**DEGREES"),
+    ("lazy", "image", "off(asked), new_right", "off(left[:, 0]), new_right"),
+    ("lazy", "single_precision", "middle + end, middle + place", "middle + place + end, middle + place"),
+    ("exchangeable", "axes", "laplace(c / 2, rows - 1)", "laplace(c / 2, rows)"),
     ("earlier_head", "slices", "IMAGE / SPREAD", "IMAGE / SPREAD**2"),
     ("earlier_head", "score_weighted", "LABEL * with_x / SPREAD -", "LABEL * with_x -"),
     ("flatness", "relative_flatness", "(second / (1 - T * second))", "(second / (1 + T * second))"),

@@ -6,15 +6,16 @@ from ..._jit import kernel
 from ...descent_rule import DIVERGENCE, clipping
 from ...status import DIVERGED, FINISHED
 from .query import CEILING, DONE, RECORDED, REFERENCE, ROOM, look
-from .revealed import RIGHT, TOLD_OBJECTIVE
 from .reveal import penalty
+from .revealed import RIGHT, TOLD_OBJECTIVE
+
 
 @kernel
 def descend(sweep, how, state, path, progress):
     """Descend from `state.head` to `how.steps` steps; returns (status, relative gradient).
 
-    `sweep` does a task over all rows. `path` (S,) lists sorted steps; `state.path_heads`
-    receives the heads after them, nan for those not reached. Statuses, the relative gradient and the mark of divergence are those of
+    `sweep` does a task over all rows. `path` (S,) lists sorted steps; `state.path_heads` receives the heads after them,
+    nan for those not reached. Statuses, the relative gradient and the mark of divergence are those of
     `simulation.descent`; ROOM asks for larger arrays, and `progress` remembers where to go on.
     """
     while True:

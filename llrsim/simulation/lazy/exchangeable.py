@@ -49,7 +49,7 @@ class ExchangeableSample:
     def __init__(self, law: SectionLaw, root: np.uint64, replicate: int = 0) -> None:
         self._law = law
         self._rows = ExchangeableRows(law, root, replicate)
-        self._visitors = Visitors(self._rows.enter)
+        self._visitors = Visitors()
         self._identity = object()  # heads name their sample by this, not to keep its arrays alive
 
     @property
@@ -109,7 +109,7 @@ class ExchangeableSample:
             return np.zeros(len(self._rows.columns))
         if head.sample is self._identity and head.coordinates is not None:
             return padded(head.coordinates, len(self._rows.columns))
-        return self._visitors.coordinates(head, len(self._rows.columns))
+        return self._visitors.coordinates(head, len(self._rows.columns), self._rows.enter)
 
     def _head(self, coordinates: Array) -> LazyHead:
         k = self._law.means.shape[1]

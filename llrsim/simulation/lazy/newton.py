@@ -11,16 +11,16 @@ from ..._jit import kernel, private
 from ...status import CONVERGED, NOT_CONVERGED, SEPARABLE
 from ..semidefinite import factorise, solve
 from .query import DONE, REFERENCE, ROOM, ask, look
-from .revealed import BENDING, MOMENT, RIGHT, TOLD_WRONG
 from .reveal import aim, answer
+from .revealed import BENDING, MOMENT, RIGHT, TOLD_WRONG
 from .sweeps import BEND, CURVE, MOVE, SEARCH, STEP
 
 FLATNESS = 0.1
 """The line search stops at this fraction of the slope it started from."""
 
 ALWAYS_FRESH, STALE = 6, 0.5
-"""The Hessian is computed anew in the first iterations, while it is small, and where a step in the known coordinates left
-this share of the gradient in them. Else it keeps its curvatures and gains a column for each new direction."""
+"""The Hessian is computed anew in the first iterations, while it is small, and where a step left this share of the next
+gradient in the coordinates it was in. Else it keeps its curvatures and gains a column for each new direction."""
 
 
 @kernel
@@ -76,7 +76,7 @@ def _gradient_in(state, size):
 
 @private
 def _update_hessian(sweep, loss, softness, state, known):
-    """Complete `hessian` in all coordinates where it lacks those from `known` on; with the curvatures of now if it is 0."""
+    """Complete `hessian`, which lacks the coordinates from `known` on; from zero on with the curvatures of now."""
     size = state.signal.shape[0] + state.count[RIGHT]
     if known == 0:
         sweep(BEND, loss, softness, 0.0, state)

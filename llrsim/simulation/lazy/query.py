@@ -8,8 +8,8 @@ ROOM = -1
 """Instead of a status: the arrays are full; with larger ones the same call goes on."""
 
 DONE, RECORDED, REFERENCE, CEILING, SOFTNESS = range(5)
-"""Places of a driver's progress: steps done, heads recorded, |grad F(0)|, a descent's limit and the softness of margins;
-nan: not known yet."""
+"""Places of a driver's progress: steps done, heads recorded, |grad F(0)|, a descent's limit and the softness of a round
+of `multipliers`; nan: not known yet."""
 
 
 @kernel

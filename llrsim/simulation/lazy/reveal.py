@@ -24,9 +24,6 @@ from .revealed import (
     TOLD_WRONG,
     WRONG,
 )
-from .revealed import (
-    TOLERANCE as TOLERANCE,
-)
 from .sweeps import open_spaces
 
 _SIGNAL, _LENGTH = np.int64(Role.LAZY_SIGNAL), np.int64(Role.LAZY_LENGTH)
@@ -97,7 +94,7 @@ def absorb(state, length_asked):
     rest, unseen = sqrt(max(square, 0.0)), 0.0
     for e in range(state.dims.shape[0]):
         unseen += (state.dims[e] - state.used[e]) * state.eigen_root[e] * state.eigen_root[e]
-    if L == state.scale.shape[0] or not rest > state.tolerance[0] * length_asked:
+    if state.scale.shape[0] == L or not rest > state.tolerance[0] * length_asked:
         return rest * sqrt(unseen)
     state.correction[L] = 1.0 / rest
     j = R

@@ -1,8 +1,8 @@
 """What has been revealed of a lazy sample, as flat arrays that kernels share.
 
 The noise of a sample is an n by d Gaussian matrix per eigenspace, of which only products with given vectors are ever
-asked. It is known on `left` directions u_1 .. u_L (orthonormal n-vectors, those that were asked of it from the left) and
-on R abstract right directions e_1 .. e_R, each in one eigenspace: where it goes is never stored, only its image
+asked. It is known on `left` directions u_1 .. u_L (orthonormal n-vectors, those that were asked of it from the left)
+and on R abstract right directions e_1 .. e_R, each in one eigenspace: where it goes is never stored, only its image
 
     Y_j = Z e_j = g_j + sum_l mixing[j, l] u_l,
 

@@ -1,15 +1,16 @@
 """A lazy sample: rows whose noise is drawn as fits ask for it, exactly in law at finite n and d.
 
-Why the law is exact (T17; Yue M. Lu, arXiv 2101.07464, calls it Householder dice; conditioning of this kind goes back to
-Bolthausen). Let Z be n by d with independent standard normal entries, and let a method ask, one after the other and as it
-likes, for Z'r and Zv with v in the span of earlier answers. Given all answers so far, Z is known on the left directions
-asked, U, and on the right directions that the answers span; on the orthogonal complements it is a fresh Gaussian matrix,
-independent of everything that the next query depends on. So Z'r for a new r is what is known of it plus |r_perp| times a
-vector of independent normals in the unexplored right directions: its length is |r_perp| times a chi variable with
-d - R degrees of freedom, its direction uniform and independent of the length. The law of Z does not change under
-rotations of the unexplored right directions, and nothing else looks at single coordinates of z, so the new direction can
-be *called* the next vector of a basis that is never written down. Its image is then chi u_new + (I - UU')g with g a
-fresh normal n-vector. Queries may depend on all answers before them, so this holds for any method of first order.
+Why the law is exact (T17; Yue M. Lu, arXiv 2101.07464, calls it Householder dice; conditioning of this kind goes back
+to Bolthausen). Let Z be n by d with independent standard normal entries, and let a method ask, one after the other and
+as it likes, for Z'r and Zv with v in the span of earlier answers. Given all answers so far, Z is known on the left
+directions asked, U, and on the right directions that the answers span; on the orthogonal complements it is a fresh
+Gaussian matrix, independent of everything that the next query depends on. So Z'r for a new r is what is known of it
+plus |r_perp| times a vector of independent normals in the unexplored right directions: its length is |r_perp| times a
+chi variable with d - R degrees of freedom, its direction uniform and independent of the length. The law of Z does not
+change under rotations of the unexplored right directions, and nothing else looks at single coordinates of z, so the new
+direction can be *called* the next vector of a basis that is never written down. Its image is then chi u_new + (I -
+UU')g with g a fresh normal n-vector. Queries may depend on all answers before them, so this holds for any method of
+first order.
 
 Cost with K directions revealed: 12 K n bytes, and 20 K n bytes moved by a step of descent, whatever d is.
 """
@@ -33,11 +34,12 @@ from ..fitting import descent_path
 from ..solvers import DESCENT, INTERIOR_POINT, RIDGE, Recipe, recipe
 from .descent import descend
 from .law import LazyFit, LazyHead, SectionLaw
-from .multipliers import margins
+from .multipliers import STEPS, margins
 from .newton import minimise
 from .query import DONE, REFERENCE, ROOM, look_at_zero
 from .reveal import admit, aim, draw_signal
 from .revealed import RIGHT, nothing_revealed, with_more_room
+from .support import INSTEAD
 from .sweeps import ENTER, STEP
 from .threads import drive, sweeping
 from .visitors import Visitors
@@ -61,7 +63,7 @@ class LazySample:
     ) -> None:
         self._law, self._pool = law, pool
         self._state = nothing_revealed(law, root, replicate, FIRST_ROOM)
-        self._visitors = Visitors(self._enter)
+        self._visitors = Visitors()
         self._words = [int(root), replicate, Role.LAZY_LENGTH << 32]
         self._identity = object()  # heads name their sample by this, not to keep its arrays alive
         draw_signal(law.labels, law.means, law.factors, self._state)
@@ -79,9 +81,11 @@ class LazySample:
         self._state.weight[:] = rows
         origin = self._coordinates(start)
         ridge = head.ridge
+        if how.loss == Loss.HINGE and how.solver == INTERIOR_POINT and not ridge + anchor > 0:
+            raise ValueError(f"head.ridge: 0 with the exact hinge loss and no anchor; {INSTEAD}")
         if how.loss == Loss.MAX_MARGIN:
             # Its head depends neither on the weights nor on the penalty's size.
-            self._state.weight[:] = (rows > 0) / max(1, np.count_nonzero(rows))
+            self._state.weight[:] = np.where(rows > 0, 1.0, 0.0) / max(1, np.count_nonzero(rows))
             ridge, anchor = (ridge / (ridge + anchor), anchor / (ridge + anchor)) if anchor else (1.0, 0.0)
         self._penalise(ridge, anchor, origin)
         status = self._obstacle(how)
@@ -98,7 +102,7 @@ class LazySample:
             code, certificate = self._drive(descend, how, path, progress)
         elif how.solver == INTERIOR_POINT:
             self._state = self._state._replace(multiplier=np.zeros(len(self._state.scale)))
-            code, certificate = self._drive(margins, how, progress)
+            code, certificate = self._drive(margins, how._replace(iterations=STEPS), progress)
         else:
             code, certificate = self._drive(minimise, how, 0.0, progress)
         state = self._state
@@ -168,7 +172,7 @@ class LazySample:
             return np.zeros(0)
         if head.sample is self._identity and head.coordinates is not None:
             return head.coordinates
-        return self._visitors.coordinates(head, len(self._state.signal) + self.directions)
+        return self._visitors.coordinates(head, len(self._state.signal) + self.directions, self._enter)
 
     @cached_property
     def _normals(self) -> np.random.Generator:
@@ -187,7 +191,7 @@ class LazySample:
             direction[: len(other)] -= (direction[: len(other)] @ other) * other
         unseen = self._law.multiplicities[space] - self._state.used[space]
         if unseen > 0:
-            if R == len(self._state.fresh):
+            if len(self._state.fresh) == R:
                 self._state = with_more_room(self._state)
             self._sweep(ENTER)
             admit(self._state, space)
@@ -215,7 +219,8 @@ class LazySample:
         if how.solver == RIDGE and free and labels.size < columns:
             return Status.SEPARABLE
         one = (labels == labels[0]).all()
-        return Status.ONE_CLASS if one and how.loss == Loss.LOGISTIC and state.penalty[len(state.signal) - 1] == 0 else None
+        diverges = how.loss == Loss.LOGISTIC or how.solver == INTERIOR_POINT
+        return Status.ONE_CLASS if one and diverges and state.penalty[len(state.signal) - 1] == 0 else None
 
     def _head(self, coordinates: Array) -> LazyHead:
         k, state, R = len(self._state.signal) - 1, self._state, self.directions

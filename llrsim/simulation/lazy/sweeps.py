@@ -22,6 +22,7 @@ import numpy as np
 from ..._jit import kernel, private, reduction
 from ...losses import HINGE, curvature_from_slope, rough_value, slope, slopes
 from ...stream import Role, fill_normal, key
+from .columns import add, multiply
 from .revealed import (
     BENDING,
     CHUNK,
@@ -42,76 +43,12 @@ LOOK, STEP, SEARCH, MOVE, PROJECT, ENTER, BEND, CURVE = range(8)
 _NOISE = np.int64(Role.LAZY_NOISE)
 
 
-# Rows are counted by unsigned integers: numba checks others for being negative, which keeps loops from being vectorised.
-@reduction
-def _add_four(columns, j, begin, end, along, out):
-    a, b, c, d = along[j], along[j + 1], along[j + 2], along[j + 3]
-    for i in range(begin, end):
-        out[i - begin] += (
-            a * columns[j, i] + b * columns[j + 1, i] + c * columns[j + 2, i] + d * columns[j + 3, i]
-        )
-
-
-@reduction
-def _add_one(columns, j, begin, end, along, out):
-    a = along[j]
-    for i in range(begin, end):
-        out[i - begin] += a * columns[j, i]
-
-
-@private
-def _add(columns, count, begin, end, along, out):
-    """out (rows,) += sum_j along[j] columns[j, begin:end] for j < count, four columns at a time."""
-    start, stop, j = np.uint64(begin), np.uint64(end), 0
-    while j + 4 <= count:
-        _add_four(columns, j, start, stop, along, out)
-        j += 4
-    while j < count:
-        _add_one(columns, j, start, stop, along, out)
-        j += 1
-
-
-@reduction
-def _multiply_four(columns, j, begin, end, x, out):
-    a = b = c = d = 0.0
-    for i in range(begin, end):
-        value = x[i - begin]
-        a += columns[j, i] * value
-        b += columns[j + 1, i] * value
-        c += columns[j + 2, i] * value
-        d += columns[j + 3, i] * value
-    out[j] += a
-    out[j + 1] += b
-    out[j + 2] += c
-    out[j + 3] += d
-
-
-@reduction
-def _multiply_one(columns, j, begin, end, x, out):
-    a = 0.0
-    for i in range(begin, end):
-        a += columns[j, i] * x[i - begin]
-    out[j] += a
-
-
-@private
-def _multiply(columns, count, begin, end, x, out):
-    """out[j] += columns[j, begin:end] . x for j < count, four columns at a time."""
-    start, stop, j = np.uint64(begin), np.uint64(end), 0
-    while j + 4 <= count:
-        _multiply_four(columns, j, start, stop, x, out)
-        j += 4
-    while j < count:
-        _multiply_one(columns, j, start, stop, x, out)
-        j += 1
-
-
 @private
 def _finish(state, begin, end):
     """Take off what a pending left direction, the last one, still has along the others, and scale it to length one."""
     last = state.count[LEFT] - 1
     pending, length = state.left[last][begin:end], state.correction[last]
-    _add(state.left, last, begin, end, state.correction, pending)
+    add(state.left, last, begin, end, state.correction, pending)
     for i in range(pending.size):
         pending[i] *= length
 
@@ -123,9 +60,9 @@ def _combine(state, begin, end, noise, out):
     scale = state.scale[begin:end]
     for i in range(out.size):
         noise[i] = out[i] = 0.0
-    _add(state.left, state.count[LEFT], begin, end, state.along[k + room :], noise)
-    _add(state.fresh, state.count[RIGHT], begin, end, state.along[k:], noise)
-    _add(state.signal, k, begin, end, state.along, out)
+    add(state.left, state.count[LEFT], begin, end, state.along[k + room :], noise)
+    add(state.fresh, state.count[RIGHT], begin, end, state.along[k:], noise)
+    add(state.signal, k, begin, end, state.along, out)
     for i in range(out.size):
         out[i] += scale[i] * noise[i]
 
@@ -201,9 +138,9 @@ def _residual(state, begin, end, residual, noise, sums):
 def _inner_products(state, begin, end, x, noise, sums):
     """Inner products of all columns with x for the signal and `noise`, sigma x, for the noise."""
     k, room = state.signal.shape[0], state.left.shape[0]
-    _multiply(state.signal, k, begin, end, x, sums[SCALARS:])
-    _multiply(state.left, state.count[LEFT], begin, end, noise, sums[SCALARS + k :])
-    _multiply(state.fresh, state.count[RIGHT], begin, end, noise, sums[SCALARS + k + room :])
+    multiply(state.signal, k, begin, end, x, sums[SCALARS:])
+    multiply(state.left, state.count[LEFT], begin, end, noise, sums[SCALARS + k :])
+    multiply(state.fresh, state.count[RIGHT], begin, end, noise, sums[SCALARS + k + room :])
 
 
 @private
@@ -212,11 +149,11 @@ def _project(state, begin, end, fresh, residual, sums):
     L, R, k, room = state.count[LEFT], state.count[RIGHT], state.signal.shape[0], state.left.shape[0]
     raw = state.left[L][begin:end]
     _residual(state, begin, end, residual, raw, sums)
-    _add(state.left, L, begin, end, state.projection, raw)
-    _multiply(state.left, L + 1, begin, end, raw, sums[SCALARS + k :])
+    add(state.left, L, begin, end, state.projection, raw)
+    multiply(state.left, L + 1, begin, end, raw, sums[SCALARS + k :])
     for f in range(fresh):
         at = SCALARS + k + 2 * room + f * (room + 1)
-        _multiply(state.left, L + 1, begin, end, state.fresh[R + f][begin:end], sums[at:])
+        multiply(state.left, L + 1, begin, end, state.fresh[R + f][begin:end], sums[at:])
 
 
 @private
@@ -252,7 +189,7 @@ def sweep_chunk(task, loss, softness, length, state, chunk):
         sums[:] = 0.0
     pending = state.count[PENDING] > 0 and task != SEARCH and task != MOVE and task != BEND
     fresh = 0
-    if task == PROJECT or task == ENTER:
+    if task in (PROJECT, ENTER):
         fresh = 1 if task == ENTER else open_spaces(state)
         for f in range(fresh):
             if state.count[RIGHT] + f >= state.count[DRAWN]:
@@ -281,20 +218,20 @@ def sweep_chunk(task, loss, softness, length, state, chunk):
         elif task == MOVE:
             for i in range(image.size):
                 margins[i] += length * image[i]
-        if task == STEP or task == SEARCH:
+        if task in (STEP, SEARCH):
             for i in range(one.size):
                 one[i] = margins[i] + length * image[i]
             _slopes(loss, softness, one, multiplier, pulls)
             _moments(loss, softness, weight, one, pulls, image, sums)
-        if task == LOOK or task == STEP:
+        if task in (LOOK, STEP):
             _residual(state, begin, end, one, two, sums)
-        if task == LOOK or task == STEP or task == CURVE:
+        if task in (LOOK, STEP, CURVE):
             _inner_products(state, begin, end, one, two, sums)
         elif task == PROJECT:
             _project(state, begin, end, fresh, one, sums)
         elif task == ENTER:
             at = SCALARS + state.signal.shape[0] + 2 * state.left.shape[0]
-            _multiply(state.left, state.count[LEFT], begin, end, state.fresh[state.count[RIGHT]][begin:end], sums[at:])
+            multiply(state.left, state.count[LEFT], begin, end, state.fresh[state.count[RIGHT]][begin:end], sums[at:])
 
 
 @kernel
@@ -309,11 +246,11 @@ def open_spaces(state):
 @kernel
 def conclude(task, state):
     """Sum up over the chunks, in their order, what `task` left, into `totals`."""
-    if task == MOVE or task == BEND:
+    if task in (MOVE, BEND):
         return
     if task != SEARCH:
         state.count[PENDING] = 0
-    if task == PROJECT or task == ENTER:
+    if task in (PROJECT, ENTER):
         reach = state.count[RIGHT] + (1 if task == ENTER else open_spaces(state))
         state.count[DRAWN] = max(state.count[DRAWN], reach)
     for j in range(state.totals.shape[0]):

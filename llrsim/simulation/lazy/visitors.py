@@ -25,20 +25,19 @@ class _Visitor(NamedTuple):
 
 
 class Visitors:
-    """The heads of other samples that fits and scores have asked a sample about.
+    """The heads of other samples that fits and scores have asked a sample about."""
 
-    `enter(space, apart)` is the sample's: a uniformly random unit vector of an eigenspace in its coordinates (M,), M as
-    long as it then knows, orthogonal to those of `apart`. That is what the noise direction of an independent head is
-    to it, but for what lies along heads of the same origin: their angles are kept. Heads of different origins are taken
-    to be independent of each other too.
-    """
-
-    def __init__(self, enter: Callable[[int, list[Array]], Array]) -> None:
-        self._enter = enter
+    def __init__(self) -> None:
         self._known: list[_Visitor] = []
 
-    def coordinates(self, head: LazyHead, size: int) -> Array:
-        """(M,) the head in the coordinates of the sample, which knows `size` of them before."""
+    def coordinates(self, head: LazyHead, size: int, enter: Callable[[int, list[Array]], Array]) -> Array:
+        """(M,) the head in the coordinates of the sample, which knows `size` of them before.
+
+        `enter(space, apart)` is the sample's: a uniformly random unit vector of an eigenspace in its coordinates (M,), M
+        as many as it then knows, orthogonal to those of `apart`. That is what the noise direction of an independent head
+        is to it, but for what lies along heads of the same origin: their angles are kept. Heads of different origins are
+        taken to be independent of each other too.
+        """
         origin = head if head.sample is None else head.sample
         found = np.zeros(size)
         found[: len(head.signal) + 1] = np.append(head.signal, head.bias)
@@ -52,7 +51,7 @@ class Visitors:
                 found[: len(known.here)] += along * known.here
             length = norm(rest)
             if length > TOLERANCE * whole:
-                here = self._enter(space, [known.here for known in related])
+                here = enter(space, [known.here for known in related])
                 self._known.append(_Visitor(origin, space, rest / length, here))
                 found = np.pad(found, (0, len(here) - len(found)))
                 found += length * here

@@ -1,0 +1,166 @@
+"""Exact hinge loss and hard max margin on a lazy sample: the method of multipliers, with a duality gap.
+
+Both are of margins m_i = z_i.w with multipliers alpha_i in units of the row's weight c_i, as in `interior_point`:
+
+    hinge       min sum_i c_i (1 - m_i)_+ + 1/2 sum_j P_j (w_j - w0_j)^2          0 <= alpha_i <= 1
+    max margin  min 1/2 sum_j P_j (w_j - w0_j)^2  subject to  m_i >= 1            0 <= alpha_i
+
+A round minimises a smooth problem with Newton steps in the revealed span (`newton.minimise`): row i's slope there is
+-a_i, with a_i = alpha_i + (1 - m_i) / softness clipped to the multiplier's bounds. The a_i are the next multipliers
+(Rockafellar 1976; with Newton inside, Li, Sun and Toh 2018). With g = Z'(c a), which the gradient's own query reveals
+in all dimensions, they bound the objective from below by
+
+    sum_i c_i a_i - g.w0 - 1/2 sum_j g_j^2 / P_j,
+
+if g_j = 0 where P_j = 0, at the bias: before it is asked, the bias moves to where that holds to rounding. What is left,
+rho, is made up for by scaling one class's a_i down by the share of rho in their sum, which costs no more than
+|rho| (1 + |g| |z| / P).
+"""
+
+from math import inf, isnan, nan, sqrt
+
+from ..._jit import kernel, private
+from ...losses import HINGE
+from ...status import CONVERGED, NOT_CONVERGED, NOT_SEPARABLE
+from .newton import minimise, search
+from .query import REFERENCE, ROOM, SOFTNESS, ask, look
+from .reveal import aim
+from .revealed import RIGHT
+from .sweeps import MOVE, STEP
+
+START, FASTER = 0.1, 0.5
+"""The first softness, beside what a row's own multiplier does to its margin, and its factor from round to round."""
+
+SHARE = 0.01
+"""Of the last duality gap, what the next smooth problem is solved to: looser, more rounds reveal more directions."""
+
+STEPS = 2000
+"""Newton steps at most, over all rounds; each reveals a direction, and a few hundred are common."""
+
+ROUNDING = 1e-14
+"""How far the bias's sum_i c_i a_i y_i may be from zero."""
+
+FLOOR = 1e-12
+"""Of the objective without any margin: what the gap is relative to where the minimum is zero, as of dense fits."""
+
+
+@kernel
+def margins(sweep, how, state, progress):
+    """Fit HINGE or MAX_MARGIN from `state.head` and `state.multiplier` (n,); returns (status, relative duality gap).
+
+    The noise's penalty must be positive, and both classes have weight unless the bias has a penalty too. CONVERGED once
+    primal - dual <= `how.tolerance` primal, where the primal head is the state's, for the max margin scaled up to
+    margins of at least 1. NOT_SEPARABLE: the multipliers prove that no head of unit length has margins above
+    `how.tolerance` of the rows' length. NOT_CONVERGED after STEPS Newton steps. ROOM asks for larger arrays, and the
+    same call goes on from `progress`.
+    """
+    boxed = how.loss == HINGE
+    length, count = row_length(state)
+    if isnan(progress[SOFTNESS]):
+        progress[SOFTNESS] = START * length * length / (count * state.penalty[-1])
+    if isnan(progress[REFERENCE]):
+        size = look(sweep, how.loss, progress[SOFTNESS], state)
+        if size < 0.0:
+            return ROOM, nan
+        progress[REFERENCE] = SHARE * size / how.tolerance
+    while True:
+        # The length of the gradient that ends a round is `how.tolerance` times REFERENCE.
+        status, _ = minimise(sweep, how, state, progress[SOFTNESS], progress)
+        size = float(ROOM) if status == ROOM else _balance(sweep, how, state, progress[SOFTNESS])
+        if size < 0.0:
+            return ROOM, nan
+        primal, dual, pull, total, smallest = bounds(boxed, state, size, length)
+        gap = (primal - dual) / (primal + FLOOR) if primal < inf else inf
+        if gap <= how.tolerance or (status == NOT_CONVERGED and primal < inf):
+            scale_up(state, smallest)
+            return CONVERGED if gap <= how.tolerance else NOT_CONVERGED, gap
+        if not boxed and pull <= how.tolerance * length * total:
+            return NOT_SEPARABLE, inf
+        if status == NOT_CONVERGED:
+            return NOT_CONVERGED, inf
+        wanted = SHARE * pull
+        if primal < inf:
+            # A gradient adds |gradient|^2 / (2 P) to the gap.
+            wanted = sqrt(2.0 * state.penalty[-1] * SHARE * max(primal - dual, how.tolerance * primal))
+        progress[REFERENCE] = wanted / how.tolerance
+        progress[SOFTNESS] *= FASTER
+        advance(state)
+
+
+@private
+def _balance(sweep, how, state, softness):
+    """Move a bias without penalty to where its gradient is zero to rounding; the gradient's length there, or ROOM."""
+    b = state.signal.shape[0] - 1
+    for q in range(b + 1 + state.count[RIGHT]):
+        state.velocity[q] = 0.0
+    if state.penalty[b] == 0.0:
+        state.velocity[b] = -state.gradient[b] / (state.hessian[b, b] if state.hessian[b, b] > 0.0 else 1.0)
+    aim(state, state.velocity)
+    length = 1.0
+    sweep(STEP, how.loss, softness, length, state)
+    if state.velocity[b] != 0.0:
+        length = search(sweep, how.loss, softness, state, ROUNDING * abs(state.velocity[b]))
+        sweep(STEP, how.loss, softness, length, state)
+        sweep(MOVE, how.loss, softness, length, state)
+        state.head[b] += length * state.velocity[b]
+    return ask(sweep, state)
+
+
+@kernel
+def bounds(boxed, state, size, length):
+    """Bounds of the objective by the state's head and slopes, given the lengths of its gradient and of a row.
+
+    Returns (primal, dual, |Z'(c a)|, sum of c a, smallest margin or 1 if that is less); primal is inf where a margin
+    that must be positive is not. The smallest margin is 1 for the hinge.
+    """
+    loss, total, smallest = 0.0, 0.0, 1.0
+    for i in range(state.weight.size):
+        if state.weight[i] > 0.0:
+            total -= state.weight[i] * state.slopes[i]
+            if boxed:
+                loss += state.weight[i] * max(0.0, 1.0 - state.margins[i])
+            else:
+                smallest = min(smallest, state.margins[i])
+    primal, dual, square, dropped = loss, total, 0.0, size * size
+    for q in range(state.signal.shape[0] + state.count[RIGHT]):
+        dropped -= state.gradient[q] * state.gradient[q]
+        if state.penalty[q] > 0.0:
+            pull = state.penalty[q] * (state.head[q] - state.centre[q]) - state.gradient[q]
+            square += pull * pull
+            dual -= pull * state.centre[q] + 0.5 * pull * pull / state.penalty[q]
+            primal += 0.5 * state.penalty[q] * (state.head[q] / smallest - state.centre[q]) ** 2
+    # What was dropped of the query is at right angles to all known coordinates.
+    dual -= 0.5 * max(0.0, dropped) / state.penalty[-1]
+    norm, b = sqrt(square + max(0.0, dropped)), state.signal.shape[0] - 1
+    if state.penalty[b] == 0.0:
+        dual -= abs(state.gradient[b]) * (1.0 + norm * length / state.penalty[-1])
+    return primal if smallest > 0.0 else inf, dual, norm, total, smallest
+
+
+@kernel
+def advance(state):
+    """Minus the slopes become the multipliers."""
+    for i in range(state.slopes.size):
+        state.multiplier[i] = -state.slopes[i]
+
+
+@kernel
+def scale_up(state, smallest):
+    """Divide the head by its smallest margin."""
+    for q in range(state.head.size):
+        state.head[q] /= smallest
+
+
+@kernel
+def row_length(state):
+    """Root mean square length of the rows that count, of their noise in expectation, and their number."""
+    noise, total, count = 0.0, 0.0, 0
+    for e in range(state.dims.size):
+        noise += state.dims[e] * state.eigen_root[e] ** 2
+    for i in range(state.weight.size):
+        if state.weight[i] > 0.0:
+            count += 1
+            total += noise * state.scale[i] ** 2
+            for q in range(state.signal.shape[0]):
+                total += state.signal[q, i] ** 2
+    return sqrt(total / count), count
