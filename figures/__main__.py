@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from llrsim.plots import save
 from llrsim.plots.style import RC
 
-from . import convergence, early_stopping, margins, phase, quick
+from . import convergence, cost, early_stopping, finite_size, margins, phase, quick
 from .reading import read
 
 OUT = Path(__file__).resolve().parent / "out"
@@ -20,6 +20,8 @@ FIGURES = {
     "early_stopping": early_stopping.draw,
     "margins": margins.draw,
     "phase": phase.draw,
+    "finite_size": finite_size.draw,
+    "cost": cost.draw,
 }
 """Name of record and figure, and what draws it."""
 

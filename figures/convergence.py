@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.optimize import curve_fit
 
 from llrsim.outcome import half_width_of
 from llrsim.plots import words
 from llrsim.plots.style import RC, blank, look
+
+from .power_law import PowerLaw, power_law
 
 FIRST_FITTED = 20.0
 """Least n/d in the fit of the slope: below it, terms beyond d/n bend the curve."""
@@ -26,22 +27,10 @@ class Gap(NamedTuple):
     replicates: np.ndarray  # (S,) it is estimated from
 
     @property
-    def power_law(self) -> tuple[float, float, float]:
-        """Factor, slope and standard error of the slope of size = factor * ratio^slope, weighted least squares.
-
-        Fitted to the gaps themselves, not to their logarithms, so that a gap lost in noise counts as what it is.
-        """
+    def power_law(self) -> PowerLaw:
+        """Fitted to the gaps of large n/d."""
         kept = self.ratio >= FIRST_FITTED
-        x, y, sigma = self.ratio[kept], self.size[kept], self.error[kept]
-        (log_factor, slope), covariance = curve_fit(
-            lambda ratio, log_factor, slope: np.exp(log_factor + slope * np.log(ratio)),
-            x,
-            y,
-            p0=(np.log(y[0] * x[0]), -1.0),
-            sigma=sigma,
-            absolute_sigma=True,
-        )
-        return float(np.exp(log_factor)), float(slope), float(np.sqrt(covariance[1, 1]))
+        return power_law(self.ratio[kept], self.size[kept], self.error[kept])
 
 
 def worst_gap(rows: Sequence[Mapping[str, Any]]) -> Gap:
@@ -92,7 +81,7 @@ def draw(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def _draw_gap(gap: Gap, ax: Axes, *, floor: float, style: dict[str, Any]) -> None:
-    factor, slope, error = gap.power_law
+    fit = gap.power_law
     ax.set_xscale("log")
     ax.set_yscale("log")
     half = half_width_of(gap.error, gap.replicates - 1)
@@ -108,12 +97,12 @@ def _draw_gap(gap: Gap, ax: Axes, *, floor: float, style: dict[str, Any]) -> Non
         label="points",
     )
     fitted = gap.ratio[gap.ratio >= FIRST_FITTED]
-    ax.plot(fitted, factor * fitted**slope, color=style["color"], linewidth=1.4, label="fit")
+    ax.plot(fitted, fit.at(fitted), color=style["color"], linewidth=1.4, label="fit")
     ax.plot(gap.ratio, 1 / gap.ratio, color="0.6", linestyle="--", linewidth=1.0, label="d/n, for comparison")
     ax.text(
         0.97,
         0.95,
-        f"slope {slope:.2f} ± {half_width_of(error):.2f}\ngroup (y, a) = {gap.group}",
+        f"{fit.told}\ngroup (y, a) = {gap.group}",
         transform=ax.transAxes,
         ha="right",
         va="top",

@@ -1,7 +1,8 @@
 """Simulate what the figures draw, and write the records: `python -m figures.records [NAME ...]`.
 
 A record is a CSV in `data/` whose every row names the experiment by hash and the llrsim that made it. All take
-about five minutes on two cores; the numbers do not depend on the number of cores.
+about twenty minutes on two cores, `finite_size` half of that; the numbers do not depend on the number of cores, but for
+the times in `cost`, to be measured on a machine that does nothing else.
 """
 
 import argparse
@@ -19,6 +20,8 @@ from llrsim.plots import margin_table, path_table, wga_table
 from llrsim.plots.phase import axes_of, phase_table
 from llrsim.sweep.survey import survey
 
+from .cost_record import cost
+from .finite_size_record import finite_size
 from .reading import DATA
 
 DIM = 40
@@ -181,6 +184,8 @@ RECORDS: dict[str, Callable[[int], Iterator[dict[str, Any]]]] = {
     "early_stopping": early_stopping,
     "margins": margins,
     "phase": phase,
+    "finite_size": finite_size,
+    "cost": cost,
 }
 
 

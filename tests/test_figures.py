@@ -7,7 +7,7 @@ import pytest
 
 import llrsim
 from figures import __main__ as redrawing
-from figures import convergence, reading, records
+from figures import convergence, cost_record, finite_size_record, reading, records
 from llrsim import prediction, simulation
 from llrsim.plots import path_table
 
@@ -100,6 +100,8 @@ def test_records_are_of_the_experiments_they_name():
         "early_stopping": records.EARLY_STOPPING,
         "margins": records.MARGINS,
         "phase": records.phase_experiment(),
+        "finite_size": finite_size_record.FINITE_SIZE,
+        "cost": cost_record.COST,
     }
     assert given.keys() == records.RECORDS.keys()
     for name, source in given.items():

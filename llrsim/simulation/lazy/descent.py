@@ -45,6 +45,6 @@ def descend(sweep, how, state, path, progress):
 def _move(state, size, step_size, clip, momentum):
     """One step of the head along its gradient, which has this size."""
     step_size *= clipping(size, clip)
-    for q in range(state.signal.shape[0] + state.count[RIGHT]):
+    for q in range(state.signal.shape[0] + state.known[RIGHT]):
         state.velocity[q] = momentum * state.velocity[q] - step_size * state.gradient[q]
         state.head[q] += state.velocity[q]

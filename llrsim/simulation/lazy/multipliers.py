@@ -91,7 +91,7 @@ def margins(sweep, how, state, progress):
 def _balance(sweep, how, state, softness):
     """Move a bias without penalty to where its gradient is zero to rounding; the gradient's length there, or ROOM."""
     b = state.signal.shape[0] - 1
-    for q in range(b + 1 + state.count[RIGHT]):
+    for q in range(b + 1 + state.known[RIGHT]):
         state.velocity[q] = 0.0
     if state.penalty[b] == 0.0:
         state.velocity[b] = -state.gradient[b] / (state.hessian[b, b] if state.hessian[b, b] > 0.0 else 1.0)
@@ -122,7 +122,7 @@ def bounds(boxed, state, size, length):
             else:
                 smallest = min(smallest, state.margins[i])
     primal, dual, square, dropped = loss, total, 0.0, size * size
-    for q in range(state.signal.shape[0] + state.count[RIGHT]):
+    for q in range(state.signal.shape[0] + state.known[RIGHT]):
         dropped -= state.gradient[q] * state.gradient[q]
         if state.penalty[q] > 0.0:
             pull = state.penalty[q] * (state.head[q] - state.centre[q]) - state.gradient[q]

@@ -31,7 +31,7 @@ def minimise(sweep, how, state, softness, progress):
     asks for larger arrays, with which the same call goes on from the head reached and from `progress`.
     """
     free = True
-    for q in range(state.signal.shape[0] + state.count[RIGHT]):
+    for q in range(state.signal.shape[0] + state.known[RIGHT]):
         free &= state.penalty[q] == 0.0
     size = look(sweep, how.loss, softness, state)
     known, fresh = 0, True
@@ -57,9 +57,9 @@ def minimise(sweep, how, state, softness, progress):
             length = search(sweep, how.loss, softness, state, -FLATNESS * start)
             sweep(STEP, how.loss, softness, length, state)
         sweep(MOVE, how.loss, softness, length, state)
-        for q in range(state.signal.shape[0] + state.count[RIGHT]):
+        for q in range(state.signal.shape[0] + state.known[RIGHT]):
             state.head[q] += length * state.velocity[q]
-        known = state.signal.shape[0] + state.count[RIGHT]
+        known = state.signal.shape[0] + state.known[RIGHT]
         size = ask(sweep, state)
         fresh = progress[DONE] < ALWAYS_FRESH or length != 1.0 or _gradient_in(state, known) > STALE * size
         progress[DONE] += 1
@@ -77,7 +77,7 @@ def _gradient_in(state, size):
 @private
 def _update_hessian(sweep, loss, softness, state, known):
     """Complete `hessian`, which lacks the coordinates from `known` on; from zero on with the curvatures of now."""
-    size = state.signal.shape[0] + state.count[RIGHT]
+    size = state.signal.shape[0] + state.known[RIGHT]
     if known == 0:
         sweep(BEND, loss, softness, 0.0, state)
     for a in range(known, size):
@@ -96,7 +96,7 @@ def _newton_step(state, known):
 
     Returns the step's product with the gradient.
     """
-    size = state.signal.shape[0] + state.count[RIGHT]
+    size = state.signal.shape[0] + state.known[RIGHT]
     factor = state.factor[:size, :size]
     for a in range(known, size):
         for b in range(a):
@@ -116,7 +116,7 @@ def _newton_step(state, known):
 def _slope_along(state, length):
     """The objective's derivative along the step, where the last sweep looked."""
     total = state.totals[MOMENT]
-    for q in range(state.signal.shape[0] + state.count[RIGHT]):
+    for q in range(state.signal.shape[0] + state.known[RIGHT]):
         ahead = state.head[q] + length * state.velocity[q] - state.centre[q]
         total += state.penalty[q] * ahead * state.velocity[q]
     return total
@@ -129,7 +129,7 @@ def search(sweep, loss, softness, state, flat):
     The last sweep looked at length 1; ends once the derivative there is at most `flat`.
     """
     ridge, low, high, length = 0.0, 0.0, inf, 1.0
-    for q in range(state.signal.shape[0] + state.count[RIGHT]):
+    for q in range(state.signal.shape[0] + state.known[RIGHT]):
         ridge += state.penalty[q] * state.velocity[q] * state.velocity[q]
     for _ in range(60):
         first = _slope_along(state, length)

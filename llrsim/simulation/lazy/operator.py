@@ -98,12 +98,12 @@ class LazyGaussian:
     @property
     def directions(self) -> int:
         """R, the known directions of R^d: e_1 .. e_R."""
-        return int(self._state.count[RIGHT])
+        return int(self._state.known[RIGHT])
 
     @property
     def asked(self) -> int:
         """L, the dimension of what was asked of R^n: Z'r is known for all r in it."""
-        return int(self._state.count[LEFT])
+        return int(self._state.known[LEFT])
 
     @property
     def images(self) -> Array:

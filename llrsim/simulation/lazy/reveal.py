@@ -32,7 +32,7 @@ _SIGNAL, _LENGTH = np.int64(Role.LAZY_SIGNAL), np.int64(Role.LAZY_LENGTH)
 @kernel
 def aim(state, vector):
     """Set what the next combination of columns takes of each, for a head `vector` (P,)."""
-    k, room, L, R = state.signal.shape[0], state.left.shape[0], state.count[LEFT], state.count[RIGHT]
+    k, room, L, R = state.signal.shape[0], state.left.shape[0], state.known[LEFT], state.known[RIGHT]
     for q in range(k):
         state.along[q] = vector[q]
     for q in range(L):
@@ -47,7 +47,7 @@ def aim(state, vector):
 @kernel
 def answer(state, out):
     """X'r in all known coordinates into out (P,), from the totals of the sweep that had the inner products with r."""
-    k, room, L, R = state.signal.shape[0], state.left.shape[0], state.count[LEFT], state.count[RIGHT]
+    k, room, L, R = state.signal.shape[0], state.left.shape[0], state.known[LEFT], state.known[RIGHT]
     left, right = state.totals[SCALARS + k :], state.totals[SCALARS + k + room :]
     for q in range(k):
         out[q] = state.totals[SCALARS + q]
@@ -66,7 +66,7 @@ def query(state):
     """
     state.told[TOLD_OBJECTIVE], state.told[TOLD_WRONG] = state.totals[OBJECTIVE], state.totals[WRONG]
     answer(state, state.gradient)
-    for q in range(state.count[LEFT]):
+    for q in range(state.known[LEFT]):
         state.projection[q] = -state.totals[SCALARS + state.signal.shape[0] + q]
     return sqrt(state.totals[SQUARE])
 
@@ -74,8 +74,8 @@ def query(state):
 @kernel
 def room_left(state):
     """Whether there is room for the directions that one more query may reveal."""
-    fits = state.count[LEFT] + 1 <= state.left.shape[0]
-    return fits and state.count[RIGHT] + open_spaces(state) <= state.fresh.shape[0]
+    fits = state.known[LEFT] + 1 <= state.left.shape[0]
+    return fits and state.known[RIGHT] + open_spaces(state) <= state.fresh.shape[0]
 
 
 @kernel
@@ -84,7 +84,7 @@ def absorb(state, length_asked):
 
     Returns the length of what is dropped instead where the query is not new: 0 otherwise.
     """
-    L, R = state.count[LEFT], state.count[RIGHT]
+    L, R = state.known[LEFT], state.known[RIGHT]
     k, room = state.signal.shape[0], state.left.shape[0]
     square = state.totals[SCALARS + k + L]
     for q in range(L):
@@ -113,7 +113,7 @@ def absorb(state, length_asked):
         state.used[e] += 1
         state.gradient[k + j] = state.eigen_root[e] * rest * length
         j += 1
-    state.count[RIGHT], state.count[LEFT], state.count[PENDING] = j, L + 1, 1
+    state.known[RIGHT], state.known[LEFT], state.known[PENDING] = j, L + 1, 1
     return 0.0
 
 
@@ -128,19 +128,19 @@ def _length(state, column, degrees):
 @kernel
 def admit(state, space):
     """A right direction of an eigenspace that enters by itself, an independent head's, after ENTER: no left one."""
-    L, R, k, room = state.count[LEFT], state.count[RIGHT], state.signal.shape[0], state.left.shape[0]
+    L, R, k, room = state.known[LEFT], state.known[RIGHT], state.signal.shape[0], state.left.shape[0]
     for q in range(L):
         state.mixing[R, q] = -state.totals[SCALARS + k + 2 * room + q]
     state.space[R] = space
     state.used[space] += 1
-    state.count[RIGHT] = R + 1
+    state.known[RIGHT] = R + 1
 
 
 @kernel
 def penalise(state, dropped):
     """Add the penalties' part to `gradient` (P,); returns the length of all, what was dropped counted in."""
     square = dropped * dropped
-    for q in range(state.signal.shape[0] + state.count[RIGHT]):
+    for q in range(state.signal.shape[0] + state.known[RIGHT]):
         state.gradient[q] += state.penalty[q] * (state.head[q] - state.centre[q])
         square += state.gradient[q] * state.gradient[q]
     return sqrt(square)
@@ -150,7 +150,7 @@ def penalise(state, dropped):
 def penalty(state):
     """The penalties at the head: half the sum of penalty (head - centre)^2."""
     total = 0.0
-    for q in range(state.signal.shape[0] + state.count[RIGHT]):
+    for q in range(state.signal.shape[0] + state.known[RIGHT]):
         total += 0.5 * state.penalty[q] * (state.head[q] - state.centre[q]) ** 2
     return total
 

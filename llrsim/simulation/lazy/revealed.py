@@ -54,7 +54,7 @@ class Revealed(NamedTuple):
     eigen_root: Array  # (E,) sqrt(e)
     dims: np.ndarray  # (E,) dimension of each eigenspace, 0 where e = 0: nothing there can be seen
     used: np.ndarray  # (E,) right directions revealed in it
-    count: np.ndarray  # (4,) LEFT, RIGHT, DRAWN, PENDING
+    known: np.ndarray  # (4,) LEFT, RIGHT, DRAWN, PENDING
     along: Array  # (P + L,) what the next combination of columns takes of signal, bias, g_j and u_l
     projection: Array  # (L,) components of the last query on the left directions
     correction: Array  # (L + 1,) of a pending left direction: what is still to be taken off, then 1 / length
@@ -78,7 +78,7 @@ TOLD_OBJECTIVE, TOLD_WRONG = range(2)
 """Places in `Revealed.told`."""
 
 LEFT, RIGHT, DRAWN, PENDING = range(4)
-"""Places in `Revealed.count`: directions known, columns g drawn, whether the last left direction is still unfinished."""
+"""Places in `Revealed.known`: directions revealed, columns g drawn, whether the last left direction is unfinished."""
 
 
 def nothing_revealed(
@@ -107,7 +107,7 @@ def nothing_revealed(
         eigen_root=np.sqrt(law.eigenvalues),
         dims=np.where(law.eigenvalues > 0, law.multiplicities, 0).astype(np.int64),
         used=np.zeros(spaces, np.int64),
-        count=np.zeros(4, np.int64),
+        known=np.zeros(4, np.int64),
         along=np.zeros(size + room),
         projection=np.zeros(room),
         correction=np.zeros(room + 1),
@@ -134,7 +134,7 @@ def with_more_room(state: Revealed) -> Revealed:
     room, extra = 2 * before, before
     n, spaces = len(state.scale), len(state.dims)
     size, width = k + room, SCALARS + k + 2 * room + spaces * (room + 1)
-    known = slice(0, int(max(state.count[LEFT], state.count[RIGHT], state.count[DRAWN])))
+    known = slice(0, int(max(state.known[LEFT], state.known[RIGHT], state.known[DRAWN])))
     left, fresh = np.empty((room, n)), np.empty((room, n), np.float32)
     left[known], fresh[known] = state.left[known], state.fresh[known]
     longer = {name: np.pad(getattr(state, name), (0, extra)) for name in _BY_COORDINATE}

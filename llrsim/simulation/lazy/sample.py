@@ -68,9 +68,7 @@ class LazySample:
         self._identity = object()  # heads name their sample by this, not to keep its arrays alive
         draw_signal(law.labels, law.means, law.factors, self._state)
 
-    def fit(
-        self, head: FitOptions, weight: Array, *, anchor: float = 0.0, start: LazyHead | None = None
-    ) -> LazyFit:
+    def fit(self, head: FitOptions, weight: Array, *, anchor: float = 0.0, start: LazyHead | None = None) -> LazyFit:
         """Fit a head with these weights (B,) of each row of a section, or (n,) of each row, that sum to one over rows.
 
         `start` is what a descent starts from and `anchor` pulls to: a head of this sample, or one that is independent
@@ -144,7 +142,7 @@ class LazySample:
     @property
     def directions(self) -> int:
         """Right directions revealed so far, over all eigenspaces."""
-        return int(self._state.count[RIGHT])
+        return int(self._state.known[RIGHT])
 
     def score(self, head: LazyHead) -> Array:
         """(n,) logit f of a head at every row, bias included: of this sample's, or of one that is independent of it."""

@@ -46,7 +46,7 @@ _NOISE = np.int64(Role.LAZY_NOISE)
 @private
 def _finish(state, begin, end):
     """Take off what a pending left direction, the last one, still has along the others, and scale it to length one."""
-    last = state.count[LEFT] - 1
+    last = state.known[LEFT] - 1
     pending, length = state.left[last][begin:end], state.correction[last]
     add(state.left, last, begin, end, state.correction, pending)
     for i in range(pending.size):
@@ -60,8 +60,8 @@ def _combine(state, begin, end, noise, out):
     scale = state.scale[begin:end]
     for i in range(out.size):
         noise[i] = out[i] = 0.0
-    add(state.left, state.count[LEFT], begin, end, state.along[k + room :], noise)
-    add(state.fresh, state.count[RIGHT], begin, end, state.along[k:], noise)
+    add(state.left, state.known[LEFT], begin, end, state.along[k + room :], noise)
+    add(state.fresh, state.known[RIGHT], begin, end, state.along[k:], noise)
     add(state.signal, k, begin, end, state.along, out)
     for i in range(out.size):
         out[i] += scale[i] * noise[i]
@@ -69,9 +69,9 @@ def _combine(state, begin, end, noise, out):
 
 @private
 def _slope(loss, softness, m, multiplier):
-    """Slope of the loss at margin m; where softness is positive, that of its proximal form in the method of multipliers.
+    """Slope of the loss at margin m; with positive softness, that of its proximal form in the method of multipliers.
 
-    Which is minus the multiplier, in units of the row's weight, after a step of 1 / softness: at most 1 for the hinge.
+    The latter is minus the multiplier, in units of the row's weight, after a step of 1 / softness: at most 1 for the hinge.
     """
     if softness > 0.0:
         stepped = max(0.0, multiplier + (1.0 - m) / softness)
@@ -139,14 +139,14 @@ def _inner_products(state, begin, end, x, noise, sums):
     """Inner products of all columns with x for the signal and `noise`, sigma x, for the noise."""
     k, room = state.signal.shape[0], state.left.shape[0]
     multiply(state.signal, k, begin, end, x, sums[SCALARS:])
-    multiply(state.left, state.count[LEFT], begin, end, noise, sums[SCALARS + k :])
-    multiply(state.fresh, state.count[RIGHT], begin, end, noise, sums[SCALARS + k + room :])
+    multiply(state.left, state.known[LEFT], begin, end, noise, sums[SCALARS + k :])
+    multiply(state.fresh, state.known[RIGHT], begin, end, noise, sums[SCALARS + k + room :])
 
 
 @private
 def _project(state, begin, end, fresh, residual, sums):
     """The residual less its projection into left[L], and its products and those of `fresh` new g with the left ones."""
-    L, R, k, room = state.count[LEFT], state.count[RIGHT], state.signal.shape[0], state.left.shape[0]
+    L, R, k, room = state.known[LEFT], state.known[RIGHT], state.signal.shape[0], state.left.shape[0]
     raw = state.left[L][begin:end]
     _residual(state, begin, end, residual, raw, sums)
     add(state.left, L, begin, end, state.projection, raw)
@@ -187,13 +187,13 @@ def sweep_chunk(task, loss, softness, length, state, chunk):
     first, last = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
     if task != MOVE and task != BEND:
         sums[:] = 0.0
-    pending = state.count[PENDING] > 0 and task != SEARCH and task != MOVE and task != BEND
+    pending = state.known[PENDING] > 0 and task != SEARCH and task != MOVE and task != BEND
     fresh = 0
     if task in (PROJECT, ENTER):
         fresh = 1 if task == ENTER else open_spaces(state)
         for f in range(fresh):
-            if state.count[RIGHT] + f >= state.count[DRAWN]:
-                _draw_fresh(state, state.count[RIGHT] + f, chunk, first, last)
+            if state.known[RIGHT] + f >= state.known[DRAWN]:
+                _draw_fresh(state, state.known[RIGHT] + f, chunk, first, last)
     scratch = np.empty((2, BLOCK))
     soft = softness > 0.0
     for begin in range(first, last, BLOCK):
@@ -231,7 +231,7 @@ def sweep_chunk(task, loss, softness, length, state, chunk):
             _project(state, begin, end, fresh, one, sums)
         elif task == ENTER:
             at = SCALARS + state.signal.shape[0] + 2 * state.left.shape[0]
-            multiply(state.left, state.count[LEFT], begin, end, state.fresh[state.count[RIGHT]][begin:end], sums[at:])
+            multiply(state.left, state.known[LEFT], begin, end, state.fresh[state.known[RIGHT]][begin:end], sums[at:])
 
 
 @kernel
@@ -249,10 +249,10 @@ def conclude(task, state):
     if task in (MOVE, BEND):
         return
     if task != SEARCH:
-        state.count[PENDING] = 0
+        state.known[PENDING] = 0
     if task in (PROJECT, ENTER):
-        reach = state.count[RIGHT] + (1 if task == ENTER else open_spaces(state))
-        state.count[DRAWN] = max(state.count[DRAWN], reach)
+        reach = state.known[RIGHT] + (1 if task == ENTER else open_spaces(state))
+        state.known[DRAWN] = max(state.known[DRAWN], reach)
     for j in range(state.totals.shape[0]):
         total = 0.0
         for chunk in range(state.partial.shape[0]):

@@ -33,10 +33,10 @@ class Visitors:
     def coordinates(self, head: LazyHead, size: int, enter: Callable[[int, list[Array]], Array]) -> Array:
         """(M,) the head in the coordinates of the sample, which knows `size` of them before.
 
-        `enter(space, apart)` is the sample's: a uniformly random unit vector of an eigenspace in its coordinates (M,), M
-        as many as it then knows, orthogonal to those of `apart`. That is what the noise direction of an independent head
-        is to it, but for what lies along heads of the same origin: their angles are kept. Heads of different origins are
-        taken to be independent of each other too.
+        `enter(space, apart)` is the sample's: a uniformly random unit vector of an eigenspace in its coordinates (M,),
+        M as many as it then knows, orthogonal to those of `apart`. That is what the noise direction of an independent
+        head is to it, but for what lies along heads of the same origin: their angles are kept. Heads of different
+        origins are taken to be independent of each other too.
         """
         origin = head if head.sample is None else head.sample
         found = np.zeros(size)
