@@ -71,7 +71,8 @@ def _combine(state, begin, end, noise, out):
 def _slope(loss, softness, m, multiplier):
     """Slope of the loss at margin m; with positive softness, that of its proximal form in the method of multipliers.
 
-    The latter is minus the multiplier, in units of the row's weight, after a step of 1 / softness: at most 1 for the hinge.
+    The latter is minus the multiplier, in units of the row's weight, after a step of 1 / softness, at most 1 for the
+    hinge.
     """
     if softness > 0.0:
         stepped = max(0.0, multiplier + (1.0 - m) / softness)
