@@ -13,6 +13,9 @@ RIDGE = FitOptions(loss="squared", ridge=0.05)
 DESCENT = FitOptions(
     loss="squared", ridge=0.05, solver=Descent(steps=10, step_size=0.1, momentum=0.5, clip=1.0, path=(1, 3))
 )
+NESTEROV = FitOptions(
+    loss="squared", ridge=0.05, solver=Descent(steps=10, step_size=0.1, momentum=0.5, nesterov=True, path=(1, 3))
+)
 
 
 def law_of(rows, dims, *, values=(1.5, 0.4), sigma=(1.0, 0.6, 1.3, 0.8)):

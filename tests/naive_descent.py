@@ -39,3 +39,14 @@ def descend(loss, X, y, c, penalty, centre, w, *, steps, step_size, momentum=0.0
         w = w + step
         heads.append(w)
     return np.array(heads)
+
+
+def nesterov(loss, X, y, c, penalty, centre, w, *, steps, step_size, momentum):
+    """The points y_0 .. y_steps of Nesterov's gradients: x' = y - eta grad F(y), y' = x' + mu (x' - x)."""
+    x = ahead = w
+    points = [ahead]
+    for _ in range(steps):
+        before, x = x, ahead - step_size * gradient(loss, X, y, c, penalty, centre, ahead)
+        ahead = x + momentum * (x - before)
+        points.append(ahead)
+    return np.array(points)

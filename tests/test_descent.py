@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from sizes import sized
 
+from llrsim.descent_rule import stability
 from llrsim.losses import Loss
 from llrsim.simulation.descent import descend, largest_stable_step
 from llrsim.simulation.solvers import DESCENT, Recipe
@@ -29,13 +30,14 @@ def problem(seed=0, n=37, p=6):
     return X, y, c / c.sum(), penalty, rng.standard_normal(p), rng.standard_normal(p)
 
 
-def run(loss, parts, *, steps, step_size, momentum=0.0, clip=0.0, path=(), batch=0, stream=STREAM):
+def run(loss, parts, *, steps, step_size, momentum=0.0, nesterov=False, clip=0.0, path=(), batch=0, stream=STREAM):
     """(status, relative gradient, steps done, final head, path of heads) of the kernel."""
     *data, start = parts
     w = start.copy()
     path = np.array(path, dtype=np.int64)
     path_w = np.full((path.size, w.size), 7.0)
-    how = Recipe(DESCENT, int(Loss[loss.upper()]), steps, batch, step_size=step_size, momentum=momentum, clip=clip)
+    rates = {"step_size": step_size, "momentum": momentum, "clip": clip, "nesterov": float(nesterov)}
+    how = Recipe(DESCENT, int(Loss[loss.upper()]), steps, batch, **rates)
     status, relative, done = descend(how, *data, w, np.empty((0, 0), np.float32), stream.copy(), path, path_w)
     return Status(status), relative, done, w, path_w
 
@@ -63,6 +65,14 @@ def test_descent_follows_its_twin_step_by_step(loss, momentum, clip):
     np.testing.assert_allclose(w, heads[-1], rtol=1e-10, atol=1e-12)
     size, unit = (np.linalg.norm(naive.gradient(loss, *parts[:-1], v)) for v in (heads[-1], np.zeros(6)))
     assert relative == pytest.approx(size / unit, rel=1e-9)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_nesterovs_momentum_follows_its_twin(loss):
+    parts, path = problem(), [0, 1, 2, 17, 40]
+    points = run(loss, parts, steps=40, step_size=0.1, momentum=0.8, nesterov=True, path=path)[4]
+    expected = naive.nesterov(loss, *parts, steps=40, step_size=0.1, momentum=0.8)[path]
+    np.testing.assert_allclose(points, expected, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -108,18 +118,19 @@ def test_epochs_differ_and_streams_reproduce():
     assert not np.array_equal(first, second)
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
-def test_divergence_just_above_the_largest_stable_step_and_not_below(momentum):
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.5, False), (0.9, False), (0.5, True), (0.9, True)])
+def test_divergence_just_above_the_largest_stable_step_and_not_below(momentum, nesterov):
     parts = problem()
     X, _, c, penalty, _, _ = parts
-    limit = largest_stable_step(int(Loss.SQUARED), X, c, penalty, momentum)
+    limit = largest_stable_step(int(Loss.SQUARED), X, c, penalty, stability(momentum, nesterov))
     steps = sized(20_000, 3_000)
-    above = run("squared", parts, steps=steps, step_size=1.01 * limit, momentum=momentum, path=[0, steps])
+    rule = {"momentum": momentum, "nesterov": nesterov}
+    above = run("squared", parts, steps=steps, step_size=1.01 * limit, path=[0, steps], **rule)
     assert above[0] == Status.DIVERGED
     assert above[2] < steps
     np.testing.assert_array_equal(above[4][0], parts[-1])
     assert np.isnan(above[4][1]).all()
-    below = run("squared", parts, steps=steps, step_size=0.99 * limit, momentum=momentum)
+    below = run("squared", parts, steps=steps, step_size=0.99 * limit, **rule)
     assert below[0] == Status.FINISHED
     assert below[1] < 1e-9
 
@@ -130,13 +141,13 @@ def test_largest_stable_step_is_set_by_the_top_eigenvalue(loss, n, p):
     X, _, c, penalty, _, _ = problem(n=n, p=p)
     bound = 0.25 if loss == "logistic" else 1.0
     top = np.linalg.eigvalsh(bound * (X.T * c) @ X + np.diag(penalty))[-1]
-    found = largest_stable_step(int(Loss[loss.upper()]), X, c, penalty, 0.3)
+    found = largest_stable_step(int(Loss[loss.upper()]), X, c, penalty, stability(0.3, False))
     assert found == pytest.approx(2.6 / top, rel=1e-6)
 
 
 def test_hinge_has_no_largest_stable_step():
     X, _, c, penalty, _, _ = problem()
-    assert np.isnan(largest_stable_step(int(Loss.HINGE), X, c, penalty, 0.0))
+    assert np.isnan(largest_stable_step(int(Loss.HINGE), X, c, penalty, 2.0))
 
 
 @pytest.mark.parametrize("batch", [0, 4])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from exchangeable_cases import DESCENT, RIDGE, law_of, uneven
+from exchangeable_cases import DESCENT, NESTEROV, RIDGE, law_of, uneven
 
 from llrsim.experiment import Descent, FitOptions
 from llrsim.simulation import fit as dense_fit
@@ -73,7 +73,7 @@ def assert_same(found, weights, bias, law):
     assert own_bias == pytest.approx(bias, rel=1e-7, abs=1e-8)
 
 
-BOTH = [pytest.param(RIDGE, id="ridge"), pytest.param(DESCENT, id="descent")]
+BOTH = [pytest.param(head, id=name) for head, name in ((RIDGE, "ridge"), (DESCENT, "descent"), (NESTEROV, "nesterov"))]
 LAWS = {
     "n = d": law_of((5, 4, 6, 5), (12, 8)),
     "n = d, small sections, isotropic": law_of((9, 2, 1, 8), (20,), values=(1.0,)),

@@ -143,6 +143,7 @@ CASES = [
     ({("head",): {"solver": {"steps": 5}}}, r"head\.solver\.step_size: missing"),
     ({("head",): {"solver": DESCENT | {"steps": 0}}}, r"head\.solver\.steps = 0: must be at least 1"),
     ({("head",): {"solver": DESCENT | {"step_size": 0}}}, r"head\.solver\.step_size = 0\.0: must be above 0"),
+    ({("head",): {"solver": DESCENT | {"nesterov": True}}}, r"head\.solver\.nesterov = true: changes nothing without"),
     ({("head",): {"solver": DESCENT | {"momentum": 1}}}, r"head\.solver\.momentum = 1\.0: must be in \[0, 1\)"),
     ({("head",): {"solver": DESCENT | {"batch": 0}}}, r"head\.solver\.batch = 0: must be at least 1"),
     ({("head",): {"solver": DESCENT | {"clip": 0}}}, r"head\.solver\.clip = 0\.0: must be above 0"),

@@ -49,6 +49,16 @@ def test_least_squares_descent_is_the_loop(momentum, clip):
     assert found == pytest.approx(loop[at], abs=EXACT if clip is None else 2e-5)
 
 
+def test_nesterovs_momentum_is_the_loop():
+    problem, groups = objective(Loss.SQUARED, ridge=0.1)
+    found = descend(problem, START, range(9), step_size=0.3, momentum=0.7, nesterov=True)
+    x = ahead = START
+    for point in found:
+        assert point == pytest.approx(ahead, abs=EXACT)
+        before, x = x, ahead - 0.3 * naive.least_squares_gradient(ahead, groups, 0.1, 0.0, 0.0 * START)
+        ahead = x + 0.7 * (x - before)
+
+
 @pytest.mark.parametrize("loss", ["logistic", "hinge", "squared_hinge"])
 def test_other_losses_are_the_loop_on_quadrature(loss):
     problem, groups = objective(Loss[loss.upper()], ridge=0.1)

@@ -141,12 +141,17 @@ def test_what_has_no_prediction_says_so():
                 name="minibatch",
                 head={"loss": "squared", "solver": {"steps": 5, "step_size": 0.1, "batch": 8}},
             ),
+            Method(
+                kind="llr",
+                name="nesterov",
+                head={"loss": "squared", "solver": {"steps": 5, "step_size": 0.1, "momentum": 0.5, "nesterov": True}},
+            ),
             Method(kind="llr-on-train", start="erm", anchor=0.1),
             Method(kind="cb-llr", name="after", start="llr", anchor=0.1),
         )
     )
     told = [found.outcome for found in outcome]
-    assert told == [Status.CONVERGED, *[Status.NO_PREDICTION] * 4]
+    assert told == [Status.CONVERGED, *[Status.NO_PREDICTION] * 5]
     spectral = experiment(
         Method(kind="erm"), Method(kind="llr", start="erm", anchor=0.1), spectrum=((0.5, 50), (1.5, 50))
     )

@@ -110,11 +110,15 @@ class Test(Section, frozen=True, kw_only=True):
 
 
 class Descent(Section, frozen=True, kw_only=True):
-    """Gradient descent from zero, or from the head named by `from`; without `batch` every step uses all rows."""
+    """Gradient descent from zero, or from the head named by `from`; without `batch` every step uses all rows.
+
+    `momentum` is heavy ball, or with `nesterov` Nesterov's, in the form of PyTorch's SGD.
+    """
 
     steps: int
     step_size: float
     momentum: float = 0.0
+    nesterov: bool = False
     batch: int | None = None
     clip: float | None = None
     path: tuple[int, ...] = ()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..descent_rule import stability
 from ..drawing import SampleLaw, draw
 from ..head import Head
 from ..outcome import MethodOutcome, Outcome, Path
@@ -107,7 +108,7 @@ def _largest_stable_step(
     c = _row_weights(stage)
     penalty, _ = penalties(stage.head.ridge, stage.anchor, np.zeros(p))
     how = recipe(stage.head)
-    return float(largest_stable_step(how.loss, X, c, penalty, how.momentum))
+    return float(largest_stable_step(how.loss, X, c, penalty, stability(how.momentum, how.nesterov > 0)))
 
 
 def _row_weights(stage: Stage) -> np.ndarray:

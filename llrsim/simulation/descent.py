@@ -1,9 +1,7 @@
-"""Gradient descent with heavy-ball momentum on the objective of `passes`: full batch or minibatches, path recorded.
+"""Gradient descent with momentum on the objective of `passes`: full batch or minibatches, path recorded.
 
 Steps, clipping and the mark of divergence are those of `descent_rule`. A minibatch B stands for all n rows: its
 gradient is (n / |B|) sum_{i in B} c_i l'(y_i x_i.w) y_i x_i plus that of the penalty, unbiased for the whole.
-
-Reference: Polyak (1964), the stability limit 2 (1 + momentum) / L of heavy ball on a quadratic.
 """
 
 from math import inf, nan, sqrt
@@ -106,7 +104,8 @@ def descend(how, X, y, c, penalty, centre, w, single, stream, path, path_w):
             diverged = not _batch_gradient(loss, X, y, c, penalty, centre, w, rows, grad) <= ceiling
             if diverged:
                 break
-        move(w, step, grad, how.step_size * clipping(sqrt(inner(grad, grad)), how.clip), how.momentum)
+        rate = how.step_size * clipping(sqrt(inner(grad, grad)), how.clip)
+        move(w, step, grad, rate, how.momentum, how.nesterov)
         done += 1
     for s in range(recorded, path.size):
         for q in range(p):
@@ -116,8 +115,8 @@ def descend(how, X, y, c, penalty, centre, w, single, stream, path, path_w):
 
 
 @kernel
-def largest_stable_step(loss, X, c, penalty, momentum):
-    """2 (1 + momentum) / L: full-batch descent at a larger step size leaves the minimum of a quadratic.
+def largest_stable_step(loss, X, c, penalty, limit):
+    """`limit` / L, with `descent_rule.stability`: a larger full-batch step size leaves the minimum of a quadratic.
 
     L is the top eigenvalue of l''(0) sum_i c_i x_i x_i' + diag(penalty), by power iteration until the residual is
     below 1e-6 of it. l''(0) is each smooth loss's largest curvature (1/4 logistic, else 1), so the bound is exact for
@@ -146,4 +145,4 @@ def largest_stable_step(loss, X, c, penalty, momentum):
             v[q] = image[q]
         if not sqrt(residual) > EIGENVALUE_TOLERANCE * top:
             break
-    return 2.0 * (1.0 + momentum) / top
+    return limit / top

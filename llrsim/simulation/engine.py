@@ -40,7 +40,7 @@ class Tables(NamedTuple):
     weight: np.ndarray  # (M, N) weight of each of them, padded
     gathered: np.ndarray  # (M,) whether they have to be copied out of the sample
     codes: np.ndarray  # (M, 5) the integers of a Recipe
-    rates: np.ndarray  # (M, 4) the floats of a Recipe
+    rates: np.ndarray  # (M, 5) the floats of a Recipe
     pulls: np.ndarray  # (M, 2) ridge, anchor
     start: np.ndarray  # (M,) earlier stage, -1 for none
     average: np.ndarray  # (M,) heads averaged
@@ -209,8 +209,8 @@ def run(ridge, newton, interior_point, descent, laws, tables, room, root, first,
                 out.status[r, m] = out.status[r, start]
                 continue
             solver, loss, steps, batch, iterations = tables.codes[m]
-            step_size, momentum, clip, tolerance = tables.rates[m]
-            how = Recipe(solver, loss, steps, batch, iterations, step_size, momentum, clip, tolerance)
+            step_size, momentum, clip, tolerance, nesterov = tables.rates[m]
+            how = Recipe(solver, loss, steps, batch, iterations, step_size, momentum, clip, tolerance, nesterov)
             origin = W[start] if start >= 0 else zero
             penalty, centre = penalties(tables.pulls[m, 0], tables.pulls[m, 1], origin)
             path = tables.path[m, : tables.path_size[m]]

@@ -36,10 +36,10 @@ _EXACT = {
 
 
 class Recipe(NamedTuple):
-    """A loss and its solver as numbers: five integers, four floats.
+    """A loss and its solver as numbers: five integers, five floats.
 
-    `solver` indexes SOLVERS. Descent reads `steps`, `batch` (0: full batch), `step_size`, `momentum` and `clip` (0:
-    none); the exact solvers stop at `tolerance` or after `iterations`.
+    `solver` indexes SOLVERS. Descent reads `steps`, `batch` (0: full batch), `step_size`, `momentum`, `clip` (0: none)
+    and `nesterov` (0 or 1); the exact solvers stop at `tolerance` or after `iterations`.
     """
 
     solver: int
@@ -51,6 +51,7 @@ class Recipe(NamedTuple):
     momentum: float = 0.0
     clip: float = 0.0
     tolerance: float = TOLERANCE
+    nesterov: float = 0.0
 
 
 def recipe(head: FitOptions) -> Recipe:
@@ -66,6 +67,7 @@ def recipe(head: FitOptions) -> Recipe:
         batch=solver.batch or 0,
         step_size=float(solver.step_size),
         momentum=float(solver.momentum),
+        nesterov=float(solver.nesterov),
         clip=float(solver.clip or 0.0),
     )
 

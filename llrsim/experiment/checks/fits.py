@@ -37,6 +37,8 @@ def _check_descent(key: str, descent: Descent) -> None:
     require(descent.steps >= 1, f"{key}.steps", descent.steps, "at least 1")
     require(0 < descent.step_size < math.inf, f"{key}.step_size", descent.step_size, "above 0")
     require(0 <= descent.momentum < 1, f"{key}.momentum", descent.momentum, "in [0, 1)")
+    if descent.nesterov and descent.momentum == 0:
+        raise ExperimentError(f"{key}.nesterov = true: changes nothing without {key}.momentum, which must be above 0")
     require(descent.batch is None or descent.batch >= 1, f"{key}.batch", descent.batch, "at least 1")
     require(descent.clip is None or 0 < descent.clip < math.inf, f"{key}.clip", descent.clip, "above 0")
     path = descent.path

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._jit import kernel
-from ...descent_rule import clipping, move
+from ...descent_rule import clipping, move, stability
 from ...losses import Loss, top_curvature
 from ...mixture import Array
 from .objective import PopulationObjective, expand
@@ -75,6 +75,7 @@ def descend(
     *,
     step_size: float,
     momentum: float = 0.0,
+    nesterov: bool = False,
     clip: float | None = None,
 ) -> Array:
     """(len(at), k + 1) heads after the sorted step counts `at` of descent from `start` (k + 1,), bias last.
@@ -84,10 +85,10 @@ def descend(
     """
     theta = np.array(start, dtype=np.float64)
     points = np.empty((len(at), len(theta)))
-    if objective.loss != Loss.SQUARED or clip is not None:
+    if objective.loss != Loss.SQUARED or clip is not None or nesterov:
         room = np.empty_like(theta), np.empty((len(theta), len(theta)))
         steps_at, step = np.asarray(at, dtype=np.int64), np.zeros_like(theta)
-        _iterate(objective, theta, step, steps_at, step_size, momentum, clip or 0.0, points, *room)
+        _iterate(objective, theta, step, steps_at, step_size, momentum, float(nesterov), clip or 0.0, points, *room)
         return points
     eigenvalues, vectors = np.linalg.eigh(objective.curvature(1.0))
     force = vectors.T @ objective.gradient(theta)
@@ -97,8 +98,8 @@ def descend(
     return points
 
 
-def largest_stable_step(objective: PopulationObjective, momentum: float = 0.0) -> float:
-    """2 (1 + momentum) / L with L a bound on the curvature of F, exact for the squared loss (Polyak 1964).
+def largest_stable_step(objective: PopulationObjective, momentum: float = 0.0, nesterov: bool = False) -> float:
+    """`descent_rule.stability` / L with L a bound on the curvature of F, exact for the squared loss.
 
     L covers the noise coordinates too: their weights stay zero here, but from a finite sample an unstable step
     amplifies them. nan for HINGE, as in a sample, where its subgradient does not shrink at the minimum; inf where
@@ -114,11 +115,11 @@ def largest_stable_step(objective: PopulationObjective, momentum: float = 0.0) -
     curvature = top_curvature(objective.loss)
     signal = float(np.linalg.eigvalsh(objective.curvature(curvature))[-1])
     top = max(signal, curvature * objective.noise + objective.penalty[0] + objective.anchor)
-    return 2.0 * (1.0 + momentum) / top if top > 0 else np.inf
+    return stability(momentum, nesterov) / top if top > 0 else np.inf
 
 
 @kernel
-def _iterate(objective, theta, step, at, step_size, momentum, clip, points, gradient, hessian):
+def _iterate(objective, theta, step, at, step_size, momentum, nesterov, clip, points, gradient, hessian):
     """Write the heads after `at` (S,) sorted numbers of steps from `theta` (p,) into `points` (S, p).
 
     `clip` is 0 for none; `step` (p,) starts at zero; `gradient` and `hessian` are room to work in.
@@ -133,4 +134,4 @@ def _iterate(objective, theta, step, at, step_size, momentum, clip, points, grad
         square = 0.0
         for i in range(theta.size):
             square += gradient[i] * gradient[i]
-        move(theta, step, gradient, step_size * clipping(sqrt(square), clip), momentum)
+        move(theta, step, gradient, step_size * clipping(sqrt(square), clip), momentum, nesterov)

@@ -62,12 +62,13 @@ def _descended(test: GroupMixture, stage: Stage, objective: PopulationObjective,
         (*solver.path, solver.steps),
         step_size=solver.step_size,
         momentum=solver.momentum,
+        nesterov=solver.nesterov,
         clip=solver.clip,
     )
     theta = points[-1]
     with np.errstate(over="ignore", invalid="ignore"):
         if not objective.value(theta) <= ceiling(objective.value(start)):
-            stable = largest_stable_step(objective, solver.momentum)
+            stable = largest_stable_step(objective, solver.momentum, solver.nesterov)
             return _without_head(test, stage, Status.DIVERGED, largest_stable_step=stable)
     zero = np.zeros_like(start)
     reference = float(np.linalg.norm(objective.gradient(zero))) or 1.0

@@ -134,7 +134,8 @@ def _solved(problem: ProportionalProblem, guess: Array | None) -> FixedPoint:
 
 def _descended(plan: Plan, stage: Stage, problem: ProportionalProblem) -> MethodOutcome:
     solver: Descent = stage.head.solver  # type: ignore[assignment]
-    if problem.loss != Loss.SQUARED or solver.batch is not None or solver.clip is not None or stage.average > 1:
+    asked = solver.batch is not None or solver.clip is not None or solver.nesterov
+    if problem.loss != Loss.SQUARED or asked or stage.average > 1:
         return _without_head(plan, stage, Status.NO_PREDICTION)
     found = descent_path(
         problem, (*solver.path, solver.steps), solver.step_size, momentum=solver.momentum, start=problem.centre

@@ -3,7 +3,7 @@
 from math import inf, isnan, nan
 
 from ..._jit import kernel
-from ...descent_rule import DIVERGENCE, clipping
+from ...descent_rule import DIVERGENCE, clipping, move
 from ...status import DIVERGED, FINISHED
 from .query import CEILING, DONE, RECORDED, REFERENCE, ROOM, look
 from .reveal import penalty
@@ -34,7 +34,7 @@ def descend(sweep, how, state, path, progress):
         diverged = not objective <= progress[CEILING] < inf
         if diverged or done == how.steps:
             break
-        _move(state, size, how.step_size, how.clip, how.momentum)
+        _move(state, size, how)
         progress[DONE] += 1
     for s in range(int(progress[RECORDED]), path.size):
         state.path_heads[s] = nan
@@ -42,9 +42,8 @@ def descend(sweep, how, state, path, progress):
 
 
 @kernel
-def _move(state, size, step_size, clip, momentum):
+def _move(state, size, how):
     """One step of the head along its gradient, which has this size."""
-    step_size *= clipping(size, clip)
-    for q in range(state.signal.shape[0] + state.known[RIGHT]):
-        state.velocity[q] = momentum * state.velocity[q] - step_size * state.gradient[q]
-        state.head[q] += state.velocity[q]
+    known = state.signal.shape[0] + state.known[RIGHT]
+    rate = how.step_size * clipping(size, how.clip)
+    move(state.head[:known], state.velocity, state.gradient, rate, how.momentum, how.nesterov)

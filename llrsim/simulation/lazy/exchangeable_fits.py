@@ -182,7 +182,7 @@ def descend(problem: LeastSquares, how: Descent, start: Array) -> Fitted:
                 status = Status.FINISHED
                 break
             velocity = padded(velocity, len(head))
-            _move(head, velocity, gradient, how.step_size, how.momentum, how.clip or 0.0)
+            _move(head, velocity, gradient, how.step_size, how.momentum, how.clip or 0.0, float(how.nesterov))
         path += [np.full(len(head), nan) for step in how.path if step > done]
         return Fitted(head, status, float((norm(gradient) + dropped) / reference), done, path)
 
@@ -199,7 +199,7 @@ def _look(problem: LeastSquares, head: Array) -> tuple[Array, Array, float, floa
 
 
 @kernel
-def _move(head, velocity, gradient, step_size, momentum, clip):
+def _move(head, velocity, gradient, step_size, momentum, clip, nesterov):
     """One step of `descent_rule`, in place."""
     size = sqrt((gradient * gradient).sum())
-    move(head, velocity, gradient, step_size * clipping(size, clip), momentum)
+    move(head, velocity, gradient, step_size * clipping(size, clip), momentum, nesterov)
