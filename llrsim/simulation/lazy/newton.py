@@ -18,8 +18,8 @@ from .sweeps import BEND, CURVE, MOVE, SEARCH, STEP
 FLATNESS = 0.1
 """The line search stops at this fraction of the slope it started from."""
 
-ALWAYS_FRESH, STALE = 6, 0.5
-"""The Hessian is computed anew in the first iterations, while it is small, and where a step left this share of the next
+EARLY, STALE = (1, 3), 0.5
+"""The Hessian is computed anew in two early iterations, while it is small, and where a step left this share of the next
 gradient in the coordinates it was in. Else it keeps its curvatures and gains a column for each new direction."""
 
 
@@ -61,8 +61,8 @@ def minimise(sweep, how, state, softness, progress):
             state.head[q] += length * state.velocity[q]
         known = state.signal.shape[0] + state.known[RIGHT]
         size = ask(sweep, state)
-        fresh = progress[DONE] < ALWAYS_FRESH or length != 1.0 or _gradient_in(state, known) > STALE * size
         progress[DONE] += 1
+        fresh = progress[DONE] in EARLY or length != 1.0 or _gradient_in(state, known) > STALE * size
 
 
 @kernel
