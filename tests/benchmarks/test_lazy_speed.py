@@ -15,7 +15,7 @@ from numba import njit
 from llrsim.planning import plan
 from llrsim.simulation import simulate_plan
 from llrsim.simulation.lazy import sample, sweeps, threads
-from llrsim.simulation.lazy.revealed import LEFT, RIGHT
+from llrsim.simulation.lazy.revealed import CHUNK, LEFT, RIGHT
 
 MILLION = 1_000_000
 AGAINST = [((500, 50), 20, ">= 8x"), ((5000, 500), 4, ">= 40x"), ((20000, 2000), 1, ">= 200x")]
@@ -59,10 +59,10 @@ def triad_bandwidth(workers):
 
 def test_bytes_moved_by_a_descent(report, monkeypatch):
     """The bytes of the columns that each sweep reads, as `sweeps` counts them, over the time of the whole replicate."""
-    moved = 0
+    moved, sweeping = 0, threads.sweeping
 
     def counting(pool):
-        inside = threads.sweeping(pool)
+        inside = sweeping(pool)
 
         def counted(task, loss, softness, length, state):
             nonlocal moved
@@ -75,7 +75,7 @@ def test_bytes_moved_by_a_descent(report, monkeypatch):
 
     described = experiment(MILLION, MILLION, 0.01, solver={"steps": 60, "step_size": 0.5})
     simulate = engine(described, 1, jobs=2)
-    engine(experiment(2 * sample.CHUNK, 100, 0.01, solver={"steps": 2, "step_size": 0.5}), 1, jobs=2)()  # compiles
+    engine(experiment(2 * CHUNK, 100, 0.01, solver={"steps": 2, "step_size": 0.5}), 1, jobs=2)()  # compiles
     before = triad_bandwidth(2)
     began = perf_counter()
     simulate()
@@ -94,7 +94,7 @@ def test_bytes_moved_by_a_descent(report, monkeypatch):
 
 
 ALONE = """
-import json, resource, sys
+import json, pathlib, sys
 from time import perf_counter
 import llrsim
 from llrsim.planning import plan
@@ -109,7 +109,8 @@ prepared(40000)()
 began = perf_counter()
 method = prepared(n)()
 seconds = perf_counter() - began
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+told = pathlib.Path("/proc/self/status").read_text().splitlines()  # getrusage would count what came before exec
+peak = next(int(line.split()[1]) / 1024 for line in told if line.startswith("VmHWM:"))
 print(json.dumps([seconds, peak, float(method.certificate[0]), method.outcome.label]))
 """
 

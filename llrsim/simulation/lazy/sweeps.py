@@ -37,7 +37,7 @@ from .revealed import (
     WRONG,
 )
 
-BLOCK = 256
+BLOCK = 512
 
 LOOK, STEP, SEARCH, MOVE, PROJECT, ENTER, BEND, CURVE = range(8)
 _NOISE = np.int64(Role.LAZY_NOISE)
