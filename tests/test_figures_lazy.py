@@ -154,11 +154,12 @@ def test_recorded_costs_are_flat_in_d_and_linear_in_n():
         slopes = np.diff(np.log(memory[n >= 10**4])) / np.diff(np.log(n[n >= 10**4]))
         np.testing.assert_allclose(slopes, 1.0, atol=0.1)
         assert memory[-1] < 7e8
-        # Dense is cheaper in few dimensions and dearer in many.
+        # Dense takes less memory in few dimensions, and more of all in many.
         d = column("d", "noise_dim", dense)
         ratio = column("d", "seconds", dense) / column("d", "seconds", lazy)[: len(d)]
-        assert ratio[0] < 1
-        assert ratio[-1] > 10
+        assert column("d", "bytes", dense)[0] < column("d", "bytes", lazy)[0]
+        assert ratio[-1] > 50 * ratio[0]
+        assert ratio[-1] > 100
         assert (column("d", "bytes", dense) > 8 * 10**4 * d).all()
     assert column("n", "seconds", Fit("squared", "lazy", None)).max() < 1.0
 
