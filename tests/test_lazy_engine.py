@@ -231,3 +231,10 @@ def test_what_was_revealed_is_a_gaussian_matrix():
     error = np.std(found, axis=0) / np.sqrt(300)
     assert (abs(np.mean(found, axis=0) - expected) < 4 * error).all()
     assert (error < [0.6, 0.1]).all()
+
+
+def test_growing_past_the_memory_is_refused_with_the_numbers(monkeypatch):
+    sample = LazySample(section_law((80, 40, 40, 80), 200), root_key(1))
+    monkeypatch.setattr("llrsim.simulation.memory.free_bytes", lambda: 10**5)
+    with pytest.raises(MemoryError, match=r"240 rows needs .* GB for 96 directions"):
+        sample.fit(FitOptions(ridge=1e-5), np.full(4, 1 / 240))

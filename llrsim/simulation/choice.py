@@ -47,7 +47,7 @@ DENSE = Cost(fill=6.5e-9, sweep=0.5e-9)
 """Measured on one thread, designs of 10^5 to 10^7 numbers."""
 
 LAZY = Cost(fill=6.5e-9, sweep=1.0e-9)
-"""As DENSE; a pass takes longer because it also draws and projects new directions."""
+"""As DENSE, estimated high: a pass also draws and projects new directions, and ties go to paired replicates."""
 
 NEWTON = 45
 """Passes of a dense logistic or squared hinge fit, most of them Hessian products in single precision."""

@@ -31,6 +31,7 @@ from ...mixture import Array
 from ...status import Status
 from ...stream import Role
 from ..fitting import descent_path
+from ..memory import lazy_shortage
 from ..solvers import DESCENT, INTERIOR_POINT, RIDGE, Recipe, recipe
 from .descent import descend
 from .law import LazyFit, LazyHead, SectionLaw
@@ -159,7 +160,13 @@ class LazySample:
             found = drive(driver, how, self._state, *arguments, pool=self._pool)
             if (found if isinstance(found, float) else found[0]) != ROOM:
                 return found
-            self._state = with_more_room(self._state)
+            self._grow()
+
+    def _grow(self) -> None:
+        room = 2 * len(self._state.fresh)
+        if (lacking := lazy_shortage(len(self._state.scale), room, 1)) is not None:
+            raise MemoryError(lacking)
+        self._state = with_more_room(self._state)
 
     def _sweep(self, task: int) -> None:
         sweeping(self._pool)(task, int(Loss.SQUARED), 0.0, 0.0, self._state)
@@ -190,7 +197,7 @@ class LazySample:
         unseen = self._law.multiplicities[space] - self._state.used[space]
         if unseen > 0:
             if len(self._state.fresh) == R:
-                self._state = with_more_room(self._state)
+                self._grow()
             self._sweep(ENTER)
             admit(self._state, space)
             direction = np.append(direction, np.sqrt(self._normals.chisquare(unseen)))
