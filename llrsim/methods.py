@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .kinds import Balance, Target
+from .kinds import Balance, Target, Unit
 from .mixture import Array, apportion
 
 Counts = NDArray[np.int64]
@@ -118,6 +118,40 @@ def select(
     if balance == "upsample":
         return _by_repeats(Selection(group, annotated, available, used, weight, labels))
     return Selection(group, annotated, available, used, weight, labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Adjustment:
+    """What the vector-scaling loss log(1 + exp(iota_g - Delta_g m)) has in place of the logistic one (T8).
+
+    Attributes:
+        scales: (G,) Delta_g > 0.
+        shifts: (G,) iota_g.
+    """
+
+    scales: Array
+    shifts: Array
+
+
+def adjust(counts: Counts, labels: Array, *, adjust: float, stretch: float, unit: Unit) -> Adjustment:
+    """The adjustment of a sample with `counts` (G,) by the shares pi of its classes, or of its groups.
+
+    iota = adjust log((1 - pi) / pi) and Delta = (pi / max pi)^stretch, with the share pi of a row's class or group. By
+    class and without `stretch` this is logit adjustment (Menon et al., 2007.07314), which with two classes adds the
+    same number to every logit: an unpenalised bias undoes it exactly, so that it moves nothing but the threshold. With
+    `stretch` it is the vector-scaling loss (Kini et al., 2103.01550). Units without rows are left as they are.
+
+    >>> made = adjust(np.array([75, 25]), np.array([-1.0, 1.0]), adjust=1.0, stretch=1.0, unit="class")
+    >>> made.shifts.round(3).tolist(), made.scales.round(3).tolist()
+    ([-1.099, 1.099], [1.0, 0.333])
+    """
+    rows = np.asarray(counts, dtype=np.float64)
+    own = rows if unit == "group" else np.where(labels > 0, rows[labels > 0].sum(), rows[labels < 0].sum())
+    share = own / max(1.0, rows.sum())
+    seen = (share > 0) & (share < 1)
+    odds = np.divide(1.0 - share, share, out=np.ones_like(share), where=seen)
+    scale = np.where(share > 0, share / max(float(share.max()), 1e-300), 1.0)
+    return Adjustment(scale**stretch, adjust * np.log(odds))
 
 
 def _by_repeats(chosen: Selection) -> Selection:

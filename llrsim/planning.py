@@ -7,7 +7,8 @@ the stages, `predict` solves them in the limit. Attribution and agreement build 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,13 @@ from .collapse import class_centres, collapse
 from .experiment import groups
 from .experiment.errors import EmptyGroupWarning
 from .kinds import KINDS
-from .methods import Counts, Selection, select
+from .methods import Adjustment, Counts, Selection, adjust, select
 from .mixture import GroupMixture, apportion
+from .reweighting import Reweighting, Rule
 
 if TYPE_CHECKING:
     from .experiment import Experiment
-    from .experiment.schema import Collapse, Features, FitOptions, Heldout, Train
+    from .experiment.schema import Collapse, Features, FitOptions, Heldout, Method, Train
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +49,9 @@ class Stage:
         anchor: strength lam0 of the pull to the head it starts from.
         start: index of the earlier stage it starts from and is pulled to; None for a zero start.
         average: number of heads averaged, each on a fresh random subset when above one.
+        reweighting: the rule that makes the weights of its rows, where those of the selection do not stand.
+        adjustment: of the vector-scaling loss; None for the loss as it is.
+        angle_to: index of the earlier stage that its weights' cosine is taken with.
     """
 
     label: str
@@ -57,6 +62,33 @@ class Stage:
     anchor: float = 0.0
     start: int | None = None
     average: int = 1
+    reweighting: Reweighting | None = None
+    adjustment: Adjustment | None = None
+    angle_to: int | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows that the fit uses, repeats counted."""
+        used = int(self.selection.used.sum())
+        if self.reweighting is None or self.reweighting.rule not in (Rule.LOSS, Rule.DISAGREEMENT):
+            return used
+        return min(used, int(self.reweighting.strength))
+
+    def moved(self, new: Mapping[int, int]) -> Stage:
+        """The stage in a plan where the stages have these places; an angle to one that is not there is left out."""
+        rule = self.reweighting
+        if rule is not None:
+            first, second = (None if at is None else new[at] for at in (rule.first, rule.second))
+            rule = replace(rule, first=first, second=second)
+        start = None if self.start is None else new[self.start]
+        angle_to = None if self.angle_to is None else new.get(self.angle_to)
+        return replace(self, start=start, reweighting=rule, angle_to=angle_to)
+
+    @property
+    def needs(self) -> tuple[int, ...]:
+        """Earlier stages without whose heads there is none."""
+        starts = () if self.start is None else (self.start,)
+        return (*starts, *(self.reweighting.stages if self.reweighting else ()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +98,24 @@ class Plan:
     samples: tuple[Sample, ...]
     stages: tuple[Stage, ...]
     test: GroupMixture
+
+    def restricted(self, places: Iterable[int]) -> Plan:
+        """The plan with the stages at these places and those that they need, in its order."""
+        kept = set(places)
+        for place in reversed(range(len(self.stages))):
+            if place in kept:
+                kept.update(self.stages[place].needs)
+        new = {place: at for at, place in enumerate(sorted(kept))}
+        return replace(self, stages=tuple(self.stages[place].moved(new) for place in new))
+
+    def splits(self, place: int) -> bool:
+        """Whether the gain of a stage splits into the switches of a factorial: its own, and those it needs.
+
+        Weights that depend on scores or on the fit are no switch: a cell with other rows would have others.
+        """
+        stage = self.stages[place]
+        fixed = stage.reweighting is None and stage.adjustment is None
+        return fixed and all(self.splits(needed) for needed in stage.needs)
 
 
 def features(experiment: Experiment) -> GroupMixture:
@@ -131,16 +181,15 @@ def plan(experiment: Experiment) -> Plan:
             samples[data] = _sample(experiment, data)
         noise = experiment.heldout.annotation_noise if data == "heldout" and experiment.heldout else 0.0
         kind = KINDS[method.kind]
-        size = sum(experiment.heldout_counts()) if kind.size_matched else None
+        earlier = {stage.label: place for place, stage in enumerate(stages)}
         selection = _selection(
             tuple(samples[data].counts.tolist()),
             experiment.labels,
             balances=kind.balances,
             balance=method.balance,
             annotation_noise=noise,
-            size=size,
+            size=_size(experiment, method, [stages[earlier[method.control.of]]] if method.control else []),
         )
-        earlier = [stage.label for stage in stages]
         stages.append(
             Stage(
                 label=method.label,
@@ -149,11 +198,41 @@ def plan(experiment: Experiment) -> Plan:
                 selection=selection,
                 head=experiment.head_of(method),
                 anchor=method.anchor,
-                start=earlier.index(method.start) if method.start else None,
+                start=earlier[method.start] if method.start else None,
                 average=method.average,
+                reweighting=_reweighting(method, earlier),
+                adjustment=_adjustment(method, samples[data]),
+                angle_to=earlier[method.angle_to] if method.angle_to else None,
             )
         )
     return Plan(tuple(samples.values()), tuple(stages), readout_law(experiment))
+
+
+def _size(experiment: Experiment, method: Method, controlled: list[Stage]) -> int | None:
+    """Rows that a size-matched method's sample is cut to; None for the others."""
+    if method.control is not None and method.control.kind == "size-matched":
+        return controlled[0].rows
+    return sum(experiment.heldout_counts()) if KINDS[method.kind].size_matched else None
+
+
+def _reweighting(method: Method, earlier: dict[str, int]) -> Reweighting | None:
+    """The rule of a method's weights, with the stages that it refers to."""
+    first = earlier.get(method.start or "")
+    if method.control is not None and method.control.kind == "mass-matched":
+        return Reweighting(Rule.MASS, first=earlier[method.control.of])
+    if method.kind == "afr":
+        return Reweighting(Rule.CONFIDENCE, method.gamma or 0.0, first)
+    if method.kind == "self":
+        rule = Rule.LOSS if method.by == "loss" else Rule.DISAGREEMENT
+        return Reweighting(rule, float(method.k or 0), first, earlier.get(method.against or ""))
+    return Reweighting(Rule.WORST, method.ascent or 0.0) if method.kind == "group-dro" else None
+
+
+def _adjustment(method: Method, sample: Sample) -> Adjustment | None:
+    if method.adjust is None or method.stretch is None or method.unit is None:
+        return None
+    law = sample.mixture
+    return adjust(sample.counts, law.labels, adjust=method.adjust, stretch=method.stretch, unit=method.unit)
 
 
 def readout_law(experiment: Experiment) -> GroupMixture:

@@ -32,13 +32,15 @@ def problem(seed=0, n=37, p=6):
 
 def run(loss, parts, *, steps, step_size, momentum=0.0, nesterov=False, clip=0.0, path=(), batch=0, stream=STREAM):
     """(status, relative gradient, steps done, final head, path of heads) of the kernel."""
-    *data, start = parts
+    X, y, c, *penalty, start = parts
     w = start.copy()
     path = np.array(path, dtype=np.int64)
     path_w = np.full((path.size, w.size), 7.0)
     rates = {"step_size": step_size, "momentum": momentum, "clip": clip, "nesterov": float(nesterov)}
     how = Recipe(DESCENT, int(Loss[loss.upper()]), steps, batch, **rates)
-    status, relative, done = descend(how, *data, w, np.empty((0, 0), np.float32), stream.copy(), path, path_w)
+    status, relative, done = descend(
+        how, X, y, c, 0 * c, *penalty, w, np.empty((0, 0), np.float32), stream.copy(), path, path_w
+    )
     return Status(status), relative, done, w, path_w
 
 

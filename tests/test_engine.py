@@ -19,7 +19,7 @@ def redrawn(e, role, replicate, seed):
     sample = next(s for s in plan(e).samples if s.role == role)
     n, p = int(sample.counts.sum()), e.signal_dim + e.noise_dim + 1
     X, y = np.empty((n, p)), np.empty(n)
-    code = int(Role[role.upper()])
+    code = int(Role[role.upper().replace("-", "_")])
     draw(np.empty(4, np.uint64), root_key(seed), code, replicate, sample.mixture.kernel_law(), sample.counts, X, y)
     return X, y
 

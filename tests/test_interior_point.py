@@ -22,7 +22,7 @@ def solve(loss, X, y, c, penalty, centre=None, tol=TOL):
     how = Recipe(INTERIOR_POINT, int(loss), iterations=100, tolerance=tol)
     single = np.empty((0, 0), np.float32)  # not read
     no_path = np.empty(4, np.uint64), np.empty(0, np.int64), np.empty((0, X.shape[1]))
-    status, gap, iterations = interior_point(how, X, y, c, penalty, centre, w, single, *no_path)
+    status, gap, iterations = interior_point(how, X, y, c, 0 * c, penalty, centre, w, single, *no_path)
     return Status(status), gap, w, iterations
 
 

@@ -15,7 +15,7 @@ FLOORS = [
     {"descent_rule", "gaussian", "losses", "stream"},
     {"drawing"},
     {"mixture"},
-    {"collapse", "head", "methods"},
+    {"collapse", "head", "methods", "reweighting", "simplex"},
     {"neural_collapse"},
     {"duality"},
     {"experiment"},

@@ -43,7 +43,7 @@ def fit(loss, X, y, c, penalty, centre, start=None, iterations=200):
     how = Recipe(code, CODES[loss], iterations=iterations, tolerance=TOL)
     single = np.empty(X.shape, np.float32)
     no_path = np.empty(4, np.uint64), np.empty(0, np.int64), np.empty((0, X.shape[1]))
-    return (w, *solver(how, X, y, c, penalty, centre, w, single, *no_path))
+    return (w, *solver(how, X, y, c, 0 * c, penalty, centre, w, single, *no_path))
 
 
 MIDDLE = sized((203, 17), (43, 5))
@@ -56,7 +56,7 @@ def test_gradient_pass_is_literal_and_matches_finite_differences(loss, n):
     X, y, c, penalty, centre = problem(n, 5, anchor=0.3)
     w = np.random.default_rng(1).standard_normal(5)
     margins, grad = np.empty(n), np.empty(5)
-    gradient(CODES[loss], X, y, c, penalty, centre, w, margins, np.empty(len(y)), grad)
+    gradient(CODES[loss], X, y, c, 0 * c, penalty, centre, w, margins, np.empty(len(y)), grad)
     np.testing.assert_allclose(margins, y * (X @ w), rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(grad, naive.gradient(loss, X, y, c, penalty, centre, w), rtol=1e-12, atol=1e-14)
     h = 1e-5

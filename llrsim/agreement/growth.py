@@ -63,7 +63,7 @@ class PopulationGrowth:
     def resized(self, experiment: Experiment, size: float) -> Experiment:
         """The experiment with size * d rows in each sample."""
         n = max(experiment.group_count, round(size * experiment.noise_dim))
-        return experiment.replace(**_samples(experiment, train=n, heldout=n))
+        return _selecting_alike(experiment.replace(**_samples(experiment, train=n, heldout=n)), experiment)
 
     def own_size(self, method: MethodOutcome) -> float:
         """Rows the method uses over d."""
@@ -116,7 +116,7 @@ class ProportionalGrowth:
         for name, counts in _counts(grown).items():
             if any(now == 0 < before for now, before in zip(counts, _counts(experiment)[name], strict=True)):
                 raise ValueError(f"dims: {size:g}; {name} would have {list(counts)} rows, so a group has none")
-        return grown
+        return _selecting_alike(grown, experiment)
 
     def own_size(self, method: MethodOutcome) -> float:
         """The noise dimension."""
@@ -135,6 +135,19 @@ def _counts(experiment: Experiment) -> dict[str, tuple[int, ...]]:
     """Realised group counts of the samples the experiment has."""
     counts = {"train": experiment.train_counts()}
     return counts if experiment.heldout is None else counts | {"heldout": experiment.heldout_counts()}
+
+
+def _selecting_alike(grown: Experiment, experiment: Experiment) -> Experiment:
+    """The grown experiment with methods that select k rows selecting the same share of their sample."""
+    before, after = _counts(experiment), _counts(grown)
+    methods = []
+    for method in grown.method:
+        if method.k is not None:
+            sample = "heldout" if method.source == "heldout" else "train"
+            share = sum(after[sample]) / sum(before[sample])
+            method = structs.replace(method, k=max(1, round(share * method.k)))
+        methods.append(method)
+    return grown.replace(method=tuple(methods))
 
 
 def _samples(experiment: Experiment, **rows: int) -> dict[str, Any]:

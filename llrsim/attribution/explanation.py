@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..experiment.errors import ExperimentError
@@ -83,7 +83,8 @@ def explain(
     """Split the gain in worst-group accuracy of retraining methods over ERM into five switches (T21).
 
     The switches are those of `factorial`: composition, weighting, collapse, size, solver; the baseline is the first
-    method of kind `erm`. `methods` are labels, by default all others. `seed` defaults to the experiment's and `jobs`
+    method of kind `erm`. `methods` are labels, by default all others
+    whose weights are fixed and whose loss is as it is (`Plan.splits`). `seed` defaults to the experiment's and `jobs`
     threads share the replicates. Predicted cells are in `limit`, and have no size switch in the population limit, where
     the number of rows does not matter.
 
@@ -92,7 +93,8 @@ def explain(
     are contrasts taken replicate by replicate, and replicates are independent either way: without pairing they are as
     unbiased and their intervals as honest, only wider.
 
-    Raises ExperimentError for an unknown label and where there is no ERM, or nothing beside it; ValueError for another
+    Raises ExperimentError for an unknown label, a method that does not split, and where there is no ERM, or nothing
+    beside it; ValueError for another
     side or limit, and for fewer than one replicate.
 
     >>> import llrsim
@@ -112,13 +114,22 @@ def explain(
         raise ExperimentError("method: explain compares with a method of kind 'erm', and this experiment has none")
     wanted = experiment.method_labels if methods is None else [experiment.method_of(label).label for label in methods]
     retraining = [stage for stage in resolved.stages if stage.label in wanted and stage is not baseline]
+    split = [stage for place, stage in enumerate(resolved.stages) if resolved.splits(place)]
+    whole = [stage.label for stage in retraining if stage not in split]
+    if whole and methods is not None:
+        raise ExperimentError(
+            f"method.{whole[0]}: its weights or its loss are made by a rule, which is no switch to split the gain by; "
+            'compare it with a control = { kind = "mass-matched", of = ... }'
+        )
+    retraining = [stage for stage in retraining if stage in split]
     if not retraining:
         raise ExperimentError(f"method: explain needs a method beside {baseline.label!r} to compare with it")
     found: list[Attribution] = []
     weightings = None
     if side != "prediction":
         # What is refused is told by the methods' names first: cells have numbers.
-        chosen(replace(resolved, stages=(baseline, *retraining)), experiment.sweep.simulator)
+        compared = [resolved.stages.index(stage) for stage in (baseline, *retraining)]
+        chosen(resolved.restricted(compared), experiment.sweep.simulator)
         cells, factorials = build(resolved, baseline, retraining)
         outcome = simulate_plan(
             cells,

@@ -8,7 +8,7 @@ import msgspec
 
 from .errors import ExperimentError, shown
 from .paths import fields_of
-from .schema import Balance, Data, Section, Simulator
+from .schema import Balance, Data, Matching, Section, Selector, Simulator, Unit
 
 T = TypeVar("T")
 
@@ -17,7 +17,14 @@ LARGEST_INTEGER = 2**53  # beyond it floats, and so hashes and JSON readers, no 
 
 _MESSAGE = re.compile(r"(?s)(?P<problem>.*?)(?: - at `\$?(?P<path>[^`]*)`)?\Z")
 _WORDS = {"int": "a whole number", "float": "a number", "array": "a list", "object": "a table", "str": "a string"}
-_CHOICES = {"balance": get_args(Balance), "data": get_args(Data), "simulator": get_args(Simulator)}
+_CHOICES = {
+    "balance": get_args(Balance),
+    "data": get_args(Data),
+    "simulator": get_args(Simulator),
+    "by": get_args(Selector),
+    "unit": get_args(Unit),
+    "control.kind": get_args(Matching),
+}
 _SOLVERS = ("exact", "a table { steps = .., step_size = .. }")
 
 
@@ -82,7 +89,7 @@ def _translated(message: str, value: Any, key: str) -> str:
     assert match is not None, "every part of the pattern is optional"
     problem, path = match["problem"], match["path"] or ""
     named, found = _follow(path, value, key)
-    last = re.split(r"[.\[]", named)[-1]
+    *_, before, last = ["", *re.split(r"[.\[]", named)]
     if missing := re.fullmatch(r"Object missing required field `(.*)`", problem):
         return f"{named}.{missing[1]}: missing".lstrip(".")
     if expected := re.match(r"Expected `([^`]*)`( of length \d+)?", problem):
@@ -91,7 +98,8 @@ def _translated(message: str, value: Any, key: str) -> str:
         words = [_WORDS.get(word, word) for word in expected[1].split(" | ") if word != "null"]
         return f"{named} = {shown(found)}: must be {' or '.join(words)}{expected[2] or ''}"
     if problem.startswith("Invalid enum value"):
-        return f"{named} = {shown(found)}: accepted: {', '.join(_CHOICES.get(last, _SOLVERS))}"
+        accepted = _CHOICES.get(f"{before}.{last}") or _CHOICES.get(last, _SOLVERS)
+        return f"{named} = {shown(found)}: accepted: {', '.join(accepted)}"
     return f"{named} = {shown(found)}: {problem}"
 
 

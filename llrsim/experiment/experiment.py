@@ -6,6 +6,7 @@ from typing import Any
 from msgspec.structs import force_setattr
 
 from . import changes, checks, groups, identity, tables
+from .completion import completed
 from .conversion import convert, plain
 from .errors import ExperimentError, suggestion
 from .paths import fields_of
@@ -34,6 +35,7 @@ class Experiment(Section, frozen=True, kw_only=True):
                 value = getattr(self, field.name)
                 if value is not None:
                     force_setattr(self, field.name, convert(plain(value, field.name), field.type, field.name))
+        force_setattr(self, "method", completed(self.method))
         checks.check_name(self.name)
         checks.check_features(self.features)
         checks.check_samples(self.features, self.train, self.heldout, self.test)

@@ -78,12 +78,18 @@ def _test_text(shares: tuple[float, ...], collapse: Collapse, groups_in_all: int
 
 
 def method_hash(experiment: "Experiment", method: Method) -> str:
-    """What a method does: its kind, data and effective head, and those of the method it starts from; not its name."""
+    """What a method does: its kind, data and effective head, and those of the methods it refers to; not its name."""
+
+    def of(label: str | None) -> str | None:
+        return label and method_hash(experiment, experiment.method_of(label))
+
     fields = msgspec.to_builtins(method)
     del fields["name"]
     fields["data"] = method.source
     fields["head"] = msgspec.to_builtins(experiment.head_of(method))
-    fields["from"] = method.start and method_hash(experiment, experiment.method_of(method.start))
+    fields |= {"from": of(method.start), "against": of(method.against), "angle_to": of(method.angle_to)}
+    if method.control is not None:
+        fields["control"]["of"] = of(method.control.of)
     return _digest(fields)
 
 

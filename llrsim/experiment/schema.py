@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 from msgspec.structs import force_setattr, replace
 
-from ..kinds import KINDS, Balance, Data
+from ..kinds import KINDS, Balance, Data, Matching, Selector, Unit
 
 PerGroup = float | tuple[float, ...]
 """One number for every group, or one number per group in group order."""
@@ -150,8 +150,24 @@ class FitChanges(Section, frozen=True, kw_only=True):
     solver: Solver | None = None
 
 
+class Control(Section, frozen=True, kw_only=True):
+    """What makes a method the control of an earlier one, `of`, on the same data.
+
+    "mass-matched": every row of a group weighs the same, and the group masses are those that the other method realised.
+    "size-matched": as many rows as the other uses, in the sample's own proportions.
+    """
+
+    kind: Matching
+    of: str
+
+
 class Method(Section, frozen=True, kw_only=True):
-    """One way to fit a head. Of `kind` and `name`, a missing one takes the other's value."""
+    """One way to fit a head. Of `kind` and `name`, a missing one takes the other's value.
+
+    Some keys belong to one kind: `gamma` to afr; `k`, `by` and `against` to self; `ascent` to group-dro; `adjust`,
+    `stretch` and `unit` to logit-adjusted (see `llrsim.reweighting` and `llrsim.methods`). `angle_to` names an earlier
+    method; the cosine between the two heads' weights is recorded.
+    """
 
     kind: str = ""
     name: str = ""
@@ -161,12 +177,26 @@ class Method(Section, frozen=True, kw_only=True):
     data: Data | None = None
     start: str | None = field(default=None, name="from")
     head: FitChanges | None = None
+    control: Control | None = None
+    angle_to: str | None = None
+    gamma: float | None = None
+    k: int | None = None
+    by: Selector | None = None
+    against: str | None = None
+    ascent: float | None = None
+    adjust: float | None = None
+    stretch: float | None = None
+    unit: Unit | None = None
 
     def __post_init__(self) -> None:
         if not self.kind:
             force_setattr(self, "kind", self.name)
         if not self.name:
             force_setattr(self, "name", self.kind)
+        if self.kind in KINDS:
+            for key, default in KINDS[self.kind].own.items():
+                if getattr(self, key) is None:
+                    force_setattr(self, key, default)
 
     @property
     def label(self) -> str:

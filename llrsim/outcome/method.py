@@ -64,6 +64,9 @@ class MethodOutcome:
         limit: `finite` for a simulation, else the limit of the prediction.
         path: heads along the descent, when `head.solver.path` asks for it.
         largest_stable_step: set when a descent diverged whose loss is smooth, nan otherwise.
+        masses: (R, G) effective mass of each group, where a rule makes it differ between replicates; else None.
+        shares: (R, G) share of each group among the rows of positive weight, likewise.
+        cosine: (R,) cosine between the weight vectors of this head and of the stage's `angle_to`; None where not asked.
         details: what computes further entries of `to_dict` when it is asked for them: in the proportional limit
             `training`, the fit's own rows, and for a descent `early_stopping`.
     """
@@ -77,6 +80,9 @@ class MethodOutcome:
     limit: Limit
     path: Path | None = None
     largest_stable_step: float = float("nan")
+    masses: Array | None = None
+    shares: Array | None = None
+    cosine: Array | None = None
     details: Callable[[], dict[str, Any]] | None = None
 
     @property
@@ -86,8 +92,8 @@ class MethodOutcome:
 
     @property
     def mass(self) -> Array:
-        """(G,) effective group mass p_g (T19)."""
-        return self.stage.selection.mass
+        """(G,) effective group mass p_g (T19), the mean over replicates where it differs between them."""
+        return self.stage.selection.mass if self.masses is None else self.mean(self.masses)
 
     @cached_property
     def readout(self) -> Readout:

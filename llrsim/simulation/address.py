@@ -34,12 +34,14 @@ class _Address:
 _addressed = cache(_Address)
 
 
-def call_by_address(kernel: Any, kind: types.FunctionType, functions: tuple[Any, ...], *arguments: Any) -> Any:
-    """`kernel(*functions, *arguments)` with the functions, all of one kind, by their addresses."""
+def call_by_address(
+    kernel: Any, kinds: tuple[types.FunctionType, ...], functions: tuple[Any, ...], *arguments: Any
+) -> Any:
+    """`kernel(*functions, *arguments)` with the functions, each of its kind, by their addresses."""
     if isinstance(kernel, Dispatcher):  # else numba is switched off
         with _compiling:
-            functions = tuple(_addressed(function, kind) for function in functions)
+            functions = tuple(_addressed(function, kind) for function, kind in zip(functions, kinds, strict=True))
             if not kernel.signatures:
-                kernel.compile((kind,) * len(functions) + tuple(map(typeof, arguments)))
+                kernel.compile(kinds + tuple(map(typeof, arguments)))
                 kernel.disable_compile()
     return kernel(*functions, *arguments)

@@ -13,13 +13,16 @@ from ..drawing import SampleLaw, draw
 from ..head import Head
 from ..outcome import MethodOutcome, Outcome, Path
 from ..planning import Plan, Stage, plan
+from ..reweighting import Rule
 from ..status import Status
 from ..stream import root_key
 from .descent import largest_stable_step
-from .engine import Records, Tables, records, room_for, run, tabulate
+from .engine import run
 from .fitting import descent_path, penalties
 from .memory import shortage
+from .robust import fit_worst_case, no_worst_case
 from .solvers import INTERIOR_POINT, NEWTON, RIDGE, SOLVERS, call_with_solvers, only, recipe
+from .tables import Records, Tables, by_section, records, room_for, tabulate
 
 if TYPE_CHECKING:
     from ..experiment import FitOptions
@@ -45,6 +48,7 @@ def simulate_densely(
         raise MemoryError(lacking)
     laws, tables = tabulate(plan)
     solvers = only(tables.codes[:, 0].tolist())
+    worst_case = fit_worst_case if (tables.rule == Rule.WORST).any() else no_worst_case
     root = root_key(seed, law)
     out = records(plan, replicates, tables)
     # A few chunks a worker even out replicates of unequal cost; the split changes no number.
@@ -53,7 +57,7 @@ def simulate_densely(
     def work(rows: np.ndarray) -> None:
         part = Records(*(field[rows[0] : rows[-1] + 1] for field in out))
         room = room_for(tables, plan.test.signal_dim + plan.test.noise_dim + 1)
-        call_with_solvers(run, solvers, laws, tables, room, root, first + int(rows[0]), part)
+        call_with_solvers(run, solvers, worst_case, laws, tables, room, root, first + int(rows[0]), part)
 
     if jobs > 1:
         with ThreadPoolExecutor(jobs) as pool:
@@ -73,6 +77,9 @@ def simulate_densely(
             limit="finite",
             path=_path(plan, m, out),
             largest_stable_step=stable[m],
+            masses=out.mass[:, m] if stage.reweighting else None,
+            shares=out.share[:, m] if stage.reweighting else None,
+            cosine=None if stage.angle_to is None else _cosine(out, stage.angle_to, m),
         )
         for m, stage in enumerate(plan.stages)
     }
@@ -83,6 +90,15 @@ def _heads(summary: np.ndarray) -> Head:
     return Head(summary[..., :-3], summary[..., -3], summary[..., -2], summary[..., -1])
 
 
+def _cosine(out: Records, first: int, second: int) -> np.ndarray:
+    """(R,) cosine between the weight vectors of two stages."""
+    u, v = out.heads[:, first], out.heads[:, second]
+    k = u.shape[1] - 3
+    lengths = np.sqrt([(w[:, :k] ** 2).sum(axis=1) + w[:, k + 1] ** 2 for w in (u, v)])
+    inner: np.ndarray = ((u[:, :k] * v[:, :k]).sum(axis=1) + out.gram[:, first, second]) / (lengths[0] * lengths[1])
+    return inner
+
+
 def _path(plan: Plan, m: int, out: Records) -> Path | None:
     steps = descent_path(plan.stages[m].head)
     return Path(steps, _heads(out.path_heads[:, m, : len(steps)])) if len(steps) else None
@@ -91,10 +107,10 @@ def _path(plan: Plan, m: int, out: Records) -> Path | None:
 def _largest_stable_step(
     plan: Plan, m: int, laws: SampleLaw, tables: Tables, root: np.uint64, first: int, out: Records
 ) -> float:
-    """The largest stable step of the first replicate that diverged; nan if none did."""
+    """The largest stable step of the first replicate that diverged; nan if none did, or if a rule makes the weights."""
     stage = plan.stages[m]
     diverged = np.flatnonzero(out.status[:, m] == Status.DIVERGED)
-    if not diverged.size:
+    if not diverged.size or stage.reweighting is not None:
         return float("nan")
     sample = plan.samples[stage.sample]
     n, p = int(sample.counts.sum()), plan.test.signal_dim + plan.test.noise_dim + 1
@@ -116,7 +132,9 @@ def _row_weights(stage: Stage) -> np.ndarray:
 
     Random subsets (`average` above one) are read as prefixes: they differ in rows that are exchangeable.
     """
-    sections = zip(stage.selection.available, stage.selection.used, stage.selection.weight, strict=True)
+    # Features that are scaled by s bend the loss by s^2.
+    weight = stage.selection.weight * by_section(stage, "scales", 1.0) ** 2
+    sections = zip(stage.selection.available, stage.selection.used, weight, strict=True)
     return np.concatenate(
         [weight * (used // max(n, 1) + (np.arange(n) < used % max(n, 1))) for n, used, weight in sections]
     )

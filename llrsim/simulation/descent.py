@@ -31,18 +31,18 @@ def _rough_objective(loss, c, penalty, centre, w, margins):
 
 
 @private
-def _batch_gradient(loss, X, y, c, penalty, centre, w, rows, grad):
+def _batch_gradient(loss, X, y, c, shift, penalty, centre, w, rows, grad):
     """The rough objective and, in `grad` (p,), the gradient as the batch `rows` (B,) of the n rows estimates them."""
     n, p = X.shape
     objective = 0.0
     for q in range(p):
-        shift = w[q] - centre[q]
-        grad[q] = penalty[q] * shift
-        objective += 0.5 * grad[q] * shift
+        away = w[q] - centre[q]
+        grad[q] = penalty[q] * away
+        objective += 0.5 * grad[q] * away
     scale = n / rows.size
     for k in range(rows.size):
         i = rows[k]
-        m = y[i] * inner(X[i], w)
+        m = y[i] * inner(X[i], w) - shift[i]
         objective += scale * c[i] * rough_value(loss, m)
         pull = scale * c[i] * slope(loss, m) * y[i]
         for q in range(p):
@@ -51,7 +51,7 @@ def _batch_gradient(loss, X, y, c, penalty, centre, w, rows, grad):
 
 
 @kernel
-def descend(how, X, y, c, penalty, centre, w, single, stream, path, path_w):
+def descend(how, X, y, c, shift, penalty, centre, w, single, stream, path, path_w):
     """Descend `how.steps` steps from w (p,), in place; returns (status, relative gradient, steps done).
 
     Full batch where `how.batch` is 0 or at least n. Else each epoch takes all n rows in a fresh random order, `batch`
@@ -72,7 +72,7 @@ def descend(how, X, y, c, penalty, centre, w, single, stream, path, path_w):
         return EMPTY, nan, 0
     loss, whole = how.loss, not 0 < how.batch < n
     margins, pulls, grad, step = np.empty(n), np.empty(n), np.empty(p), np.zeros(p)
-    gradient(loss, X, y, c, penalty, centre, step, margins, pulls, grad)
+    gradient(loss, X, y, c, shift, penalty, centre, step, margins, pulls, grad)
     reference = sqrt(inner(grad, grad))
     order = np.empty(n, np.int64)
     for i in range(n):
@@ -87,7 +87,7 @@ def descend(how, X, y, c, penalty, centre, w, single, stream, path, path_w):
                 path_w[recorded, q] = w[q]
             recorded += 1
         if whole or done == 0 or done == how.steps:
-            gradient(loss, X, y, c, penalty, centre, w, margins, pulls, grad)
+            gradient(loss, X, y, c, shift, penalty, centre, w, margins, pulls, grad)
             objective = _rough_objective(loss, c, penalty, centre, w, margins)
             if done == 0:
                 ceiling = DIVERGENCE * (1.0 + objective)
@@ -101,7 +101,7 @@ def descend(how, X, y, c, penalty, centre, w, single, stream, path, path_w):
                 used = 0
             rows = order[used : min(used + how.batch, n)]
             used += rows.size
-            diverged = not _batch_gradient(loss, X, y, c, penalty, centre, w, rows, grad) <= ceiling
+            diverged = not _batch_gradient(loss, X, y, c, shift, penalty, centre, w, rows, grad) <= ceiling
             if diverged:
                 break
         rate = how.step_size * clipping(sqrt(inner(grad, grad)), how.clip)

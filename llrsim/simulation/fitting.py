@@ -98,8 +98,9 @@ def fit(
     key(state, root_key(seed), int(Role.ORDER), 0, 0)
     how = recipe(head)
     single = np.empty(design.shape, np.float32)
+    c = c / c.sum() if len(c) else c.copy()
     status, certificate, iterations = SOLVERS[how.solver](
-        how, design, y, c / c.sum() if len(c) else c.copy(), penalty, centre, w, single, state, path, path_w
+        how, design, y, c, np.zeros_like(c), penalty, centre, w, single, state, path, path_w
     )
     if raising and not Status(status).ok:
         raise FitError(Status(status))

@@ -219,7 +219,7 @@ def _separates_alone(Z, P, w):
 
 
 @kernel
-def interior_point(how, X, y, c, penalty, centre, w, single, stream, path, path_w):
+def interior_point(how, X, y, c, shift, penalty, centre, w, single, stream, path, path_w):
     """Minimise the objective of `passes` for HINGE or MAX_MARGIN; the head goes into w (p,), which is only written.
 
     Returns (status, relative gap, iterations): CONVERGED once primal - dual <= `how.tolerance` primal, where primal is

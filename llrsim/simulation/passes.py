@@ -6,9 +6,10 @@ twice.
 
 The objective, here and in every solver of this folder, is
 
-    F(w) = sum_i c_i l(y_i x_i.w) + 1/2 sum_j P_j (w_j - w0_j)^2
+    F(w) = sum_i c_i l(y_i x_i.w - shift_i) + 1/2 sum_j P_j (w_j - w0_j)^2
 
-with design X (n, p) C-contiguous, labels y (n,) of ±1, weights c (n,) >= 0, penalty P (p,) >= 0, centre w0 (p,).
+with design X (n, p) C-contiguous, labels y (n,) of ±1, weights c (n,) >= 0, penalty P (p,) >= 0, centre w0 (p,). The
+shifts (n,) are zero but for adjusted logits.
 """
 
 import numpy as np
@@ -61,9 +62,9 @@ def add_rows(X, at, scales, k, out):
 
 
 @kernel
-def gradient(loss, X, y, c, penalty, centre, w, margins, pulls, grad):
-    """Write the objective's gradient at w into `grad` (p,), the margins y_i x_i.w into `margins` (n,) and their slopes
-    l'(m_i) into `pulls` (n,).
+def gradient(loss, X, y, c, shift, penalty, centre, w, margins, pulls, grad):
+    """Write the objective's gradient at w into `grad` (p,), the margins m_i = y_i x_i.w - shift_i into `margins` (n,)
+    and their slopes l'(m_i) into `pulls` (n,).
 
     Any loss code with a slope will do (HINGE gives the subgradient with slope 0 at the kink). A NaN in a row of X,
     even in one of weight zero, reaches the gradient. The objective itself is not computed: few need it, and its
@@ -84,7 +85,7 @@ def gradient(loss, X, y, c, penalty, centre, w, margins, pulls, grad):
         for k in range(0, last - first, ABREAST):
             dots(X, at, w, block, k)
         for i in range(first, last):
-            margins[i] = y[i] * block[i - first]
+            margins[i] = y[i] * block[i - first] - shift[i]
         slopes(loss, margins, first, last, pulls)
         for r in range(STRETCH):
             block[r] = 0.0

@@ -22,7 +22,7 @@ REFINEMENTS = 20
 
 
 @kernel
-def ridge(how, X, y, c, penalty, centre, w, single, stream, path, path_w):
+def ridge(how, X, y, c, shift, penalty, centre, w, single, stream, path, path_w):
     """Minimise the squared-loss objective of `passes` into w; returns (status, relative gradient, iterations).
 
     `how.loss` is SQUARED; w is only written, and what only others need is not read. The relative gradient is
@@ -54,7 +54,7 @@ def ridge(how, X, y, c, penalty, centre, w, single, stream, path, path_w):
     margins, pulls, grad, scratch = np.empty(n), np.empty(n), np.empty(p), np.empty(order)
     reference, iteration, status = 1.0, 0, CONVERGED
     while True:
-        gradient(how.loss, X, y, c, penalty, centre, w, margins, pulls, grad)
+        gradient(how.loss, X, y, c, shift, penalty, centre, w, margins, pulls, grad)
         size = sqrt(inner(grad, grad))
         if iteration == 0 and size > 0.0:
             reference = size

@@ -26,7 +26,7 @@ FLATNESS = 0.02  # the line search stops at this fraction of the slope it starte
 
 
 @kernel
-def minimise(how, X, y, c, penalty, centre, w, single, stream, path, path_w):
+def minimise(how, X, y, c, shift, penalty, centre, w, single, stream, path, path_w):
     """Minimise the objective of `passes` from w, in place; returns (status, relative gradient, iterations).
 
     `how.loss` is LOGISTIC or SQUARED_HINGE; what only descents need is not read. `single` (n, p) receives the design in
@@ -44,21 +44,21 @@ def minimise(how, X, y, c, penalty, centre, w, single, stream, path, path_w):
     by_column, by_row = np.empty((3, p)), np.empty((4, n))
     square, grad, step = by_column[0], by_column[1], by_column[2]
     margins, pulls, image, ahead = by_row[0], by_row[1], by_row[2], by_row[3]
-    reference = _survey(loss, X, y, c, penalty, centre, single, square, grad)
+    reference = _survey(loss, X, y, c, shift, penalty, centre, single, square, grad)
     at_zero, free = True, True
     for q in range(p):
         at_zero &= w[q] == 0.0
         free &= penalty[q] == 0.0
     for i in range(n):
-        margins[i], pulls[i] = 0.0, slope(loss, 0.0)
+        margins[i], pulls[i] = -shift[i], slope(loss, -shift[i])
     thinning = THINNING
     iteration = 0
     while True:
         # At zero the survey has just left the gradient.
         if iteration > 0 or not at_zero:
-            gradient(loss, X, y, c, penalty, centre, w, margins, pulls, grad)
+            gradient(loss, X, y, c, shift, penalty, centre, w, margins, pulls, grad)
         size = sqrt(inner(grad, grad))
-        if free and _separates(margins, c):
+        if free and _separates(margins, shift, c):
             status = SEPARABLE
             break
         if size <= tol * reference < inf:
@@ -94,32 +94,33 @@ def obstacle(loss, y, c, penalty):
 
 
 @private
-def _separates(margins, c):
+def _separates(margins, shift, c):
     """Whether every row with weight has a positive margin."""
     wrong = 0
     for i in range(c.size):
-        wrong += c[i] > 0.0 and not margins[i] > 0.0
+        wrong += c[i] > 0.0 and not margins[i] + shift[i] > 0.0
     return wrong == 0
 
 
 @private
-def _survey(loss, X, y, c, penalty, centre, design, square, grad):
+def _survey(loss, X, y, c, shift, penalty, centre, design, square, grad):
     """One pass: grad F(0) into `grad`, X in single precision into `design`, weighted mean squares into `square`.
 
     Returns the norm of the gradient, 1 if that is 0.
     """
     n, p = X.shape
-    total, pull = 0.0, slope(loss, 0.0)
+    total = 0.0
     for q in range(p):
         square[q] = 0.0
         grad[q] = -penalty[q] * centre[q]
     for i in range(n):
         total += c[i]
+        pull = c[i] * slope(loss, -shift[i]) * y[i]
         for q in range(p):
             x = X[i, q]
             design[i, q] = x
             square[q] += c[i] * x * x
-            grad[q] += c[i] * pull * y[i] * x
+            grad[q] += pull * x
     for q in range(p):
         square[q] /= total
     size = sqrt(inner(grad, grad))

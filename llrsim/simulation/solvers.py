@@ -83,7 +83,7 @@ _SOLVER = types.FunctionType(
     types.Tuple((int64, float64, int64))(
         typeof(Recipe(0, 0)),
         _MATRIX,
-        *5 * (_VECTOR,),
+        *6 * (_VECTOR,),
         types.Array(float32, 2, "C"),
         types.Array(uint64, 1, "C"),
         types.Array(int64, 1, "C"),
@@ -92,6 +92,24 @@ _SOLVER = types.FunctionType(
 )
 
 
-def call_with_solvers(kernel: Any, solvers: tuple[Any, ...], *arguments: Any) -> None:
-    """Run `kernel(*solvers, *arguments)` with the solvers as first-class functions."""
-    call_by_address(kernel, _SOLVER, solvers, *arguments)
+# That of `robust.fit_worst_case`: a solver, the ascent's step size and the rows' units more than the others.
+_WORST_CASE = types.FunctionType(
+    types.Tuple((int64, float64, int64))(
+        _SOLVER,
+        typeof(Recipe(0, 0)),
+        float64,
+        _MATRIX,
+        *2 * (_VECTOR,),
+        types.Array(int64, 1, "C"),
+        *4 * (_VECTOR,),
+        types.Array(float32, 2, "C"),
+        types.Array(uint64, 1, "C"),
+        types.Array(int64, 1, "C"),
+        _MATRIX,
+    )
+)
+
+
+def call_with_solvers(kernel: Any, solvers: tuple[Any, ...], worst_case: Any, *arguments: Any) -> None:
+    """Run `kernel(*solvers, worst_case, *arguments)` with the solvers as first-class functions."""
+    call_by_address(kernel, (*[_SOLVER] * len(solvers), _WORST_CASE), (*solvers, worst_case), *arguments)

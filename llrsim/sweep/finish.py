@@ -12,6 +12,7 @@ from rich.table import Table
 from ..experiment.changes import ALTERNATIVES
 from ..experiment.errors import shown
 from ..outcome import half_width_of
+from ..planning import plan
 from .export import write_csv
 from .folder import fixed_keys
 
@@ -69,7 +70,8 @@ def explain_base(results: Results, *, jobs: int, predict_only: bool) -> Explanat
     from ..attribution import explain
 
     experiment = results.experiment
-    kinds = [method.kind for method in experiment.method]
+    resolved = plan(experiment)
+    kinds = [stage.kind for place, stage in enumerate(resolved.stages) if resolved.splits(place)]
     if "erm" not in kinds or len(kinds) < 2:
         return None
     return explain(

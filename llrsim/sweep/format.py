@@ -14,7 +14,7 @@ methods: what the hashes stand for
     method TEXT          hash, unique
     label TEXT           its name when it was first stored
     definition TEXT      the method and its effective head, canonical JSON
-masses: the effective group masses of one method on one law (T19)
+masses: the effective group masses of one method on one law (T19), before any rule of its own reweighs the rows
     law TEXT, method TEXT                    together the key
     mass TEXT            JSON: each group's name and its mass, in the order of the groups
 rows: one simulated replicate of one method on one law
@@ -24,7 +24,8 @@ rows: one simulated replicate of one method on one law
     wga, direction_wga, average_accuracy REAL    worst-group accuracy, the same at the best bias, test average
     iterations INTEGER, certificate REAL         of the fit
     largest_stable_step REAL                     where descent diverged
-    head BLOB, path BLOB                         see below
+    cosine REAL                                  with the head that `angle_to` names, in the same replicate
+    head BLOB, path BLOB, composition BLOB       see below
 predictions: one prediction of one method on one law
     law, method, numerics                        together the key
     outcome_limit TEXT                           population, proportional or finite
@@ -41,7 +42,9 @@ Everything follows from the heads (T0), so a row keeps the head and the few numb
 little-endian float64 arrays:
 
 - `head`: signal u (k), bias b, noise norm |v|, noise spread q, then the accuracy of each group (G);
-- `path`: for each recorded step of a descent, u (k), b, |v|, q; NULL without a path.
+- `path`: for each recorded step of a descent, u (k), b, |v|, q; NULL without a path;
+- `composition`: where a rule makes the weights, the effective mass of each group (G) and its share of the rows of
+  positive weight (G); else NULL.
 """
 
 from __future__ import annotations
@@ -63,12 +66,13 @@ if TYPE_CHECKING:
     from ..planning import Stage
 
 
-SCHEMA = 2
+SCHEMA = 3
 FILE = "sweep.sqlite"
 
 _SHARED_COLUMNS = """
     status INTEGER NOT NULL, wga REAL, direction_wga REAL, average_accuracy REAL,
-    iterations INTEGER NOT NULL, certificate REAL, largest_stable_step REAL, head BLOB NOT NULL, path BLOB"""
+    iterations INTEGER NOT NULL, certificate REAL, largest_stable_step REAL, cosine REAL, head BLOB NOT NULL,
+    path BLOB, composition BLOB"""
 
 CREATE = (
     "CREATE TABLE IF NOT EXISTS sweep (schema INTEGER NOT NULL, numerics INTEGER NOT NULL, experiment TEXT NOT NULL)",
@@ -117,8 +121,10 @@ FIELDS = (
     "iterations",
     "certificate",
     "largest_stable_step",
+    "cosine",
     "head",
     "path",
+    "composition",
 )
 """Columns that a simulated replicate and a prediction share, in the order of `encode`."""
 
@@ -130,6 +136,8 @@ def encode(outcome: MethodOutcome) -> Iterator[tuple[Any, ...]]:
     readout = outcome.readout
     heads = _table(outcome.heads, readout.group_accuracy)
     paths = None if outcome.path is None else _table(outcome.path.heads)
+    composition = None if outcome.masses is None or outcome.shares is None else _blobs(outcome.masses, outcome.shares)
+    nothing = [float("nan")] * len(heads)
     columns = zip(
         outcome.status.tolist(),
         readout.wga.tolist(),
@@ -137,14 +145,16 @@ def encode(outcome: MethodOutcome) -> Iterator[tuple[Any, ...]]:
         readout.average_accuracy.tolist(),
         outcome.iterations.tolist(),
         outcome.certificate.tolist(),
+        [outcome.largest_stable_step] * len(heads),
+        nothing if outcome.cosine is None else outcome.cosine.tolist(),
         strict=True,
     )
     for r, numbers in enumerate(columns):
         yield (
             *numbers,
-            outcome.largest_stable_step,
             heads[r].tobytes(),
             None if paths is None else paths[r].tobytes(),
+            None if composition is None else composition[r].tobytes(),
         )
 
 
@@ -157,6 +167,10 @@ def decode(rows: Sequence[Sequence[Any]], *, stage: Stage, test: GroupMixture, l
     if steps and columns["path"][0] is not None:
         recorded = np.frombuffer(b"".join(columns["path"]), _BLOB).reshape(len(rows), len(steps), k + 3)
         path = Path(np.asarray(steps), _head(recorded, k))
+    masses = shares = None
+    if columns["composition"][0] is not None:
+        masses, shares = np.moveaxis(composition_table(rows), 1, 0)
+    cosine = np.asarray(columns["cosine"], dtype=np.float64) if stage.angle_to is not None else None
     stable = next((step for step in columns["largest_stable_step"] if step is not None), float("nan"))
     return MethodOutcome(
         stage=stage,
@@ -168,12 +182,16 @@ def decode(rows: Sequence[Sequence[Any]], *, stage: Stage, test: GroupMixture, l
         limit=limit,
         path=path,
         largest_stable_step=stable,
+        masses=masses,
+        shares=shares,
+        cosine=cosine,
     )
 
 
 def encode_mass(outcome: MethodOutcome) -> str:
-    """Group names and effective masses as JSON, in the order of the groups."""
-    return msgspec.json.encode(dict(zip(outcome.test.group_names, outcome.mass.tolist(), strict=True))).decode()
+    """Group names and effective masses of a method's selection as JSON, in the order of the groups."""
+    mass = outcome.stage.selection.mass
+    return msgspec.json.encode(dict(zip(outcome.test.group_names, mass.tolist(), strict=True))).decode()
 
 
 def head_table(rows: Sequence[Sequence[Any]]) -> np.ndarray:
@@ -182,9 +200,20 @@ def head_table(rows: Sequence[Sequence[Any]]) -> np.ndarray:
     return np.frombuffer(b"".join(row[place] for row in rows), _BLOB).reshape(len(rows), -1)
 
 
-def _table(heads: Head, *more: Array) -> np.ndarray:
-    columns = [heads.signal, heads.bias[..., None], heads.noise_norm[..., None], heads.noise_spread[..., None], *more]
+def composition_table(rows: Sequence[Sequence[Any]]) -> np.ndarray:
+    """(R, 2, G) masses and shares of rows of FIELDS that have them."""
+    place = FIELDS.index("composition")
+    return np.frombuffer(b"".join(row[place] for row in rows), _BLOB).reshape(len(rows), 2, -1)
+
+
+def _blobs(*columns: Array) -> np.ndarray:
     return np.ascontiguousarray(np.concatenate(columns, axis=-1), dtype=_BLOB)
+
+
+def _table(heads: Head, *more: Array) -> np.ndarray:
+    return _blobs(
+        heads.signal, heads.bias[..., None], heads.noise_norm[..., None], heads.noise_spread[..., None], *more
+    )
 
 
 def _head(table: np.ndarray, k: int) -> Head:

@@ -68,30 +68,26 @@ class Chain:
         solve: set[int] = set()
         for place, stage in enumerate(resolved.stages):
             earlier = before.get(stage.label)
-            if earlier is None or stage.start in solve or not self._is_same(resolved, stage, earlier):
+            if earlier is None or solve.intersection(stage.needs) or not self._is_same(resolved, stage, earlier):
                 solve.add(place)
-        for place in reversed(range(len(resolved.stages))):
-            start = resolved.stages[place].start
-            if place in solve and start is not None:
-                solve.add(start)
-        kept = sorted(solve)
-        stages = [resolved.stages[place] for place in kept]
-        moved = [stage if stage.start is None else replace(stage, start=kept.index(stage.start)) for stage in stages]
-        return replace(resolved, stages=tuple(moved))
+        return resolved.restricted(solve)
 
     def _is_same(self, resolved: Plan, stage: Stage, earlier: Stage) -> bool:
         """Whether two stages fit the same rows of the same law in the same way."""
         assert self._plan is not None
         return (
-            (stage.head, stage.anchor, stage.average, stage.sample, stage.start)
-            == (earlier.head, earlier.anchor, earlier.average, earlier.sample, earlier.start)
+            (stage.head, stage.anchor, stage.average, stage.sample, stage.start, stage.reweighting)
+            == (earlier.head, earlier.anchor, earlier.average, earlier.sample, earlier.start, earlier.reweighting)
+            and _are_equal(stage.adjustment, earlier.adjustment)
             and _are_equal(stage.selection, earlier.selection)
             and _are_equal(resolved.samples[stage.sample].mixture, self._plan.samples[earlier.sample].mixture)
         )
 
 
 def _are_equal(first: Any, second: Any) -> bool:
-    """Whether two dataclasses of arrays hold the same numbers."""
+    """Whether two dataclasses of arrays hold the same numbers, or neither is there."""
+    if first is None or second is None:
+        return first is second
     return first is second or all(
         np.array_equal(getattr(first, field.name), getattr(second, field.name)) for field in fields(first)
     )

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from ..status import Status
-from .format import FIELDS, head_table
+from .format import FIELDS, composition_table, head_table
 
 _KEPT = frozenset(int(status) for status in Status if status.ok)
 _HEAD = FIELDS.index("head")
+_COSINE, _COMPOSITION = FIELDS.index("cosine"), FIELDS.index("composition")
 _READ_OUT = slice(FIELDS.index("wga"), FIELDS.index("average_accuracy") + 1)
 
 
@@ -31,7 +32,9 @@ def method_row(
 
     Keys are the same for every cell and method of a sweep: `wga`, `wga_of_means`, `direction_wga`, `average_accuracy`
     and `accuracy(y,a)`, signal weights, bias and noise norm of the mean head, each with `_se`, then the same numbers
-    with `predicted_` before them and without `_se`, and `mass(y,a)`. None stands for what is not there.
+    with `predicted_` before them and without `_se`, and `mass(y,a)`. Where a rule makes the weights, masses are means
+    over the replicates (else the prediction's) and `share(y,a)` are the groups' shares of the rows of positive weight;
+    `cosine` is that with the head that the method's `angle_to` names. None stands for what is not there.
 
     Args:
         simulated: rows of (replicate, simulator, *FIELDS), none before a simulation.
@@ -52,8 +55,24 @@ def method_row(
         **(_prediction(predicted[1:], groups) if predicted else dict.fromkeys(_predicted_names(groups, k))),
         "predicted_status": _status([predicted[1:]] if predicted else []),
         "limit": predicted[0] if predicted else None,
-        **{f"mass{group}": share for group, share in mass.items()},
+        **_angle(rows),
+        **_composition(rows or ([predicted[1:]] if predicted else []), mass),
     }
+
+
+def _angle(rows: Sequence[tuple[Any, ...]]) -> dict[str, float | None]:
+    """Mean cosine and its standard error."""
+    found = np.array([row[_COSINE] for row in rows if row[0] in _KEPT and row[_COSINE] is not None])
+    error = float(found.std(ddof=1) / math.sqrt(len(found))) if len(found) > 1 else None
+    return {"cosine": float(found.mean()) if len(found) else None, "cosine_se": error}
+
+
+def _composition(rows: Sequence[tuple[Any, ...]], mass: Mapping[str, float]) -> dict[str, float | None]:
+    """Mean masses and shares of the groups; those of the selection, and no shares, where no rule makes them."""
+    made = [row for row in rows if row[0] in _KEPT and row[_COMPOSITION] is not None]
+    masses, shares = composition_table(made).mean(axis=0).tolist() if made else (mass.values(), [None] * len(mass))
+    told = {f"mass{group}": share for group, share in zip(mass, masses, strict=True)}
+    return told | {f"share{group}": share for group, share in zip(mass, shares, strict=True)}
 
 
 def simulators_of(simulated: Iterable[tuple[Any, ...]]) -> str | None:

@@ -70,7 +70,8 @@ def _shares(resolved: Plan, chain: Chain, sized: bool) -> list[Row]:
     from ..attribution import build, shapley
 
     baseline = next((stage for stage in resolved.stages if stage.kind == "erm"), None)
-    retraining = [stage for stage in resolved.stages if stage is not baseline]
+    split = [stage for place, stage in enumerate(resolved.stages) if resolved.splits(place)]
+    retraining = [stage for stage in split if stage is not baseline]
     if baseline is None or not retraining:
         return []
     cells, factorials = build(resolved, baseline, retraining, sized=sized)
@@ -80,10 +81,10 @@ def _shares(resolved: Plan, chain: Chain, sized: bool) -> list[Row]:
     rows = []
     for factorial in factorials:
         values = np.array([wga[label] for label in factorial.cells.ravel()]).reshape(factorial.cells.shape)
-        split = dict(zip(factorial.switches, shapley(values).tolist(), strict=True))
+        effects = dict(zip(factorial.switches, shapley(values).tolist(), strict=True))
         shares = {
-            "balance_share": split.get("composition", 0.0) + split.get("weighting", 0.0),
-            "collapse_share": split.get("collapse", 0.0),
+            "balance_share": effects.get("composition", 0.0) + effects.get("weighting", 0.0),
+            "collapse_share": effects.get("collapse", 0.0),
         }
         whole = bool(np.isfinite(values).all())
         rows.append(

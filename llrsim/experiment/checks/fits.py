@@ -2,11 +2,13 @@
 
 import math
 import re
+from collections.abc import Container
 from itertools import pairwise
 
 from ..axes import axis_values
 from ..errors import ExperimentError, require, shown, suggestion
 from ..schema import KINDS, LOSSES, Descent, FitOptions, Heldout, Method, Section, Sweep
+from .rules import check_rule
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}\Z")
 _BALANCED = ("cb-llr", "dfr")
@@ -51,10 +53,11 @@ def check_methods(methods: tuple[Method, ...], head: FitOptions, heldout: Heldou
     """Raise ExperimentError unless every method is defined and has what it needs."""
     if not methods:
         raise ExperimentError("method = []: give at least one [[method]], or leave it out for erm, llr, cb-llr and dfr")
-    earlier: list[str] = []
+    earlier: dict[str, tuple[Method, FitOptions]] = {}
     for index, method in enumerate(methods):
         _check_names(method, index, earlier)
-        _check_fit(f"method.{method.label}", method, earlier)
+        _check_fit(f"method.{method.label}", method, tuple(earlier))
+        check_rule(f"method.{method.label}", method, head.changed_by(method.head), earlier)
         if method.head is not None:
             check_head(f"method.{method.label}.head", head.changed_by(method.head))
         if method.anchor > 0 and head.changed_by(method.head).loss == "max_margin":
@@ -64,10 +67,10 @@ def check_methods(methods: tuple[Method, ...], head: FitOptions, heldout: Heldou
         if heldout is None and (method.source == "heldout" or method.kind == "llr-on-train"):
             need = "takes the size of" if method.kind == "llr-on-train" else "is fitted on"
             raise ExperimentError(f"heldout: missing; method {method.label} {need} the held-out sample")
-        earlier.append(method.label)
+        earlier[method.label] = method, head.changed_by(method.head)
 
 
-def _check_names(method: Method, index: int, earlier: list[str]) -> None:
+def _check_names(method: Method, index: int, earlier: Container[str]) -> None:
     if method.kind not in KINDS:
         key = f"method.{method.label}.kind" if method.label else f"method[{index}].kind"
         raise ExperimentError(
@@ -81,7 +84,7 @@ def _check_names(method: Method, index: int, earlier: list[str]) -> None:
         )
 
 
-def _check_fit(key: str, method: Method, earlier: list[str]) -> None:
+def _check_fit(key: str, method: Method, earlier: tuple[str, ...]) -> None:
     if method.balance != "weights" and method.kind not in _BALANCED:
         raise ExperimentError(
             f"{key}.balance = {method.balance!r}: {method.kind} balances nothing; accepted for {', '.join(_BALANCED)}"
@@ -91,7 +94,7 @@ def _check_fit(key: str, method: Method, earlier: list[str]) -> None:
         raise ExperimentError(
             f"{key}.average = {method.average}: heads differ only with balance = 'subset'; accepted: 1"
         )
-    if method.kind in ("erm", "llr-on-train") and method.source != "train":
+    if method.kind in ("erm", "llr-on-train") and method.source != "train" and method.control is None:
         raise ExperimentError(
             f"{key}.data = {method.data!r}: {method.kind} is fitted on training data; accepted: train"
         )

@@ -9,12 +9,13 @@ again, so that a slice is a group like any other and T8 needs no new equation.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil, pi, sqrt
+from math import ceil, inf, pi, sqrt
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.optimize import brentq
+from scipy.special import expit, ndtr
 
 from ...head import Head
 from ...mixture import Array
@@ -63,6 +64,35 @@ def afr_weight(gamma: float, labels: Array, shares: Array) -> Callable[[Array], 
     return lambda score: np.exp(-gamma * expit(labels[:, None] * score)) / class_share[:, None]
 
 
+def score_law(problem: ProportionalProblem, first: Head) -> tuple[Array, Array]:
+    """(G,) mean and (G,) standard deviation of an earlier head's score f0 in each group; isotropic noise."""
+    u0, q0 = first.signal, float(first.noise_norm)
+    noise = problem.noise_std**2 * problem.eigenvalues[0] * q0**2
+    return problem.means @ u0 + float(first.bias), np.sqrt(np.einsum("i,gij,j->g", u0, problem.covariances, u0) + noise)
+
+
+def lowest_margins(problem: ProportionalProblem, first: Head, share: float) -> float:
+    """The margin y f0 below which this share of all rows lies; inf for all of them."""
+    if share >= 1.0:
+        return inf
+    middle, spread = score_law(problem, first)
+
+    def excess(margin: float) -> float:
+        return float(problem.shares @ ndtr((margin - problem.labels * middle) / spread)) - share
+
+    reach = float(np.abs(middle).max() + 40.0 * spread.max())
+    return float(brentq(excess, -reach, reach, xtol=1e-14, rtol=1e-14))
+
+
+def hardest_weight(margin: float, problem: ProportionalProblem, first: Head) -> Callable[[Array], Array]:
+    """SELF's weight before normalisation: of rows with y f0 <= margin, one over their class's share among them."""
+    middle, spread = score_law(problem, first)
+    labels = problem.labels
+    chosen = problem.shares * ndtr((margin - labels * middle) / spread)
+    of_class = np.where(labels > 0, chosen[labels > 0].sum(), chosen[labels < 0].sum())
+    return lambda score: (labels[:, None] * score <= margin) / of_class[:, None]
+
+
 def weighted_by_score(
     problem: ProportionalProblem,
     first: Head,
@@ -82,8 +112,7 @@ def weighted_by_score(
     lifted = with_noise_direction(problem, q0)
     direction = np.append(u0, q0)
     image = lifted.covariances @ direction  # (G, k + 1) covariance of the signal with the score
-    spread = np.sqrt(image @ direction)
-    middle = lifted.means[:, :-1] @ u0 + float(first.bias)
+    middle, spread = score_law(problem, first)
     x, probability = _slices(middle, spread, cuts, refinement)
     score = middle[:, None] + spread[:, None] * x
     om = weight(score)

@@ -19,6 +19,7 @@ from ...methods import Counts
 from ...mixture import Array
 from ...outcome import MethodOutcome, Path
 from ...planning import Plan, Stage
+from ...reweighting import Rule
 from ...status import Status
 from ..population import predict_stage as predict_in_population
 from .averaging import mean_norm, subset_overlap
@@ -27,6 +28,7 @@ from .earlier_head import with_noise_direction
 from .fixed_point import FixedPoint, fixed_point
 from .least_squares import ridge_head
 from .problem import ProportionalProblem
+from .reweighted import Reweighted, reweighted
 from .training import training
 
 if TYPE_CHECKING:
@@ -43,18 +45,20 @@ def predict_stage(
 ) -> MethodOutcome:
     """The outcome of one stage, given those of the stages before it; reads and updates `guesses`.
 
-    NO_PREDICTION for minibatches, clipping, descent on other losses than the squared one, and heads that start from or
-    are pulled to one that knows rows of the same sample. Without noise, or with noise that has collapsed to nothing,
-    the head is that of the population limit.
+    NO_PREDICTION for minibatches, clipping, descent on other losses than the squared one or against the worst masses,
+    and heads that start from, are pulled to or weigh rows by one that knows rows of the same sample. Without noise, or
+    with noise that has collapsed to nothing, the head is that of the population limit.
     """
     start = None if stage.start is None else earlier[stage.start]
-    if start is not None and not start.outcome.ok:
-        return _without_head(plan, stage, start.outcome)
+    for needed in stage.needs:
+        if not earlier[needed].outcome.ok:
+            return _without_head(plan, stage, earlier[needed].outcome)
     mixture = plan.samples[stage.sample].mixture
     if stage.selection.counts.sum() == 0:
         return _without_head(plan, stage, Status.EMPTY)
     if mixture.noise_dim == 0 or not (mixture.noise_std[stage.selection.counts > 0] > 0).any():
         return predict_in_population(plan, stage, start)
+    group = stage.selection.group[stage.selection.used > 0]
     problem = ProportionalProblem.of_selection(
         mixture,
         Loss[stage.head.loss.upper()],
@@ -62,20 +66,32 @@ def predict_stage(
         ridge=stage.head.ridge,
         anchor=stage.anchor,
     )
+    if stage.adjustment is not None:
+        problem = problem._replace(scales=stage.adjustment.scales[group], shifts=stage.adjustment.shifts[group])
     descending = not isinstance(stage.head.solver, str)
+    scored = stage.reweighting is not None and stage.reweighting.rule.scored
     noise_norm = 0.0
-    if start is not None and (descending or stage.anchor > 0.0):
+    if start is not None and (descending or scored or stage.anchor > 0.0):
         if _knows_sample(plan, stage):
             return _without_head(plan, stage, Status.NO_PREDICTION)
         noise_norm = float(start.heads.noise_norm[0])
         problem = problem._replace(centre=np.append(start.heads.signal[0], start.heads.bias[0]))
-        if noise_norm > 0.0:
+        if noise_norm > 0.0 and not scored:
             if len(problem.eigenvalues) > 1:
                 return _without_head(plan, stage, Status.NO_PREDICTION)
             problem = with_noise_direction(problem, noise_norm)
+    guess = None if guesses is None else guesses.get(stage.label)
+    made: Reweighted | None = None
+    if stage.reweighting is not None:
+        if descending and stage.reweighting.rule is Rule.WORST:
+            return _without_head(plan, stage, Status.NO_PREDICTION)
+        weighed = reweighted(problem, stage, earlier, guess)
+        if isinstance(weighed, Status):
+            return _without_head(plan, stage, weighed)
+        made, problem, group = weighed, weighed.problem, weighed.group
     if descending:
-        return _descended(plan, stage, problem)
-    found = _solved(problem, None if guesses is None else guesses.get(stage.label))
+        return _composed(_descended(plan, stage, problem), made)
+    found = _solved(problem, guess) if made is None or made.found is None else made.found
     if not found.status.ok:
         return _without_head(plan, stage, found.status)
     if guesses is not None:
@@ -88,8 +104,16 @@ def predict_stage(
     outcome = _outcome(plan, stage, _folded(plan, problem, head), found.status, found.certificate, found.evaluations)
     if stage.average > 1:
         return outcome
-    group = stage.selection.group[stage.selection.used > 0]
-    return replace(outcome, details=partial(_training, problem, found, group, mixture.group_count))
+    return replace(_composed(outcome, made), details=partial(_training, problem, found, group, mixture.group_count))
+
+
+def _composed(outcome: MethodOutcome, made: Reweighted | None) -> MethodOutcome:
+    """The outcome with the masses and shares that a rule made."""
+    if made is None:
+        return outcome
+    return replace(
+        outcome, masses=made.mass[None], shares=made.share[None], certificate=np.maximum(outcome.certificate, made.gap)
+    )
 
 
 def _training(problem: ProportionalProblem, found: FixedPoint, group: Counts, groups: int) -> dict[str, Any]:

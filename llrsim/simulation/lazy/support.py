@@ -35,6 +35,9 @@ def obstacle(plan: Plan) -> str | None:
 
 def _obstacle_of(stage: Stage) -> str | None:
     head, rows = stage.head, int(stage.selection.used.sum())
+    if stage.reweighting is not None or stage.adjustment is not None:
+        made = "weights that a rule makes" if stage.reweighting is not None else "adjusted logits"
+        return f"{stage.label}: kind = {stage.kind!r}: the lazy simulator does not follow {made}; {INSTEAD}"
     if isinstance(head.solver, str):
         if head.loss == "hinge" and head.ridge + stage.anchor == 0:
             return (

@@ -41,7 +41,7 @@ def drive(driver: Driver, how: Any, state: Revealed, *arguments: Any, pool: Thre
     Without a pool, or with one chunk only, the driver runs compiled.
     """
     if pool is None or len(state.partial) == 1:
-        return call_by_address(driver, _kind(), (sweep,), how, state, *arguments)
+        return call_by_address(driver, (_kind(),), (sweep,), how, state, *arguments)
     return _interpreted(driver)(sweeping(pool), how, state, *arguments)
 
 
