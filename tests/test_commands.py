@@ -15,6 +15,7 @@ from sweep_cases import small
 
 import llrsim
 from llrsim.commands import COMMANDS, main, main_sweep
+from llrsim.sweep.interruption import Interrupted, interruptible
 
 TESTS = Path(__file__).parent
 
@@ -187,6 +188,21 @@ def test_a_stopped_sweep_prints_a_command_that_completes_it(file, tmp_path, numb
     words = shlex.split(told.splitlines()[-1])
     assert words[:3] == ["python", "-m", "llrsim.sweep"]
     assert words[3:] == [file, *settings, "--out", str(out), "--jobs", "1"]
+
+
+def import_a_compiled_module():
+    """As one does that is stopped while it is loaded."""
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except KeyboardInterrupt as error:
+        raise ImportError("initialization failed") from error
+
+
+def test_a_signal_that_foreign_code_turns_into_an_error_still_stops():
+    with pytest.raises(Interrupted, match="SIGTERM"), interruptible():
+        import_a_compiled_module()
+    with pytest.raises(ImportError, match="its own"), interruptible():
+        raise ImportError("its own")
 
 
 def test_a_reader_that_leaves_is_no_error(file):

@@ -25,7 +25,7 @@ AXES = [canonical_json({"train.n": n}) for n in range(5)]
 
 
 def record(status=0, head=b"\0" * 8):
-    return (status, 0.5, 0.6, 0.7, 3, 1e-9, None, head, None)
+    return (status, 0.5, 0.6, 0.7, 3, 1e-9, None, None, head, None, None)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ..kinds import KINDS
 from . import groups
 from .schema import Collapse, Features, Method, Noise
 
@@ -36,6 +37,7 @@ def experiment_hash(experiment: "Experiment") -> str:
     """Everything but the name and the number of replicates: what one results folder may hold."""
     fields = msgspec.to_builtins(experiment)
     del fields["name"], fields["sweep"]["replicates"]
+    fields["method"] = [_given(method) for method in fields["method"]]
     return _digest(fields)
 
 
@@ -83,14 +85,23 @@ def method_hash(experiment: "Experiment", method: Method) -> str:
     def of(label: str | None) -> str | None:
         return label and method_hash(experiment, experiment.method_of(label))
 
-    fields = msgspec.to_builtins(method)
+    fields = _given(msgspec.to_builtins(method))
     del fields["name"]
     fields["data"] = method.source
     fields["head"] = msgspec.to_builtins(experiment.head_of(method))
-    fields |= {"from": of(method.start), "against": of(method.against), "angle_to": of(method.angle_to)}
+    fields["from"] = of(method.start)
+    fields |= {name: of(fields[name]) for name in ("against", "angle_to") if name in fields}
     if method.control is not None:
         fields["control"]["of"] = of(method.control.of)
     return _digest(fields)
+
+
+_OPTIONAL = {"control", "angle_to"}.union(*(kind.own for kind in KINDS.values()))
+
+
+def _given(method: dict[str, Any]) -> dict[str, Any]:
+    """A method's fields without the optional keys that it does not give, so that a key that is new changes no hash."""
+    return {name: value for name, value in method.items() if value is not None or name not in _OPTIONAL}
 
 
 def _digest(fields: Any) -> str:

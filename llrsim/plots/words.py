@@ -40,6 +40,10 @@ METHODS: dict[str, str] = {
     "llr-on-train": "retrained on as many training rows",
     "cb-llr": "retrained, classes balanced",
     "dfr": "retrained, groups balanced",
+    "afr": "retrained on fresh training rows, weighted by ERM's doubt",
+    "self": "retrained on ERM's hardest rows, classes balanced",
+    "group-dro": "retrained against the worst group masses",
+    "logit-adjusted": "retrained with adjusted logits",
 }
 
 SWITCHES = {

@@ -30,13 +30,23 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise Interrupted where a signal arrives."""
+    """Raise Interrupted where a signal arrives.
+
+    Also where foreign code makes another error of it, as the import of a compiled module does.
+    """
+    received: list[int] = []
 
     def receive(number: int) -> NoReturn:
+        received.append(number)
         raise Interrupted(number)
 
     with _handled_by(receive):
-        yield
+        try:
+            yield
+        except Exception as error:
+            if received:
+                raise Interrupted(received[0]) from error
+            raise
 
 
 @contextmanager
