@@ -1,4 +1,4 @@
-"""The kinds of methods: what each balances and the data it is fitted on. The one list of their names."""
+"""The kinds of methods: what each balances and the data it is fitted on; and the studies. The lists of their names."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -41,3 +41,6 @@ KINDS: dict[str, Kind] = {
     "group-dro": Kind(balances="none", data="heldout", own={"ascent": None}),
     "logit-adjusted": Kind(balances="none", data="heldout", own={"adjust": 1.0, "stretch": 0.0, "unit": "class"}),
 }
+
+STUDIES = tuple(f"e{number:02}" for number in range(1, 15))
+"""The studies: questions with a rule that decides them, one module of `llrsim.studies` each."""

@@ -13,6 +13,13 @@ SMALL = {
     "method": [{"kind": "erm"}, {"kind": "llr"}, {"kind": "dfr", "name": "dfr-5", "balance": "subset", "average": 5}],
 }
 
+STUDY = {
+    "id": "e06",
+    "question": "Does the training ratio matter?",
+    "claim": 'It does not: "rows" overlap.',
+    "rule": "Every |gain| < .01.",
+}
+
 
 def examples(count):
     """Settings for `count` examples, the same on every run and however slow the machine."""
@@ -138,6 +145,7 @@ def experiments(draw):
         optional(
             name=st.text(st.characters(codec="utf-8"), min_size=1).filter(lambda s: s.isprintable() and s.strip()),
             head=_heads,
+            study=st.just(STUDY),
             test=optional(proportions=_shares(groups), collapse=_collapses(groups)),
         )
     )

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from experiment_tables import SMALL, changed
+from experiment_tables import SMALL, STUDY, changed
 
 from llrsim.experiment import ExperimentError, load
 
@@ -51,6 +51,13 @@ CASES = [
     ({("train", "n"): 2**60}, r"train\.n = 1152921504606846976: whole numbers must lie within"),
     ({("train", "n"): 2**50}, r"train\.n = 1125899906842624: must be from 4"),
     ({("train", "n"): object()}, r"train\.n = <object .*a object is not accepted"),
+    # studies
+    ({("study",): STUDY | {"id": "e6"}}, r"study\.id = 'e6': no such study; did you mean e06\?; accepted: e01, "),
+    ({("study",): STUDY | {"id": "os"}}, r"study\.id = 'os': no such study; accepted: e01"),
+    ({("study",): STUDY | {"rule": " "}}, r"study\.rule = ' ': must be text that is not blank"),
+    ({("study",): STUDY | {"claim": 1}}, r"study\.claim = 1: must be a string"),
+    ({("study",): STUDY | {"outcome": "yes"}}, r"study\.outcome: unknown key; accepted in study: id, question"),
+    ({("study",): {"id": "e06"}}, r"study\.question: missing"),
     # NaN and infinity anywhere
     ({("features", "core", "mean"): math.nan}, r"features\.core\.mean = nan: must be a finite"),
     ({("features", "noise", "std"): [1, 1, math.inf, 1]}, r"features\.noise\.std\[2\] = inf"),

@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-from experiment_tables import SMALL, changed, examples, experiments
+from experiment_tables import SMALL, STUDY, changed, examples, experiments
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,6 +82,7 @@ def test_the_law_hash_sees_every_part_of_the_law(values):
 NO_LAW_CHANGES = {
     "name": {"name": "other"},
     "sweep": {"sweep.replicates": 7, "sweep.seed": 3, "sweep.simulator": "dense"},
+    "study": {"study": STUDY},
     "axes": {"sweep.grid": {"train.n": [400, 800]}},
     "head": {"head.ridge": 1.0},
     "method": {"method.dfr-5.average": 2},
@@ -112,8 +113,14 @@ def test_explicit_means_share_the_hash_of_coordinates():
     assert load(tables).cell_law_hash == load(SMALL).cell_law_hash
 
 
-def test_the_experiment_hash_ignores_only_name_and_replicates():
+def test_the_experiment_hash_ignores_only_name_study_and_replicates():
     experiment = load(SMALL)
+    studied = experiment.replace(study=STUDY)
+    assert studied.hash == experiment.hash
+    assert studied.with_values({"study.rule": "another"}).hash == experiment.hash
+    assert [studied.method_hash(label) for label in studied.method_labels] == [
+        experiment.method_hash(label) for label in experiment.method_labels
+    ]
     assert experiment.with_values({"name": "x", "sweep.replicates": 99}).hash == experiment.hash
     for values in ({"sweep.seed": 1}, {"head.ridge": 0.02}, {"method.llr.anchor": 0.0, "method.llr.from": "erm"}):
         assert experiment.with_values(values).hash != experiment.hash

@@ -25,6 +25,7 @@ FLOORS = [
     {"attribution", "agreement"},
     {"plots", "presets"},
     {"sweep"},
+    {"studies"},
     {"commands"},
     {"__main__", "__init__"},
 ]

@@ -10,7 +10,19 @@ from .completion import completed
 from .conversion import convert, plain
 from .errors import ExperimentError, suggestion
 from .paths import fields_of
-from .schema import DEFAULT_METHODS, Collapse, Features, FitOptions, Heldout, Method, Section, Sweep, Test, Train
+from .schema import (
+    DEFAULT_METHODS,
+    Collapse,
+    Features,
+    FitOptions,
+    Heldout,
+    Method,
+    Section,
+    Study,
+    Sweep,
+    Test,
+    Train,
+)
 
 
 class Experiment(Section, frozen=True, kw_only=True):
@@ -28,6 +40,7 @@ class Experiment(Section, frozen=True, kw_only=True):
     head: FitOptions = FitOptions()
     method: tuple[Method, ...] = DEFAULT_METHODS
     sweep: Sweep = Sweep()
+    study: Study | None = None
 
     def __post_init__(self) -> None:
         for field in fields_of(type(self)):
@@ -42,6 +55,7 @@ class Experiment(Section, frozen=True, kw_only=True):
         checks.check_head("head", self.head)
         checks.check_methods(self.method, self.head, self.heldout)
         checks.check_sweep(self.sweep, type(self), self.method_labels)
+        checks.check_study(self.study)
 
     @property
     def method_labels(self) -> tuple[str, ...]:
@@ -158,7 +172,7 @@ class Experiment(Section, frozen=True, kw_only=True):
 
     @property
     def hash(self) -> str:
-        """16 hex digits of everything but the name and the number of replicates."""
+        """16 hex digits of everything but the name, the study and the number of replicates."""
         return identity.experiment_hash(self)
 
     @property

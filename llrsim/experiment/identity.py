@@ -34,9 +34,9 @@ def canonical_json(value: Any) -> str:
 
 
 def experiment_hash(experiment: "Experiment") -> str:
-    """Everything but the name and the number of replicates: what one results folder may hold."""
+    """Everything but the name, the study and the number of replicates: what one results folder may hold."""
     fields = msgspec.to_builtins(experiment)
-    del fields["name"], fields["sweep"]["replicates"]
+    del fields["name"], fields["study"], fields["sweep"]["replicates"]
     fields["method"] = [_given(method) for method in fields["method"]]
     return _digest(fields)
 

@@ -229,4 +229,16 @@ class Sweep(Section, frozen=True, kw_only=True):
     zip: tuple[tuple[Axis, ...], ...] = ()
 
 
+class Study(Section, frozen=True, kw_only=True):
+    """What the sweep is to decide, in words, written before it runs; the module of this `id` decides it in code.
+
+    `rule` says what confirms, refutes or complicates the `claim`, thresholds included. None of it changes a number.
+    """
+
+    id: str
+    question: str
+    claim: str
+    rule: str
+
+
 DEFAULT_METHODS = tuple(Method(kind=kind) for kind in ("erm", "llr", "cb-llr", "dfr"))

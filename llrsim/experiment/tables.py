@@ -57,7 +57,7 @@ def to_toml(experiment: Section) -> str:
     blocks = []
     if "name" in tables:
         blocks.append(f"name = {_text(tables['name'])}\n")
-    blocks += [_block(f"[{name}]", tables[name]) for name in _SECTIONS if name in tables]
+    blocks += [_block(f"[{name}]", tables[name]) for name in ("study", *_SECTIONS) if name in tables]
     for method in tables.get("method", ()):
         if method.get("name") == method["kind"]:
             del method["name"]

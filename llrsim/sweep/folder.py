@@ -1,8 +1,8 @@
 """A results folder: what it may hold, one writer at a time, and what goes wrong with it in its owner's words.
 
-A folder holds everything an experiment says but its name, its replicates and its grid. Replicates and axes may grow;
-rows are keyed by law and method, so what was computed before stays of use. Any other change makes another sweep, which
-needs another folder.
+A folder holds everything an experiment says but its name, its study, its replicates and its grid. Replicates and axes
+may grow; rows are keyed by law and method, so what was computed before stays of use. Any other change makes another
+sweep, which needs another folder.
 
 The lock is SQLite's own write lock on a small file, so it works the same on every system and falls away by itself when
 its holder dies, however it dies. While it is held others can still read from the file who holds it.
@@ -62,7 +62,7 @@ def fixed_keys(experiment: Experiment) -> dict[str, Any]:
     """Dotted path -> value of everything that a folder fixes; methods by label."""
     tables = msgspec.to_builtins(experiment)
     tables["method"] = {method["name"]: method for method in tables["method"]}
-    del tables["name"]
+    del tables["name"], tables["study"]
     for key in ("replicates", "grid", "zip"):
         del tables["sweep"][key]
     return dict(_flat(tables, ""))

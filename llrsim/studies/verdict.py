@@ -1,0 +1,77 @@
+"""Verdicts: what a study's comparisons found, each with its interval, and what follows from them together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Decision = Literal["confirmed", "refuted", "complicated", "undecided", "by construction"]
+"""What becomes of a claim. `complicated`: it holds in a part of the cells that the rule names, and fails in another.
+`by construction`: it holds, and could not have come out otherwise."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One comparison of a study.
+
+    Attributes:
+        text: what is compared, and what the claim expects of it.
+        estimate: the number that was found; None where there is none.
+        low, high: ends of its 95 % interval, at the level of the family of comparisons it belongs to; None for a
+            prediction, which has no sampling error.
+        holds: whether it is as the claim expects; None where the data do not decide.
+    """
+
+    text: str
+    estimate: float | None
+    low: float | None
+    high: float | None
+    holds: bool | None
+
+    @property
+    def told(self) -> str:
+        """The text with its number and interval.
+
+        >>> Finding("gain of llr", 0.0312, 0.02, 0.0424, True).told
+        'gain of llr: +0.031 [+0.020, +0.042]'
+        """
+        if self.estimate is None:
+            return self.text
+        spread = "" if self.low is None or self.high is None else f" [{self.low:+.3f}, {self.high:+.3f}]"
+        return f"{self.text}: {self.estimate:+.3f}{spread}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a study says of its claim.
+
+    Attributes:
+        study: its id.
+        outcome: the decision.
+        sentence: the decision and what it rests on, in words.
+        findings: the comparisons, in the order of the rule.
+        by_construction: parts of the claim that could not have come out otherwise, and why.
+    """
+
+    study: str
+    outcome: Decision
+    sentence: str
+    findings: tuple[Finding, ...]
+    by_construction: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """One JSON-ready object."""
+        return asdict(self)
+
+
+def settled(findings: Sequence[Finding]) -> Decision:
+    """The decision of a claim that needs every finding: refuted by one that fails, undecided while one is open.
+
+    >>> settled([Finding("a", 1.0, 0.5, 1.5, True), Finding("b", 0.0, -1.0, 1.0, None)])
+    'undecided'
+    """
+    held = [finding.holds for finding in findings]
+    if False in held:
+        return "refuted"
+    return "confirmed" if held and None not in held else "undecided"
