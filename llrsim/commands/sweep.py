@@ -57,13 +57,13 @@ def run(args: argparse.Namespace) -> int:
     except SweepFailed as error:
         failed = str(error)
         results = open_results(folder)
-    _show(results, args, command)
+    _show(results, args, command, complete=not failed)
     if failed:
         sys.stderr.write(f"llrsim: error: {failed}\n")
     return 1 if failed else 0
 
 
-def _show(results: Results, args: argparse.Namespace, command: str) -> None:
+def _show(results: Results, args: argparse.Namespace, command: str, *, complete: bool) -> None:
     from ..sweep import finish
 
     rows = results.rows()
@@ -71,6 +71,12 @@ def _show(results: Results, args: argparse.Namespace, command: str) -> None:
     files = finish.write_files(results, rows, explanation, command)
     if args.predict_only:
         files += finish.write_phase_diagram(results, rows, command, jobs=jobs_of(args))
+    verdict = None
+    if results.experiment.study is not None and complete and not args.predict_only:
+        from ..studies.concluding import conclude
+
+        verdict, drawn = conclude(results, command=command, jobs=jobs_of(args))
+        files.append(drawn)
     if args.json:
         told: dict[str, Any] = {
             "name": results.experiment.name,
@@ -79,6 +85,7 @@ def _show(results: Results, args: argparse.Namespace, command: str) -> None:
             "files": [str(path) for path in files],
             "rows": rows,
             "explanation": explanation and explanation.to_dict(),
+            "verdict": verdict and verdict.to_dict(),
         }
         sys.stdout.write(json.dumps(told, allow_nan=False) + "\n")
         return
@@ -89,6 +96,8 @@ def _show(results: Results, args: argparse.Namespace, command: str) -> None:
     console.print(f"{finish.COLUMNS}\n", highlight=False, soft_wrap=True)
     if explanation is not None:
         console.print(f"{finish.attribution_text(results, explanation)}\n", highlight=False, markup=False)
+    if verdict is not None:
+        console.print(f"{verdict.sentence}\n", highlight=False, markup=False)
     for path in files:
         console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
 

@@ -13,7 +13,7 @@ import msgspec
 
 from ..kinds import KINDS
 from . import groups
-from .schema import Collapse, Features, Method, Noise
+from .schema import Collapse, Features, Method, Noise, Study
 
 if TYPE_CHECKING:
     from .experiment import Experiment
@@ -39,6 +39,11 @@ def experiment_hash(experiment: "Experiment") -> str:
     del fields["name"], fields["study"], fields["sweep"]["replicates"]
     fields["method"] = [_given(method) for method in fields["method"]]
     return _digest(fields)
+
+
+def study_hash(study: Study) -> str:
+    """The question, the claim and the rule as they stand: records carry it, so that a rule changed later shows."""
+    return _digest(msgspec.to_builtins(study))
 
 
 def cell_law_hash(experiment: "Experiment") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -75,3 +75,30 @@ def settled(findings: Sequence[Finding]) -> Decision:
     if False in held:
         return "refuted"
     return "confirmed" if held and None not in held else "undecided"
+
+
+def concluded(
+    study: str,
+    findings: Sequence[Finding],
+    words: Mapping[str, str],
+    *,
+    outcome: Decision | None = None,
+    by_construction: Sequence[str] = (),
+) -> Verdict:
+    """The verdict on findings, told in a sentence: what `words` say of the outcome, and the numbers.
+
+    `outcome` defaults to what `settled` says; with nothing to decide but what holds by construction, it is that.
+    """
+    decided = outcome or ("by construction" if by_construction and not findings else settled(findings))
+    said = words.get(decided) or _WORDS[decided]
+    told = "; ".join([finding.told for finding in findings] + [f"by construction {text}" for text in by_construction])
+    return Verdict(study, decided, f"{study}, {decided}: {said} ({told}).", tuple(findings), tuple(by_construction))
+
+
+_WORDS: dict[Decision, str] = {
+    "confirmed": "the claim holds in every comparison of its rule",
+    "refuted": "the claim fails in a comparison of its rule",
+    "complicated": "the claim holds in a part of the cells and fails in another",
+    "undecided": "the intervals do not decide every comparison; more replicates may",
+    "by construction": "the claim holds, and could not have come out otherwise",
+}

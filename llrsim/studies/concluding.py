@@ -1,0 +1,40 @@
+"""The end of a study's sweep: its table, its figure and its verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib
+
+from .. import __version__
+from ..experiment.identity import study_hash
+from ..plots import save
+from ..plots.style import RC
+from . import study
+from .measuring import Row
+from .verdict import Verdict
+
+if TYPE_CHECKING:
+    from ..sweep.results import Results
+
+
+def record(results: Results, *, jobs: int = 1) -> list[Row]:
+    """The study's table; every row names the experiment and the rule by hash, and the llrsim that made it."""
+    asked = results.experiment.study
+    if asked is None:
+        raise ValueError(f"{results.experiment.name}: no [study] section, so there is nothing to decide")
+    origin = {"experiment": results.experiment.hash, "rule": study_hash(asked), "llrsim": __version__}
+    return [row | origin for row in study(asked.id).table(results, jobs=jobs)]
+
+
+def conclude(results: Results, *, command: str, jobs: int = 1) -> tuple[Verdict, Path]:
+    """Write DIR/study.csv and DIR/study.png; the verdict, and the path of the figure."""
+    rows = record(results, jobs=jobs)
+    module = study(results.experiment.study.id)  # type: ignore[union-attr]  # `record` refuses None
+    with matplotlib.rc_context(RC):
+        figure = module.figure(rows)
+        path = save(
+            figure, results.folder / "study.png", experiment=results.experiment, command=command, table=rows
+        )  # fmt: skip
+    return module.verdict(rows), path

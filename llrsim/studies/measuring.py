@@ -1,0 +1,101 @@
+"""What the tables of studies are made of: numbers over replicates with their errors, as flat rows.
+
+A quantity `x` takes the columns `x`, its mean over replicates, `x_se`, its standard error, `x_count`, the replicates
+it rests on, and `x_low` and `x_high`, its 95 % interval by itself (Student's t). `predicted_x` is theory's. None
+stands for what is not there.
+
+The worst group is the one whose *mean* accuracy is least, as in the package's figures, for theory predicts that. A
+gain is the difference of two methods' worst groups, replicate by replicate, so that common random numbers cancel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..mixture import Array
+from ..outcome import MethodOutcome, half_width_of, plain
+
+if TYPE_CHECKING:
+    from ..outcome import Outcome
+    from ..sweep.results import CellOutcome, Results
+
+Row = dict[str, Any]
+Where = Callable[[Mapping[str, Any]], Row]
+"""The values of a cell's axes in flat columns with the study's own names."""
+
+
+def columns(name: str, mean: float | None, error: float | None, count: int) -> Row:
+    """The columns of a quantity, from its mean, its standard error (None: not known) and its replicates."""
+    low = high = None
+    if mean is not None and error is not None and count > 1:
+        half = float(half_width_of(error, count - 1))
+        low, high = mean - half, mean + half
+    return {name: mean, f"{name}_se": error, f"{name}_count": count, f"{name}_low": low, f"{name}_high": high}
+
+
+def estimate(name: str, values: Array) -> Row:
+    """The columns of a quantity from its values (R,) in replicates, of which nan are left out.
+
+    >>> [round(number, 3) for number in estimate("gain", np.array([0.1, 0.2, np.nan, 0.3])).values()]
+    [0.2, 0.058, 3, -0.048, 0.448]
+    """
+    kept = values[np.isfinite(values)]
+    count = len(kept)
+    error = float(kept.std(ddof=1) / np.sqrt(count)) if count > 1 else None
+    return columns(name, float(kept.mean()) if count else None, error, count)
+
+
+def worst(method: MethodOutcome) -> Array:
+    """(R,) accuracy, in each replicate, of the group with the least mean accuracy; nan without a head."""
+    group = method.worst_group
+    if group is None:
+        return np.full(len(method.kept), np.nan)
+    return np.where(method.kept, method.readout.group_accuracy[:, group], np.nan)
+
+
+def at_best_bias(method: MethodOutcome) -> Array:
+    """(R,) worst-group accuracy at the best bias for the head's direction; nan without a head."""
+    return np.where(method.kept, method.readout.direction_wga, np.nan)
+
+
+def predicted(outcome: Outcome | None, label: str, quantity: Callable[[MethodOutcome], Array] = worst) -> float | None:
+    """A quantity of the predicted head; None where there is no prediction."""
+    return None if outcome is None else plain(quantity(outcome[label])[0])
+
+
+def measured(cell: CellOutcome, label: str, *, against: str | None = None) -> Row:
+    """Worst-group accuracy of a method, its direction part, and its gain over the method `against`, both sides.
+
+    `wga`, `direction` (at the best bias) and, with `against`, `gain`, `gain_direction` and `gain_bias`, which add up.
+    """
+    simulation, prediction = cell.simulation, cell.prediction
+    if simulation is None:
+        raise ValueError(f"{label}: a study needs the simulation of every cell, and {cell.axes} has none")
+    method = simulation[label]
+    row: Row = {"method": label, **estimate("wga", worst(method)), **estimate("direction", at_best_bias(method))}
+    row["predicted_wga"] = predicted(prediction, label)
+    row["predicted_direction"] = predicted(prediction, label, at_best_bias)
+    if against is None:
+        return row
+    gain = worst(method) - worst(simulation[against])
+    direction = at_best_bias(method) - at_best_bias(simulation[against])
+    row |= {"against": against, **estimate("gain", gain), **estimate("gain_direction", direction)}
+    row |= estimate("gain_bias", gain - direction)
+    ends = [predicted(prediction, one) for one in (label, against)]
+    return row | {"predicted_gain": None if None in ends else ends[0] - ends[1]}  # type: ignore[operator]
+
+
+def measured_cells(results: Results, where: Where, *, against: Mapping[str, str] | None = None) -> Iterator[Row]:
+    """`measured`, for every cell and method, with the cell's columns before; `against` says over what each gains."""
+    pairs = against or {}
+    for cell in results.outcomes():
+        for label in results.experiment.method_labels:
+            yield {"part": "cell", **where(cell.axes), **measured(cell, label, against=pairs.get(label))}
+
+
+def of_part(rows: Sequence[Mapping[str, Any]], part: str, **wanted: Any) -> list[Mapping[str, Any]]:
+    """The rows of one part of a table, with these values."""
+    return [row for row in rows if row["part"] == part and all(row[key] == value for key, value in wanted.items())]
