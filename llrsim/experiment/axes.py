@@ -31,7 +31,7 @@ def axis_values(axis: Axis, root: type[Section], labels: tuple[str, ...]) -> tup
     """The values of an axis, of the type its key has; spaced values of a whole-number key are rounded.
 
     Raises:
-        ExperimentError: unknown key, a key that no cell may change, a wrong type, no values or repeated ones.
+        ExperimentError: unknown key, a key that no cell may change, a wrong type, or no values.
     """
     path = split(axis.key, labels)
     kind = type_at(root, path, axis.key)
@@ -40,13 +40,15 @@ def axis_values(axis: Axis, root: type[Section], labels: tuple[str, ...]) -> tup
     if not values:
         raise ExperimentError(f'sweep axis "{axis.key}" = []: is empty; accepted: {FORMS}')
     typed = tuple(convert(value, kind, f'sweep axis "{axis.key}"[{index}]') for index, value in enumerate(values))
-    if len(set(typed)) < len(typed):
-        raise ExperimentError(f'sweep axis "{axis.key}" = {shown(list(typed))}: repeats a value')
     return typed
 
 
 def _check_sweepable(axis: Axis, path: Path) -> None:
-    if path[0] in ("name", "sweep") or path == ("method",) or (path[0] == "method" and path[2:] in ((), ("name",))):
+    if (
+        path[0] in ("name", "sweep", "study")
+        or path == ("method",)
+        or (path[0] == "method" and path[2:] in ((), ("name",)))
+    ):
         raise ExperimentError(
             f'sweep axis "{axis.key}": a cell cannot change it; accepted: keys of features, train, heldout, test, '
             "head and method.<label>, except a method's name"

@@ -34,7 +34,5 @@ def conclude(results: Results, *, command: str, jobs: int = 1) -> tuple[Verdict,
     module = study(results.experiment.study.id)  # type: ignore[union-attr]  # `record` refuses None
     with matplotlib.rc_context(RC):
         figure = module.figure(rows)
-        path = save(
-            figure, results.folder / "study.png", experiment=results.experiment, command=command, table=rows
-        )  # fmt: skip
+        path = save(figure, results.folder / "study.png", experiment=results.experiment, command=command, table=rows)
     return module.verdict(rows), path

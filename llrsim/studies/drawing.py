@@ -78,3 +78,13 @@ def log_ticks(ax: Axes, values: Iterable[float], axis: str = "x") -> None:
 
 def _numbers(rows: Sequence[Row], name: str) -> Any:
     return np.array([math.nan if row.get(name) is None else row[name] for row in rows], dtype=np.float64)
+
+
+def by_name(ax: Axes, rows: Sequence[Row], x: str, quantity: str, *, place: int) -> None:
+    """A quantity over names, in the order of the rows: the prediction as a dash, the simulation beside it."""
+    names = list(dict.fromkeys(row[x] for row in rows))
+    at = np.array([names.index(row[x]) for row in rows]) + 0.22 * place
+    theory = _numbers(rows, f"predicted_{quantity}")
+    ax.plot(at, theory, color=look(place)["color"], linestyle="none", marker="_", markersize=13, markeredgewidth=1.6)
+    points(ax, at, rows, quantity, place=place)
+    ax.set_xticks(range(len(names)), names, rotation=20)

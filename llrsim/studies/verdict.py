@@ -77,6 +77,18 @@ def settled(findings: Sequence[Finding]) -> Decision:
     return "confirmed" if held and None not in held else "undecided"
 
 
+def settled_in_parts(findings: Sequence[Finding]) -> Decision:
+    """The decision of a claim that may hold in a part of the findings: refuted where all fail, complicated where some.
+
+    >>> settled_in_parts([Finding("a", 1.0, 0.5, 1.5, True), Finding("b", -1.0, -1.5, -0.5, False)])
+    'complicated'
+    """
+    held = {finding.holds for finding in findings}
+    if held == {False}:
+        return "refuted"
+    return "complicated" if held == {True, False} else "confirmed" if held == {True} else "undecided"
+
+
 def concluded(
     study: str,
     findings: Sequence[Finding],

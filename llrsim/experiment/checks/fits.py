@@ -112,7 +112,10 @@ def _check_fit(key: str, method: Method, earlier: tuple[str, ...]) -> None:
 
 
 def check_sweep(sweep: Sweep, root: type[Section], labels: tuple[str, ...]) -> None:
-    """Raise ExperimentError unless the sweep's numbers, axes and zips are valid; values of axes only by type."""
+    """Raise ExperimentError unless the sweep's numbers, axes and zips are valid; values of axes only by type.
+
+    The first key of a zip stands for all of them in figures and tables, so its values are distinct; others' may recur.
+    """
     require(sweep.replicates >= 1, "sweep.replicates", sweep.replicates, "at least 1")
     require(sweep.seed >= 0, "sweep.seed", sweep.seed, "at least 0")
     seen: set[str] = set()
@@ -122,6 +125,9 @@ def check_sweep(sweep: Sweep, root: type[Section], labels: tuple[str, ...]) -> N
             if axis.key in seen:
                 raise ExperimentError(f'sweep axis "{axis.key}": given twice')
             seen.add(axis.key)
-            lengths[axis.key] = len(axis_values(axis, root, labels))
+            values = axis_values(axis, root, labels)
+            if len(set(values)) < len(values) and (axes is sweep.grid or axis is axes[0]):
+                raise ExperimentError(f'sweep axis "{axis.key}" = {shown(list(values))}: repeats a value')
+            lengths[axis.key] = len(values)
         if axes is not sweep.grid and len(set(lengths.values())) != 1:
             raise ExperimentError(f"sweep.zip: axes that move together must have equal lengths, not {lengths}")

@@ -1,0 +1,84 @@
+"""E4, the control: does retraining on as many training rows gain anything over ERM at that size?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+
+from . import data_sets, drawing
+from .judging import below
+from .measuring import Row, measured_cells, of_part
+from .verdict import Verdict, concluded, settled_in_parts
+
+if TYPE_CHECKING:
+    from ..sweep.results import Results
+
+MARGIN = 0.01
+
+_BY_CONSTRUCTION = "the same fit on as many training rows is ERM with fewer samples"
+
+
+def table(results: Results, *, jobs: int = 1) -> list[Row]:
+    """Rows `cell`: all methods; `retrained` with its gain over `size-matched`, which has its own over ERM."""
+    pairs = {"retrained": "size-matched", "size-matched": "erm"}
+    return list(measured_cells(results, _where, against=pairs))
+
+
+def verdict(rows: Sequence[Mapping[str, Any]]) -> Verdict:
+    """No gain, in each data set and at each collapse of training and of test features."""
+    cells = of_part(rows, "cell", method="retrained")
+    findings = [
+        below(
+            f"{row['data_set']}, collapse {row['train_collapse']:g} of training and {row['test_collapse']:g} of test "
+            "features: gain of retraining on training rows",
+            row,
+            "gain",
+            MARGIN,
+            comparisons=len(cells),
+        )
+        for row in cells
+    ]
+    words = {
+        "confirmed": "retraining on training features gains nothing over ERM at the same n",
+        "refuted": "retraining on training features gains everywhere",
+        "complicated": "retraining on training features gains in some cells, where the shorter fit is the better one",
+    }
+    matched = of_part(rows, "cell", method="size-matched")
+    decided = settled_in_parts(findings) if findings else None
+    return concluded("e04", findings, words, outcome=decided, by_construction=(_BY_CONSTRUCTION,) if matched else ())
+
+
+def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Gains of both retrained heads by data set; a panel for each collapse of training and of test features."""
+    cells = [row for row in of_part(rows, "cell") if row["method"] != "erm"]
+    states = sorted({(row["train_collapse"], row["test_collapse"]) for row in cells})
+    lines = len({test for _, test in states})
+    drawn, axes = drawing.panels(
+        "Does retraining on training features help the worst group?",
+        len(states) // lines,
+        lines,
+        height=5.2,
+        sharex=True,
+        sharey=True,
+    )
+    entries = [
+        ("retrained (1000 steps from zero, no penalty) over ERM at the same n", 0),
+        ("ERM at that n over ERM", 1),
+    ]
+    for ax, (train, test) in zip(axes.T.ravel(), states, strict=True):
+        for place, method in enumerate(("retrained", "size-matched")):
+            own = [row for row in cells if (row["train_collapse"], row["test_collapse"]) == (train, test)]
+            drawing.by_name(ax, of_part(own, "cell", method=method), "data_set", "gain", place=place)
+        drawing.band(ax, MARGIN)
+        ax.set_title(f"collapse {train:g} of training, {test:g} of test features")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("gain in worst-group accuracy")
+    drawing.legend(drawn, entries, cells, f"grey: within {MARGIN:g} of no gain", columns=1)
+    return drawn
+
+
+def _where(axes: Mapping[str, Any]) -> Row:
+    collapse = {"train_collapse": axes["train.collapse.noise"], "test_collapse": axes["heldout.collapse.noise"]}
+    return {"data_set": data_sets.where(axes)["data_set"], **collapse}
