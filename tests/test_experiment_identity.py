@@ -3,12 +3,13 @@
 import json
 import random
 
+import msgspec
 import pytest
 from experiment_tables import SMALL, STUDY, changed, examples, experiments
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llrsim.experiment import load
+from llrsim.experiment import Experiment, load
 
 pytestmark = pytest.mark.filterwarnings("ignore::llrsim.experiment.EmptyGroupWarning")
 
@@ -124,6 +125,11 @@ def test_the_experiment_hash_ignores_only_name_study_and_replicates():
     assert experiment.with_values({"name": "x", "sweep.replicates": 99}).hash == experiment.hash
     for values in ({"sweep.seed": 1}, {"head.ridge": 0.02}, {"method.llr.anchor": 0.0, "method.llr.from": "erm"}):
         assert experiment.with_values(values).hash != experiment.hash
+
+
+def test_canonical_json_of_a_descent_reads_back():
+    experiment = load(SMALL).with_values({"head.solver": {"steps": 5, "step_size": 0.1}})
+    assert msgspec.json.decode(experiment.to_json(), type=Experiment) == experiment
 
 
 def test_whole_numbers_and_floats_are_one():

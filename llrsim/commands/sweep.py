@@ -67,12 +67,14 @@ def _show(results: Results, args: argparse.Namespace, command: str, *, complete:
     from ..sweep import finish
 
     rows = results.rows()
-    explanation = finish.explain_base(results, jobs=jobs_of(args), predict_only=args.predict_only)
+    studied = results.experiment.study is not None
+    # A study has a question of its own, which its verdict answers.
+    explanation = None if studied else finish.explain_base(results, jobs=jobs_of(args), predict_only=args.predict_only)
     files = finish.write_files(results, rows, explanation, command)
     if args.predict_only:
         files += finish.write_phase_diagram(results, rows, command, jobs=jobs_of(args))
     verdict = None
-    if results.experiment.study is not None and complete and not args.predict_only:
+    if studied and complete and not args.predict_only:
         from ..studies.concluding import conclude
 
         verdict, drawn = conclude(results, command=command, jobs=jobs_of(args))

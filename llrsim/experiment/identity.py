@@ -147,5 +147,5 @@ def _map_numbers(change: Callable[[Any], Any], value: Any) -> Any:
 
 
 def _positive_zero(number: float) -> float:
-    """0.0 for -0.0, which equals it but is written otherwise."""
-    return number if number else abs(number)
+    """0.0 for -0.0, which equals it but is written otherwise; True and False stay what they are."""
+    return number if number or number is False else abs(number)

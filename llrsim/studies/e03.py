@@ -1,0 +1,231 @@
+"""E3, the separation: balance or uncollapsed features, by kind of collapse, balance, n/d, head and ridge?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+
+from ..experiment.grid import Grid
+from ..neural_collapse import from_mixture
+from ..planning import plan
+from ..plots.style import LINES, look
+from ..sweep.folder import NUMERICS
+from ..sweep.workers import Workers
+from . import drawing
+from .judging import above, foremost
+from .ledger import Ledger
+from .measuring import Row, of_part
+from .shares import RIDGES, Shares
+from .verdict import Verdict, concluded, settled_in_parts
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
+    from ..sweep.interruption import Flag
+    from ..sweep.results import Results
+
+DOMINANCE = 2.0
+MATERIAL = 0.02
+TAU = 0.25
+RATIOS = (0.3, 1.0)
+LARGEST = 8.0
+"""Of the cells, those at this tau, these ratios and up to this n/d are simulated."""
+
+DRAWN = "cross-entropy, converged"
+
+
+def table(results: Results, *, jobs: int = 1) -> list[Row]:
+    """Rows `map` (predicted shares), `simulated` (shares with intervals) and `equal` (tau at which they are equal)."""
+    ledger = Ledger(results.folder / "shares.jsonl")
+    cells = range(results.grid.size)
+    _predict(results.grid, ledger, jobs)
+    rows: list[Row] = []
+    for cell in cells:
+        at = where(results.grid.cell(cell))
+        rows += [{"part": "map", **at, **row} for row in ledger.rows[_key(results.grid.experiment(cell))]]
+    replicates = results.experiment.sweep.replicates
+    for cell in cells:
+        at = where(results.grid.cell(cell))
+        if at["tau"] == TAU and at["heldout_ratio"] in RATIOS and at["rows_per_dim"] <= LARGEST:
+            experiment = results.grid.experiment(cell)
+            key = _key(experiment, replicates)
+            if key not in ledger.rows:
+                ledger.add(key, Shares().simulate(experiment, replicates, jobs=jobs))
+            rows += [{"part": "simulated", **at, **row} for row in ledger.rows[key]]
+    return rows + list(_equal(results, rows))
+
+
+def verdict(rows: Sequence[Mapping[str, Any]]) -> Verdict:
+    """Whether balance dominates, by head and cell, at every ridge; and what the map says."""
+    simulated = of_part(rows, "simulated")
+    findings, told = [], []
+    for head in dict.fromkeys(row["head"] for row in simulated):
+        cells: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+        for row in of_part(simulated, "simulated", head=head):
+            cells.setdefault((row["kind"], row["heldout_ratio"], row["rows_per_dim"]), []).append(row)
+        judged = []
+        for (kind, ratio, size), own in cells.items():
+            compared = [above(f"{row['ridge']} ridge", row, "dominance", comparisons=len(simulated)) for row in own]
+            text = f"{head}: {kind} collapse, ratio {ratio:g}, n/d {size:g}: balance less {DOMINANCE:g} times collapse"
+            judged.append(foremost(text, compared))
+        findings += judged
+        told.append(f"{head} in {sum(one.holds is True for one in judged)} of {len(judged)} cells")
+    words = {
+        "confirmed": "balance dominates in every simulated cell and head",
+        "refuted": "balance dominates in no simulated cell and head",
+        "complicated": "balance dominates in some cells and heads and not in others",
+    }
+    decided = settled_in_parts(findings) if findings else "undecided"
+    summed = concluded("e03", (), words, outcome=decided)
+    sentence = f"e03, {decided}: {words.get(decided, summed.sentence.partition(': ')[2].partition(' (')[0])}"
+    sentence += f" ({'; '.join(told)}; {_map_told(rows)})."
+    return Verdict("e03", decided, sentence, tuple(findings))
+
+
+def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Shares along tau at balanced held-out groups, and the tau where they are equal; a column a kind of collapse."""
+    own = [row for row in rows if row["head"] == DRAWN]
+    kinds = list(dict.fromkeys(row["kind"] for row in own))
+    sizes = sorted({row["rows_per_dim"] for row in own})
+    drawn, axes = drawing.panels(
+        "Balance, or features that have not collapsed? LLR's gain with converged cross-entropy",
+        len(kinds),
+        2,
+        height=6.2,
+        sharey="row",
+    )
+    for column, kind in enumerate(kinds):
+        top, bottom = axes[:, column]
+        for place, size in enumerate(sizes):
+            here = {"kind": kind, "rows_per_dim": size}
+            _draw_shares(top, own, here, place)
+            for style, ridge in zip((LINES[0], *LINES[2:]), RIDGES, strict=False):
+                along = sorted(of_part(own, "equal", **here, ridge=ridge), key=lambda row: row["heldout_ratio"])
+                met = [(row["heldout_ratio"], row["tau"]) for row in along if row["tau"] is not None]
+                if met:
+                    bottom.plot(*zip(*met, strict=True), color=look(place)["color"], linestyle=style, marker=".")
+        top.set_title(f"{kind} collapse")
+        top.set_xlabel("tau (1: no collapse)")
+        bottom.set_xlabel("minority : majority, held out")
+        bottom.set_ylim(0, 1)
+        bottom.set_xlim(0, 1.05)
+    axes[0, 0].set_ylabel("share of the gain in WGA,\nheld-out groups balanced")
+    axes[1, 0].set_ylabel("tau at which\nthe shares are equal")
+    drawing.legend(
+        drawn,
+        [(f"n/d = {size:g}", place) for place, size in enumerate(sizes)],
+        own,
+        "above: solid lines and filled points are balance's share, dotted and open that of uncollapsed features",
+        "below: equal ridge solid, equal effective ridge dotted, best on validation dashed; no line: no crossing",
+        columns=1,
+    )
+    return drawn
+
+
+def where(axes: Mapping[str, Any]) -> Row:
+    """Kind of collapse and tau, held-out ratio and n/d of a cell."""
+    noise, attribute = axes["train.collapse.noise"], axes["train.collapse.attribute"]
+    if isinstance(noise, tuple | list):
+        kind, tau = ("minority", noise[1]) if isinstance(attribute, tuple | list) else ("group", noise[1])
+    else:
+        kind, tau = ("group" if attribute == 1.0 else "class"), noise
+    ratio, size = axes["heldout.minority_ratio"], axes["train.n_per_dim"]
+    return {"kind": kind, "tau": tau, "heldout_ratio": ratio, "rows_per_dim": size}
+
+
+def predict_run(grid: Grid, cells: Sequence[int], stop: Flag) -> list[tuple[str, list[Row]]]:
+    """Predicted shares of cells that follow one another, by their keys; fewer where it is stopped."""
+    shares = Shares()
+    found = []
+    for cell in cells:
+        if stop.is_set():
+            break
+        experiment = grid.experiment(cell)
+        found.append((_key(experiment), shares.predict(experiment)))
+    return found
+
+
+def _predict(grid: Grid, ledger: Ledger, jobs: int) -> None:
+    """Have the predicted shares of every cell in the ledger."""
+    missing = [cell for cell in range(grid.size) if _key(grid.experiment(cell)) not in ledger.rows]
+    runs = [list(run) for _, run in groupby(missing, lambda cell: cell // grid.shape[-1])]
+    if not runs:
+        return
+    with Workers(jobs, processes=len(runs) > 1) as workers:
+        for future in [workers.submit(predict_run, grid, run) for run in runs]:
+            for key, rows in future.result():
+                ledger.add(key, rows)
+
+
+def _key(experiment: Experiment, replicates: int = 0) -> str:
+    """What a cell's shares depend on; without replicates, its predicted ones."""
+    parts = [experiment.cell_law_hash, *(experiment.method_hash(label) for label in experiment.method_labels)]
+    drawn = f"-{experiment.sweep.seed}-{replicates}" if replicates else ""
+    return "-".join([*parts, f"v{NUMERICS}"]) + drawn
+
+
+def _equal(results: Results, rows: Sequence[Row]) -> Iterator[Row]:
+    """For each kind, size, ratio, head and ridge the largest tau at which the shares are equal, and NC1 there."""
+
+    def place(row: Mapping[str, Any]) -> tuple[Any, ...]:
+        return row["kind"], row["rows_per_dim"], row["heldout_ratio"], row["head"], row["ridge"]
+
+    series: dict[tuple[Any, ...], list[Row]] = {}
+    for row in of_part(rows, "map"):
+        if row["difference"] is not None:
+            series.setdefault(place(row), []).append(dict(row))
+    for found in series.values():
+        along = sorted(found, key=lambda row: row["tau"])
+        tau = next(
+            (
+                low["tau"] + (high["tau"] - low["tau"]) * low["difference"] / (low["difference"] - high["difference"])
+                for low, high in reversed(list(pairwise(along)))
+                if low["difference"] * high["difference"] <= 0 and low["difference"] != high["difference"]
+            ),
+            None,
+        )
+        at = {name: along[0][name] for name in ("kind", "rows_per_dim", "heldout_ratio", "head", "ridge")}
+        mostly = "balance" if sum(row["difference"] for row in along) > 0 else "collapse"
+        yield {"part": "equal", **at, "tau": tau, "nc1_ratio": tau and _nc1_ratio(results, at, tau), "mostly": mostly}
+
+
+def _nc1_ratio(results: Results, at: Mapping[str, Any], tau: float) -> float:
+    """NC1 of the training features over that of the held-out ones, at a collapse of this kind."""
+    factors: Any = [1.0, tau, tau, 1.0] if at["kind"] == "minority" else tau
+    cell = {
+        "heldout.minority_ratio": at["heldout_ratio"],
+        "train.collapse.noise": factors,
+        "train.collapse.attribute": 1.0 if at["kind"] == "group" else factors,
+    }
+    train, heldout = plan(results.experiment.with_values(cell)).samples
+    return from_mixture(train.mixture).nc1 / from_mixture(heldout.mixture).nc1
+
+
+def _map_told(rows: Sequence[Mapping[str, Any]]) -> str:
+    """How much of the predicted map each of the regions takes."""
+    known = [row for row in of_part(rows, "map") if row["difference"] is not None]
+    if not known:
+        return "no predicted map"
+    regions = {
+        "balance more than twice collapse": sum(row["dominance"] > 0 for row in known),
+        "collapse the larger": sum(row["difference"] < 0 for row in known),
+        f"collapse share above {MATERIAL:g}": sum(row["collapse"] > MATERIAL for row in known),
+        f"below -{MATERIAL:g}": sum(row["collapse"] < -MATERIAL for row in known),
+    }
+    shares = ", ".join(f"{name} in {count / len(known):.0%}" for name, count in regions.items())
+    return f"of {len(known)} predicted splits {shares}"
+
+
+def _draw_shares(ax: Any, rows: Sequence[Mapping[str, Any]], here: Mapping[str, Any], place: int) -> None:
+    """Both shares along tau at balanced held-out groups and equal ridge."""
+    at = {**here, "heldout_ratio": max(RATIOS), "ridge": RIDGES[0]}
+    along = sorted(of_part(rows, "map", **at), key=lambda row: row["tau"])
+    for name, style, filled in (("balance", "-", True), ("collapse", ":", False)):
+        colour = look(place)["color"]
+        ax.plot([row["tau"] for row in along], [row[name] for row in along], color=colour, linestyle=style)
+        for row in of_part(rows, "simulated", **at):
+            ends = [[row[name] - row[f"{name}_low"]], [row[f"{name}_high"] - row[name]]]
+            face = {"markerfacecolor": colour if filled else "none"}
+            ax.errorbar([row["tau"]], [row[name]], yerr=ends, **(look(place) | face), capsize=2.0, linestyle="none")
