@@ -9,9 +9,11 @@ from matplotlib.figure import Figure
 
 from llrsim.plots import save
 from llrsim.plots.style import RC
+from llrsim.studies import study
 
 from . import convergence, cost, early_stopping, finite_size, margins, phase, quick
 from .reading import read
+from .records import STUDIED
 
 OUT = Path(__file__).resolve().parent / "out"
 FIGURES = {
@@ -22,6 +24,7 @@ FIGURES = {
     "phase": phase.draw,
     "finite_size": finite_size.draw,
     "cost": cost.draw,
+    **{name: study(name).figure for name in STUDIED},
 }
 """Name of record and figure, and what draws it."""
 

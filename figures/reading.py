@@ -14,7 +14,7 @@ def read(name: str) -> list[dict[str, Any]]:
 
 
 def _typed(key: str, cell: str) -> Any:
-    if key in ("experiment", "llrsim"):  # a hash may consist of digits
+    if key in ("experiment", "rule", "llrsim"):  # a hash may consist of digits
         return cell
     for kind in (int, float):
         try:

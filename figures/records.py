@@ -1,14 +1,16 @@
 """Simulate what the figures draw, and write the records: `python -m figures.records [NAME ...]`.
 
 A record is a CSV in `data/` whose every row names the experiment by hash and the llrsim that made it. All take
-about twenty minutes on two cores, `finite_size` half of that; the numbers do not depend on the number of cores, but for
-the times in `cost`, to be measured on a machine that does nothing else.
+about twenty minutes on two cores, `finite_size` half of that, and as long again for the studies, `e01` and on; the
+numbers do not depend on the number of cores, but for the times in `cost`, to be measured on a machine that does nothing
+else.
 """
 
 import argparse
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,10 @@ import numpy as np
 import llrsim
 from llrsim.experiment.grid import Grid
 from llrsim.files import write_rows
+from llrsim.kinds import STUDIES
 from llrsim.plots import margin_table, path_table, wga_table
 from llrsim.plots.phase import axes_of, phase_table
+from llrsim.studies.concluding import record
 from llrsim.sweep.survey import survey
 
 from .cost_record import cost
@@ -178,6 +182,15 @@ def phase(jobs: int) -> Iterator[dict[str, Any]]:
             yield {**row, "experiment": experiment.hash, "llrsim": llrsim.__version__}
 
 
+def studied(name: str, jobs: int) -> Iterator[dict[str, Any]]:
+    """The table that the sweep of a study leaves, for its preset as it stands."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield from record(llrsim.run_sweep(llrsim.load(name), out=folder, jobs=jobs), jobs=jobs)
+
+
+STUDIED = tuple(name for name in llrsim.preset_names() if name in STUDIES)
+"""The studies that have a preset, each with a record of its name."""
+
 RECORDS: dict[str, Callable[[int], Iterator[dict[str, Any]]]] = {
     "convergence": convergence,
     "quick": quick,
@@ -186,6 +199,7 @@ RECORDS: dict[str, Callable[[int], Iterator[dict[str, Any]]]] = {
     "phase": phase,
     "finite_size": finite_size,
     "cost": cost,
+    **{name: partial(studied, name) for name in STUDIED},
 }
 
 

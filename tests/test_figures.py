@@ -9,6 +9,7 @@ import llrsim
 from figures import __main__ as redrawing
 from figures import convergence, cost_record, finite_size_record, reading, records
 from llrsim import prediction, simulation
+from llrsim.experiment.identity import study_hash
 from llrsim.plots import path_table
 
 RATIOS = np.array([5.0, 10, 20, 40, 80, 160, 320])
@@ -112,6 +113,7 @@ def test_records_are_of_the_experiments_they_name():
         "phase": records.phase_experiment(),
         "finite_size": finite_size_record.FINITE_SIZE,
         "cost": cost_record.COST,
+        **{name: name for name in records.STUDIED},
     }
     assert given.keys() == records.RECORDS.keys()
     for name, source in given.items():
@@ -119,6 +121,8 @@ def test_records_are_of_the_experiments_they_name():
         rows = reading.read(name)
         assert {row["experiment"] for row in rows} == {experiment.hash}
         assert {row["llrsim"] for row in rows} == {llrsim.__version__}
+        if experiment.study is not None:  # the rule that decides the record is the one it was made under
+            assert {row["rule"] for row in rows} == {study_hash(experiment.study)}
 
 
 def test_recorded_gaps_shrink_as_one_over_n():

@@ -1,0 +1,225 @@
+"""The rules of the studies on made-up tables: each can confirm, refute and stay open, whatever was found in truth."""
+
+import re
+from itertools import product
+
+import pytest
+
+import llrsim
+from llrsim.kinds import STUDIES
+from llrsim.studies import Finding, data_sets, settled, study
+from llrsim.studies.measuring import columns
+
+HELD = [name for name in llrsim.preset_names() if name in STUDIES]
+SHARP, BLUNT = (0.001, 60), (0.2, 3)
+"""Standard error and replicates: enough to decide everything here, and nothing."""
+
+
+def row(part, precision, numbers, **at):
+    """A row of a table with these quantities, all equally precise."""
+    error, count = precision
+    return {"part": part, **at} | {
+        key: value for name, mean in numbers.items() for key, value in columns(name, mean, error, count).items()
+    }
+
+
+def e01_rows(precision, waterbirds=0.1, iid=0.0, collapses=(0.5, 1.0)):
+    gains = {"own": dict.fromkeys(data_sets.NAMES.values(), 0.02) | {"Waterbirds": waterbirds}}
+    gains["iid"] = dict.fromkeys(data_sets.NAMES.values(), 0.0) | {"CelebA": iid}
+    return [
+        row("cell", precision, {"gain": gain}, method="llr", data_set=name, heldout=heldout, train_collapse=tau)
+        for tau in collapses
+        for heldout, own in gains.items()
+        for name, gain in own.items()
+        if heldout == "iid" or tau < 1
+    ]
+
+
+def e02_rows(precision, squared=0.0, logistic=0.0):
+    rows = [{"part": "nc1", "tau": tau, "nc1_train": tau**2, "nc1_heldout": 1.0} for tau in (0.01, 1.0)]
+    return rows + [
+        row("change", precision, {"direction_change": change, "change": 2 * change}, method=method, tau=0.01)
+        for method, change in (("squared", squared), ("logistic", logistic))
+    ]
+
+
+def e03_rows(precision, *dominance, kinds=("class", "group")):
+    return [
+        row("simulated", precision, {"dominance": value}, head=head, kind=kind, ridge=ridge)
+        | {"heldout_ratio": 1.0, "rows_per_dim": 2.0}
+        for (head, kind), value in zip(product(("ridge", "max margin"), kinds), dominance, strict=True)
+        for ridge in ("equal", "effective")
+    ]
+
+
+def e04_rows(precision, *gains):
+    return [
+        row("cell", precision, {"gain": gain}, method="retrained", data_set=name, train_collapse=0.5, test_collapse=1.0)
+        for name, gain in zip(data_sets.NAMES.values(), gains, strict=False)
+    ] + [row("cell", precision, {"gain": -0.1}, method="size-matched")]
+
+
+def e06_rows(precision, difference=0.0, correlation=0.99, taus=(0.5, 1.0)):
+    pairs = [(0.05, 0.1), (0.05, 1.0), (0.1, 1.0)]
+    rows = [
+        row("pair", precision, {"difference": value if tau < 1 else 0.0}, heldout_collapse=tau, heldout_ratio=0.2)
+        | {"train_ratio": first, "other_ratio": second}
+        for tau in taus
+        for (first, second), value in zip(pairs, (0.0, 0.0, difference), strict=True)
+    ]
+    return rows + [row("correlation", precision, {"correlation": correlation}, heldout_collapse=tau) for tau in taus]
+
+
+def e07_rows(precision, over_erm=(0.1, 0.1, 0.1), over_llr=(0.1, 0.1, 0.1)):
+    rows = [
+        row("order", precision, {"difference": step}, data_set="a", next="b", against=against)
+        for against, steps in (("erm", over_erm), ("llr", over_llr))
+        for step in steps
+    ]
+    for name, label, against in (("MultiNLI", "cb-llr", "llr"), ("Waterbirds", "dfr", "cb-llr")):
+        at = {"data_set": name, "method": label, "against": against}
+        rows.append(row("gain", precision, {"gain": 0.0, "gain_bias": 0.0}, **at))
+    return rows
+
+
+def e10_rows(precision, few=0.1, many=0.0):
+    gains = {0.25: 0.1, 1.0: few, 2.0: 0.03, 8.0: many, 16.0: 0.0}
+    return [row("cell", precision, {"gain": gain}, method="twenty", rows_per_dim=size) for size, gain in gains.items()]
+
+
+def e11_rows(precision, inside=0.1, outside=-0.1):
+    gains = {0.5: inside, 0.75: 0.1, 1.1: 0.0, 6.0: outside, 12.0: -0.05}
+    return [
+        row("cell", precision, {"gain": gain}, method="subset", loss="squared", rows_per_dim=size, threshold=1.0)
+        for size, gain in gains.items()
+    ]
+
+
+def e12_rows(precision, loss=0.1, excess=0.05):
+    rows = [row("loss", precision, {"loss": value}, method="dfr", scale=s) for s, value in ((1.5, 0.05), (2.0, loss))]
+    return rows + [row("unmended", precision, {"excess": e}, scale=s) for s, e in ((1.5, -0.5), (2.0, excess))]
+
+
+def e14_rows(precision, balance=0.1, cost=-0.1):
+    at = {"n": 100, "ratio": 1.0, "other_n": 800, "other_ratio": 0.05}
+    return [row(part, precision, {"difference": value}, **at) for part, value in (("balance", balance), ("cost", cost))]
+
+
+CASES = {
+    "e01": [
+        ("confirmed", e01_rows(SHARP)),
+        ("refuted", e01_rows(SHARP, waterbirds=0.02)),
+        ("complicated", e01_rows(SHARP, iid=-0.05)),
+        ("undecided", e01_rows(BLUNT)),
+        ("undecided", e01_rows((None, 1))),
+        ("by construction", e01_rows(SHARP, collapses=(1.0,))),
+    ],
+    "e02": [
+        ("confirmed", e02_rows(SHARP)),
+        ("refuted", e02_rows(SHARP, 0.05, -0.05)),
+        ("complicated", e02_rows(SHARP, 0.0, -0.05)),
+        ("undecided", e02_rows(BLUNT)),
+    ],
+    "e03": [
+        ("confirmed", e03_rows(SHARP, 0.1, 0.1, 0.1, 0.1)),
+        ("refuted", e03_rows(SHARP, -0.1, -0.1, -0.1, -0.1)),
+        ("complicated", e03_rows(SHARP, 0.1, 0.1, -0.1, 0.1)),
+        ("undecided", e03_rows(BLUNT, 0.1, 0.1, 0.1, 0.1)),
+        ("undecided", e03_rows(SHARP, 0.1, 0.1, 0.0, 0.1)),
+        ("undecided", []),
+    ],
+    "e04": [
+        ("confirmed", e04_rows(SHARP, 0.0, -0.2, 0.005)),
+        ("refuted", e04_rows(SHARP, 0.1, 0.2, 0.3)),
+        ("complicated", e04_rows(SHARP, 0.1, 0.0, 0.0)),
+        ("undecided", e04_rows(BLUNT, 0.0, 0.0, 0.0)),
+        ("by construction", e04_rows(SHARP)),
+    ],
+    "e06": [
+        ("confirmed", e06_rows(SHARP)),
+        ("refuted", e06_rows(SHARP, difference=0.05)),
+        ("refuted", e06_rows(SHARP, correlation=0.5)),
+        ("undecided", e06_rows(BLUNT)),
+        ("undecided", e06_rows(SHARP, difference=0.01)),
+        ("by construction", e06_rows(SHARP, taus=(1.0,))),
+    ],
+    "e07": [
+        ("confirmed", e07_rows(SHARP)),
+        ("refuted", e07_rows(SHARP, (0.1, -0.1, 0.1), (-0.1, 0.1, 0.1))),
+        ("complicated", e07_rows(SHARP, (0.1, -0.1, 0.1))),
+        ("undecided", e07_rows(BLUNT)),
+    ],
+    "e10": [
+        ("confirmed", e10_rows(SHARP)),
+        ("refuted", e10_rows(SHARP, few=0.0)),
+        ("refuted", e10_rows(SHARP, many=0.05)),
+        ("undecided", e10_rows(BLUNT)),
+    ],
+    "e11": [
+        ("confirmed", e11_rows(SHARP)),
+        ("refuted", e11_rows(SHARP, inside=-0.1)),
+        ("refuted", e11_rows(SHARP, outside=0.05)),
+        ("undecided", e11_rows(BLUNT)),
+    ],
+    "e12": [
+        ("confirmed", e12_rows(SHARP)),
+        ("refuted", e12_rows(SHARP, loss=0.0)),
+        ("refuted", e12_rows(SHARP, excess=-0.05)),
+        ("undecided", e12_rows(BLUNT)),
+    ],
+    "e14": [
+        ("confirmed", e14_rows(SHARP)),
+        ("refuted", e14_rows(SHARP, balance=0.0)),
+        ("refuted", e14_rows(SHARP, cost=0.0)),
+        ("undecided", e14_rows(BLUNT)),
+    ],
+}
+"""Of each study, made-up tables and what must come of them."""
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "rows"), [(name, *case) for name, cases in CASES.items() for case in cases]
+)
+def test_made_up_tables_decide(name, outcome, rows):
+    verdict = study(name).verdict(rows)
+    assert (verdict.study, verdict.outcome) == (name, outcome)
+    assert verdict.sentence.startswith(f"{name}, {outcome}: ")
+    assert ("by construction" in verdict.sentence) >= bool(verdict.by_construction)
+
+
+def test_every_study_can_confirm_refute_and_stay_open():
+    for name, cases in CASES.items():
+        assert {"confirmed", "refuted", "undecided"} <= {outcome for outcome, _ in cases}, name
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_presets_say_what_the_code_decides(name):
+    """The file names its study, loads to equal words from its own text, and its rule has the module's thresholds."""
+    experiment = llrsim.load(name)
+    assert experiment.study.id == name
+    assert experiment.sweep.replicates >= 20
+    module = study(name)
+    constants = {key: value for key, value in vars(module).items() if key.isupper() and key != "TYPE_CHECKING"}
+    thresholds = {key: value for key, value in constants.items() if isinstance(value, int | float)}
+    words = {float(word) for word in re.findall(r"\d+(?:\.\d+)?", experiment.study.rule)}
+    missing = {key: value for key, value in thresholds.items() if abs(value) not in words and key != "UNTOUCHED"}
+    assert not missing
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_presets_are_described_the_same_after_a_round_trip(name, tmp_path):
+    experiment = llrsim.load(name)
+    path = tmp_path / f"{name}.toml"
+    path.write_text(experiment.to_toml(), encoding="utf-8")
+    assert llrsim.load(str(path)) == experiment
+
+
+def test_an_unknown_study_is_refused():
+    with pytest.raises(ValueError, match="'os'; expected one of e01, "):
+        study("os")
+
+
+def test_findings_settle():
+    finding = {held: Finding("f", 0.0, None, None, held) for held in (True, False, None)}
+    assert settled([finding[True], finding[None], finding[False]]) == "refuted"
+    assert settled([]) == "undecided"
