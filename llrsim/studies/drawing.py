@@ -52,11 +52,19 @@ def band(ax: Axes, margin: float, *, around: float = 0.0) -> None:
 
 
 def legend(
-    figure: Figure, entries: Iterable[tuple[str, int]], rows: Sequence[Row], *notes: str, columns: int = 2
+    figure: Figure,
+    entries: Iterable[tuple[str, int]],
+    rows: Sequence[Row],
+    *notes: str,
+    columns: int = 2,
+    style: str | None = None,
 ) -> None:
-    """Name and look of every series, what points and lines are, and notes, beneath the axes."""
+    """Name and look of every series, what points and lines are, and notes, beneath the axes.
+
+    `style` is the line style of all entries, where styles tell something else apart than series.
+    """
     handles: list[Artist] = [
-        Line2D([], [], **look(place), linestyle=line(place), label=name) for name, place in entries
+        Line2D([], [], **look(place), linestyle=style or line(place), label=name) for name, place in entries
     ]
     counts = sorted({row[key] for row in rows for key in row if key.endswith("_count") and row[key]})
     replicates = f"{counts[0]}" if counts[:1] == counts[-1:] else f"{counts[0]} to {counts[-1]}"

@@ -19,7 +19,7 @@ from .judging import above, foremost
 from .ledger import Ledger
 from .measuring import Row, of_part
 from .shares import RIDGES, Shares
-from .verdict import Verdict, concluded, settled_in_parts
+from .verdict import Verdict, concluded, settled_in_parts, tally
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
@@ -77,11 +77,8 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> Verdict:
         "refuted": "balance dominates in no simulated cell and head",
         "complicated": "balance dominates in some cells and heads and not in others",
     }
-    decided = settled_in_parts(findings) if findings else "undecided"
-    summed = concluded("e03", (), words, outcome=decided)
-    sentence = f"e03, {decided}: {words.get(decided, summed.sentence.partition(': ')[2].partition(' (')[0])}"
-    sentence += f" ({'; '.join(told)}; {_map_told(rows)})."
-    return Verdict("e03", decided, sentence, tuple(findings))
+    decided = settled_in_parts(findings) if findings else None
+    return concluded("e03", findings, words, outcome=decided, told=[tally(findings), *told, _map_told(rows)])
 
 
 def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
@@ -120,6 +117,7 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         "above: solid lines and filled points are balance's share, dotted and open that of uncollapsed features",
         "below: equal ridge solid, equal effective ridge dotted, best on validation dashed; no line: no crossing",
         columns=1,
+        style="-",
     )
     return drawn
 

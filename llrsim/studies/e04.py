@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from . import data_sets, drawing
 from .judging import below
 from .measuring import Row, measured_cells, of_part
-from .verdict import Verdict, concluded, settled_in_parts
+from .verdict import Verdict, concluded, settled_in_parts, tally
 
 if TYPE_CHECKING:
     from ..sweep.results import Results
@@ -46,8 +46,15 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> Verdict:
         "complicated": "retraining on training features gains in some cells, where the shorter fit is the better one",
     }
     matched = of_part(rows, "cell", method="size-matched")
-    decided = settled_in_parts(findings) if findings else None
-    return concluded("e04", findings, words, outcome=decided, by_construction=(_BY_CONSTRUCTION,) if matched else ())
+    extremes = sorted(findings, key=lambda finding: finding.estimate or 0.0)[:: max(1, len(findings) - 1)]
+    return concluded(
+        "e04",
+        findings,
+        words,
+        outcome=settled_in_parts(findings) if findings else None,
+        by_construction=(_BY_CONSTRUCTION,) if matched else (),
+        told=[tally(findings), *(finding.told for finding in extremes)],
+    )
 
 
 def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ..mixture import Array
 from . import drawing
 from .judging import above, foremost, within
-from .measuring import Row, columns, estimate, measured, of_part, worst
+from .measuring import Row, correlation, estimate, measured, of_part, worst
 from .verdict import Verdict, concluded
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def table(results: Results, *, jobs: int = 1) -> list[Row]:
                 difference = values[first, ratio] - values[second, ratio]
                 rows.append({"part": "pair", **at, **estimate("difference", difference)})
         grid = np.array([[values[first, ratio] for ratio in heldout] for first in trained])
-        rows.append({"part": "correlation", "heldout_collapse": tau, **_correlation(grid)})
+        by_ratio = np.broadcast_to(grid.mean(axis=0), grid.shape)
+        found_in = correlation("correlation", *(cells.reshape(-1, cells.shape[-1]) for cells in (grid, by_ratio)))
+        rows.append({"part": "correlation", "heldout_collapse": tau, **found_in})
     return rows
 
 
@@ -107,19 +109,3 @@ def _where(axes: Mapping[str, Any]) -> Row:
         "heldout_ratio": axes["heldout.minority_ratio"],
         "heldout_collapse": axes["heldout.collapse.noise"],
     }
-
-
-def _correlation(grid: Array) -> Row:
-    """Pearson correlation over cells (T, H, R) of the mean over R with its mean over T; its error by the jackknife."""
-    kept = grid[:, :, np.isfinite(grid).all(axis=(0, 1))]
-    count = kept.shape[-1]
-
-    def pearson(cells: Array) -> float:
-        by_ratio = np.broadcast_to(cells.mean(axis=0), cells.shape)
-        return float(np.corrcoef(cells.ravel(), by_ratio.ravel())[0, 1])
-
-    if count < 2:
-        return columns("correlation", None, None, count)
-    left_out = np.array([pearson(np.delete(kept, r, axis=-1).mean(axis=-1)) for r in range(count)])
-    error = float(np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()))
-    return columns("correlation", pearson(kept.mean(axis=-1)), error, count)

@@ -48,6 +48,22 @@ def estimate(name: str, values: Array) -> Row:
     return columns(name, float(kept.mean()) if count else None, error, count)
 
 
+def correlation(name: str, first: Array, second: Array) -> Row:
+    """Pearson correlation over cells of the means over replicates of two quantities (C, R); error by the jackknife.
+
+    Replicates that lack a value are left out of all cells. Source: Efron & Stein (1981).
+    """
+    kept = np.isfinite(first).all(axis=0) & np.isfinite(second).all(axis=0)
+    pair = np.stack([first[:, kept], second[:, kept]])
+    count = pair.shape[-1]
+    if count < 2:
+        return columns(name, None, None, count)
+    left_out = (pair.sum(axis=-1, keepdims=True) - pair) / (count - 1)
+    varied = np.array([np.corrcoef(left_out[..., r])[0, 1] for r in range(count)])
+    error = float(np.sqrt((count - 1) / count * ((varied - varied.mean()) ** 2).sum()))
+    return columns(name, float(np.corrcoef(pair.mean(axis=-1))[0, 1]), error, count)
+
+
 def worst(method: MethodOutcome) -> Array:
     """(R,) accuracy, in each replicate, of the group with the least mean accuracy; nan without a head."""
     group = method.worst_group

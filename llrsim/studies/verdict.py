@@ -78,15 +78,18 @@ def settled(findings: Sequence[Finding]) -> Decision:
 
 
 def settled_in_parts(findings: Sequence[Finding]) -> Decision:
-    """The decision of a claim that may hold in a part of the findings: refuted where all fail, complicated where some.
+    """The decision of a claim about every finding: refuted where all fail, complicated where some do and some hold.
 
-    >>> settled_in_parts([Finding("a", 1.0, 0.5, 1.5, True), Finding("b", -1.0, -1.5, -0.5, False)])
-    'complicated'
+    Findings that are open leave the decision open only where the others do not make it complicated already.
+
+    >>> found = [Finding("a", 1.0, 0.5, 1.5, True), Finding("b", -1.0, -1.5, -0.5, False)]
+    >>> settled_in_parts(found), settled_in_parts([*found, Finding("c", 0.0, -1.0, 1.0, None)])
+    ('complicated', 'complicated')
     """
     held = {finding.holds for finding in findings}
-    if held == {False}:
-        return "refuted"
-    return "complicated" if held == {True, False} else "confirmed" if held == {True} else "undecided"
+    if held >= {True, False}:
+        return "complicated"
+    return "refuted" if held == {False} else "confirmed" if held == {True} else "undecided"
 
 
 def concluded(
@@ -96,15 +99,29 @@ def concluded(
     *,
     outcome: Decision | None = None,
     by_construction: Sequence[str] = (),
+    told: Sequence[str] | None = None,
 ) -> Verdict:
     """The verdict on findings, told in a sentence: what `words` say of the outcome, and the numbers.
 
     `outcome` defaults to what `settled` says; with nothing to decide but what holds by construction, it is that.
+    `told` stands in the sentence for findings that are too many to be read out.
     """
     decided = outcome or ("by construction" if by_construction and not findings else settled(findings))
     said = words.get(decided) or _WORDS[decided]
-    told = "; ".join([finding.told for finding in findings] + [f"by construction {text}" for text in by_construction])
-    return Verdict(study, decided, f"{study}, {decided}: {said} ({told}).", tuple(findings), tuple(by_construction))
+    numbers = [finding.told for finding in findings] if told is None else told
+    reasons = "; ".join([*numbers, *(f"by construction {text}" for text in by_construction)])
+    sentence = f"{study}, {decided}: {said}{f' ({reasons})' if reasons else ''}."
+    return Verdict(study, decided, sentence, tuple(findings), tuple(by_construction))
+
+
+def tally(findings: Sequence[Finding]) -> str:
+    """How many findings hold, fail and are open.
+
+    >>> tally([Finding("a", 1.0, 0.5, 1.5, True), Finding("b", 0.0, -1.0, 1.0, None)])
+    '1 of 2 comparisons hold, 0 fail, 1 open'
+    """
+    held = [finding.holds for finding in findings]
+    return f"{held.count(True)} of {len(held)} comparisons hold, {held.count(False)} fail, {held.count(None)} open"
 
 
 _WORDS: dict[Decision, str] = {
