@@ -59,6 +59,13 @@ def e04_rows(precision, *gains):
     ] + [row("cell", precision, {"gain": -0.1}, method="size-matched")]
 
 
+def e05_rows(precision, *cells):
+    return [
+        row("change", precision, {"shrunk": shrunk, "change": change}, ratio=ratio)
+        for ratio, (shrunk, change) in zip((0.1, 1.0), cells, strict=True)
+    ]
+
+
 def e06_rows(precision, difference=0.0, correlation=0.99, taus=(0.5, 1.0)):
     pairs = [(0.05, 0.1), (0.05, 1.0), (0.1, 1.0)]
     rows = [
@@ -80,6 +87,26 @@ def e07_rows(precision, over_erm=(0.1, 0.1, 0.1), over_llr=(0.1, 0.1, 0.1)):
         at = {"data_set": name, "method": label, "against": against}
         rows.append(row("gain", precision, {"gain": 0.0, "gain_bias": 0.0}, **at))
     return rows
+
+
+def e08_rows(precision, *gaps):
+    """Two anchors; at each the best gamma, one within reach of it, and one that is far worse and so not tuned."""
+    rows = [
+        row("cell", precision, {"wga": wga, "gain": gap}, method="afr", anchor=anchor, gamma=gamma)
+        for anchor, own in zip((0.0, 1.0), gaps, strict=True)
+        for gamma, wga, gap in zip((2.0, 4.0, 16.0), (0.8, 0.79, 0.3), (*own, 0.3), strict=True)
+    ]
+    return rows + [
+        {"part": "cell", "method": "erm", "anchor": a, "gamma": g, "wga": 0.5} for a in (0, 1) for g in (2, 4, 16)
+    ]
+
+
+def e09_rows(precision, correlation=0.95, gain=0.0):
+    rows = [row("correlation", precision, {"correlation": correlation})]
+    return rows + [
+        row("cell", precision, {"gain": value}, method="by-loss", k=k, minority_share=share, heldout_share=0.1)
+        for k, share, value in ((25, 0.5, 0.2), (400, 0.12, gain))
+    ]
 
 
 def e10_rows(precision, few=0.1, many=0.0):
@@ -135,6 +162,12 @@ CASES = {
         ("undecided", e04_rows(BLUNT, 0.0, 0.0, 0.0)),
         ("by construction", e04_rows(SHARP)),
     ],
+    "e05": [
+        ("confirmed", e05_rows(SHARP, (0.5, 0.0), (0.4, 0.0))),
+        ("refuted", e05_rows(SHARP, (0.5, 0.1), (0.9, 0.0))),
+        ("complicated", e05_rows(SHARP, (0.5, 0.1), (0.5, 0.0))),
+        ("undecided", e05_rows(BLUNT, (0.5, 0.0), (0.5, 0.0))),
+    ],
     "e06": [
         ("confirmed", e06_rows(SHARP)),
         ("refuted", e06_rows(SHARP, difference=0.05)),
@@ -148,6 +181,18 @@ CASES = {
         ("refuted", e07_rows(SHARP, (0.1, -0.1, 0.1), (-0.1, 0.1, 0.1))),
         ("complicated", e07_rows(SHARP, (0.1, -0.1, 0.1))),
         ("undecided", e07_rows(BLUNT)),
+    ],
+    "e08": [
+        ("confirmed", e08_rows(SHARP, (0.0, 0.0), (0.0, 0.0))),
+        ("refuted", e08_rows(SHARP, (0.05, 0.05), (-0.05, 0.05))),
+        ("complicated", e08_rows(SHARP, (0.0, 0.05), (0.0, 0.0))),
+        ("undecided", e08_rows(BLUNT, (0.0, 0.0), (0.0, 0.0))),
+    ],
+    "e09": [
+        ("confirmed", e09_rows(SHARP)),
+        ("refuted", e09_rows(SHARP, correlation=0.2)),
+        ("refuted", e09_rows(SHARP, gain=0.1)),
+        ("undecided", e09_rows(BLUNT)),
     ],
     "e10": [
         ("confirmed", e10_rows(SHARP)),

@@ -81,7 +81,7 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         drawing.band(ax, MARGIN)
         ax.set_title(f"collapse {train:g} of training, {test:g} of test features")
     for ax in axes[:, 0]:
-        ax.set_ylabel("gain in worst-group accuracy")
+        ax.set_ylabel("gain in\nworst-group accuracy")
     drawing.legend(drawn, entries, cells, f"grey: within {MARGIN:g} of no gain", columns=1)
     return drawn
 

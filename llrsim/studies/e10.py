@@ -68,7 +68,7 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     for ax in axes[0]:
         drawing.log_ticks(ax, [row["rows_per_dim"] for row in cells])
         ax.tick_params(axis="x", labelsize=7)
-        ax.set_xlabel("rows of the smallest group per noise dimension")
+        ax.set_xlabel("rows of the smallest group\nper noise dimension")
     axes[0, 0].set_ylabel("worst-group accuracy")
     axes[0, 1].set_ylabel("gain of averaging")
     entries = [(name, place) for place, name in enumerate(names.values())]

@@ -67,6 +67,6 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     for ax in axes[0]:
         ax.set_xlabel("standard deviation of minority groups,\nas a multiple s of the majority's")
     axes[0, 0].set_ylabel("worst-group accuracy")
-    axes[0, 1].set_ylabel("loss in worst-group accuracy against s = 1")
+    axes[0, 1].set_ylabel("loss in worst-group\naccuracy against s = 1")
     drawing.legend(drawn, [(name, place) for place, name in enumerate(names.values())], cells)
     return drawn

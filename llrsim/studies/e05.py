@@ -1,0 +1,104 @@
+"""E5: does the worst group follow the angle to the hard-margin head?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..mixture import Array
+from ..outcome import MethodOutcome
+from ..plots.style import line, look
+from . import drawing
+from .judging import below, foremost, within
+from .measuring import Row, estimate, measured, of_part, worst
+from .verdict import Verdict, concluded, settled_in_parts
+
+if TYPE_CHECKING:
+    from ..sweep.results import Results
+
+MARGIN = 0.01
+SHRUNK = 0.7
+FIRST, LAST = 100, 10_000
+"""Steps between which the angle should shrink, and worst-group accuracy should not move."""
+
+
+def table(results: Results, *, jobs: int = 1) -> list[Row]:
+    """Rows `cell` (each number of steps: accuracy, angle, margins by group) and `change` (from FIRST to LAST steps)."""
+    rows: list[Row] = []
+    for cell in results.outcomes():
+        assert cell.simulation is not None
+        ratio = cell.axes["heldout.minority_ratio"]
+        for method in cell.simulation:
+            row = {"part": "cell", "ratio": ratio, **measured(cell, method.label), **_margins(method)}
+            if method.label.startswith("step-"):
+                angle = estimate("angle", np.degrees(_angle(method)))
+                row |= {"steps": int(method.label.removeprefix("step-")), **angle}
+            rows.append(row)
+        first, last = (cell.simulation[f"step-{steps}"] for steps in (FIRST, LAST))
+        change = estimate("change", worst(last) - worst(first))
+        shrunk = estimate("shrunk", _angle(last) / _angle(first))
+        rows.append({"part": "change", "ratio": ratio, **change, **shrunk})
+    return rows
+
+
+def verdict(rows: Sequence[Mapping[str, Any]]) -> Verdict:
+    """In each cell the angle shrinks and worst-group accuracy is flat."""
+    changes = of_part(rows, "change")
+    findings, cells = [], []
+    for row in changes:
+        where = f"ratio {row['ratio']:g}, from {FIRST} to {LAST} steps"
+        both = [
+            below(f"{where}: angle, as a multiple", row, "shrunk", SHRUNK, comparisons=2 * len(changes)),
+            within(f"{where}: change of WGA", row, "change", MARGIN, comparisons=2 * len(changes)),
+        ]
+        findings += both
+        cells.append(foremost(where, both))
+    words = {
+        "confirmed": "the head turns towards the hard-margin head while worst-group accuracy stays flat",
+        "refuted": "worst-group accuracy moves with the angle to the hard-margin head",
+        "complicated": "worst-group accuracy is flat at some held-out ratios and moves at others",
+    }
+    return concluded("e05", findings, words, outcome=settled_in_parts(cells) if cells else None)
+
+
+def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Angle, worst-group accuracy and margins along the steps of the descent."""
+    cells = [row for row in of_part(rows, "cell") if row.get("steps")]
+    ratios = sorted({row["ratio"] for row in cells})
+    drawn, axes = drawing.panels("Does the worst group follow the angle to the max-margin head?", 3)
+    quantities = {
+        "angle": "angle to the hard-margin head\n(degrees)",
+        "wga": "worst-group accuracy of LLR",
+        "least_margin": "mean test margin of the\nworst group / |w|",
+    }
+    for ax, (quantity, label) in zip(axes[0], quantities.items(), strict=True):
+        for place, ratio in enumerate(ratios):
+            drawing.curve(ax, of_part(cells, "cell", ratio=ratio), "steps", quantity, place=place)
+            if quantity == "wga":
+                (limit,) = of_part(rows, "cell", ratio=ratio, method="max-margin")
+                ax.axhline(limit["predicted_wga"], color=look(place)["color"], linestyle=line(place), linewidth=1.2)
+        ax.set_xscale("log")
+        ax.set_xlabel("steps of gradient descent")
+        ax.set_ylabel(label)
+    entries = [(f"minority : majority {ratio:g}", place) for place, ratio in enumerate(ratios)]
+    drawing.legend(drawn, entries, cells, "lines: the hard-margin head, proportional limit")
+    return drawn
+
+
+def _angle(method: MethodOutcome) -> Array:
+    """(R,) angle between the weights and those of the head that `angle_to` names, in radians."""
+    return np.arccos(np.clip(method.cosine, -1.0, 1.0))
+
+
+def _margins(method: MethodOutcome) -> Row:
+    """Mean margin of the test rows of each group, and of the group where it is least, per length of the weights."""
+    test, heads = method.test, method.heads
+    logit = heads.signal @ test.means.T + heads.bias[:, None]
+    margins = np.where(method.kept[:, None], test.labels * logit / heads.weight_norm[:, None], np.nan)
+    rows = estimate("least_margin", margins[:, int(np.argmin(np.nanmean(margins, axis=0)))])
+    for name, values in zip(test.group_names, margins.T, strict=True):
+        rows |= estimate(f"margin{name}", values)
+    return rows
