@@ -96,9 +96,8 @@ def e08_rows(precision, *gaps):
         for anchor, own in zip((0.0, 1.0), gaps, strict=True)
         for gamma, wga, gap in zip((2.0, 4.0, 16.0), (0.8, 0.79, 0.3), (*own, 0.3), strict=True)
     ]
-    return rows + [
-        {"part": "cell", "method": "erm", "anchor": a, "gamma": g, "wga": 0.5} for a in (0, 1) for g in (2, 4, 16)
-    ]
+    erm = {"part": "cell", "method": "erm", "wga": 0.5}
+    return rows + [erm | {"anchor": anchor, "gamma": gamma} for anchor in (0.0, 1.0) for gamma in (2.0, 4.0, 16.0)]
 
 
 def e09_rows(precision, correlation=0.95, gain=0.0):
