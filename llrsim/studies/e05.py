@@ -90,6 +90,7 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 def _angle(method: MethodOutcome) -> Array:
     """(R,) angle between the weights and those of the head that `angle_to` names, in radians."""
+    assert method.cosine is not None, "every step asks for the angle"
     return np.arccos(np.clip(method.cosine, -1.0, 1.0))
 
 

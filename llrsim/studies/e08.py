@@ -33,7 +33,7 @@ def table(results: Results, *, jobs: int = 1) -> list[Row]:
             row = {"part": "cell", **where, **measured(cell, label, against=_control(label))}
             if label in SOLVERS:
                 method = cell.simulation[label]
-                masses = method.mean(method.masses).tolist()
+                masses = method.mass.tolist()
                 row |= {f"mass{name}": mass for name, mass in zip(method.test.group_names, masses, strict=True)}
                 row["minority_mass"] = masses[1] + masses[2]
             rows.append(row)

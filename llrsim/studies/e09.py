@@ -36,6 +36,7 @@ def table(results: Results, *, jobs: int = 1) -> list[Row]:
             row = {"part": "cell", "k": k, **measured(cell, label, against=_control(label))}
             if label in SCORES:
                 method = cell.simulation[label]
+                assert method.shares is not None, "what is selected depends on a score"
                 share = method.shares[:, 1] + method.shares[:, 2]
                 row |= estimate("minority_share", share)
                 row["heldout_share"] = _heldout_share(results)
