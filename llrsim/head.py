@@ -140,8 +140,6 @@ def read_out(head: Head, mixture: GroupMixture) -> Readout:
     labels, proportions = mixture.labels, mixture.proportions
     accuracy = ndtr(score(labels * (logit + head.bias[..., None]), deviation))
     wga = accuracy.min(axis=-1)
-    classes = [(accuracy * np.where(labels == y, mixture.class_share(), 0.0)).sum(axis=-1) for y in (-1.0, 1.0)]
-    present = [share for y, share in zip((-1.0, 1.0), classes, strict=True) if proportions[labels == y].sum() > 0]
     effects = np.stack(mixture.effects())
     class_shift, attribute_shift = np.moveaxis(_along(head.signal, effects), -1, 0)
     class_norm, attribute_norm = np.linalg.norm(effects, axis=1)
@@ -154,7 +152,7 @@ def read_out(head: Head, mixture: GroupMixture) -> Readout:
         group_accuracy=accuracy,
         wga=wga,
         worst_group=accuracy.argmin(axis=-1),
-        worst_class_accuracy=np.minimum.reduce(present),
+        worst_class_accuracy=worst_class_accuracy(accuracy, mixture),
         average_accuracy=(accuracy * proportions).sum(axis=-1),
         spurious_reliance=reliance,
         direction_wga=direction,
@@ -162,6 +160,13 @@ def read_out(head: Head, mixture: GroupMixture) -> Readout:
         class_cosine=class_cosine,
         attribute_cosine=attribute_cosine,
     )
+
+
+def worst_class_accuracy(group_accuracy: Array, mixture: GroupMixture) -> Array:
+    """(...,) the lesser of the accuracies of the classes that have a share, from those of the groups (..., G)."""
+    share, labels = mixture.class_share(), mixture.labels
+    present = [y for y in (-1.0, 1.0) if mixture.proportions[labels == y].sum() > 0]
+    return np.minimum.reduce([(group_accuracy * np.where(labels == y, share, 0.0)).sum(axis=-1) for y in present])
 
 
 def _along(signal: Array, vectors: Array) -> Array:

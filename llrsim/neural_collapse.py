@@ -102,6 +102,16 @@ def from_data(features: ArrayLike, units: ArrayLike, *, expected: Sequence | Non
     return _metrics(units_of_data(features, units, expected=expected))
 
 
+def nc1_of_data(features: ArrayLike, units: ArrayLike) -> float:
+    """NC1 of `from_data` alone: O(n p C), without the least-squares problem of VCI. Raises ValueError as there.
+
+    >>> nc1_of_data([[-2.0, 1.0], [-1.0, -1.0], [2.0, 1.0], [1.0, -1.0]], [-1, -1, 1, 1])
+    0.05555555555555555
+    """
+    units_found = units_of_data(features, units)
+    return _nc1(units_found, *_between(units_found))
+
+
 def data_limit(mixture: GroupMixture, rows: int) -> NeuralCollapse:
     """Class-level metrics that *data* of `rows` rows tend to as rows and noise dimension grow together (T6).
 
@@ -193,20 +203,30 @@ def units_of_data(
     )
 
 
-def _metrics(units: Units) -> NeuralCollapse:
-    centred, count = units.centred, len(units.means)
+def _between(units: Units) -> tuple[Array, Array]:
+    """Singular values (r,) and right singular directions (r, p) of M, those of rounding errors left out."""
+    centred = units.centred
     _, lengths, axes = np.linalg.svd(centred, full_matrices=False)
     kept = lengths > max(centred.shape) * np.finfo(np.float64).eps * np.abs(units.means).max()
     if not kept.any():
         raise ValueError(f"{', '.join(units.names)}: all share one mean; the metrics need distinct means")
-    lengths, axes = lengths[kept], axes[kept]
+    return lengths[kept], axes[kept]
+
+
+def _nc1(units: Units, lengths: Array, axes: Array) -> float:
+    return float((((units.root @ axes.T) / lengths) ** 2).sum())
+
+
+def _metrics(units: Units) -> NeuralCollapse:
+    centred, count = units.centred, len(units.means)
+    lengths, axes = _between(units)
     norms, (left, right) = np.linalg.norm(centred, axis=1), np.triu_indices(count, 1)
     unit_vectors = centred / np.where(norms > 0, norms, 1.0)[:, None]
     cosines = (unit_vectors[left] * unit_vectors[right]).sum(axis=1)
     apart = ((centred[left] - centred[right]) ** 2).sum(axis=1)
     spread = (units.variances[left] + units.variances[right]) / 2
     return NeuralCollapse(
-        nc1=float((((units.root @ axes.T) / lengths) ** 2).sum()),
+        nc1=_nc1(units, lengths, axes),
         nc2_norms=float(norms.std() / norms.mean()),
         nc2_angles=float(np.abs(cosines + 1 / (count - 1)).mean()),
         cdnv=float(np.divide(spread, apart, out=np.full_like(spread, np.inf), where=apart > 0).mean()),

@@ -24,7 +24,7 @@ from .reweighting import Reweighting, Rule
 
 if TYPE_CHECKING:
     from .experiment import Experiment
-    from .experiment.schema import Collapse, Features, FitOptions, Heldout, Method, Train
+    from .experiment.schema import Collapse, Features, FitOptions, Heldout, Method, Network, Train
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,11 +93,15 @@ class Stage:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Samples, stages in fitting order, and the law that heads are read out on."""
+    """Samples, stages in fitting order, and the law that heads are read out on.
+
+    With a `network` the laws are those of its inputs, and heads are fitted and tested on the features it makes of them.
+    """
 
     samples: tuple[Sample, ...]
     stages: tuple[Stage, ...]
     test: GroupMixture
+    network: Network | None = None
 
     def restricted(self, places: Iterable[int]) -> Plan:
         """The plan with the stages at these places and those that they need, in its order."""
@@ -169,11 +173,13 @@ def _readout_law(
 
 
 def plan(experiment: Experiment) -> Plan:
-    """Resolve an experiment; a sample is included only if a method uses it.
+    """Resolve an experiment; a sample is included only if a method, or a network, uses it.
 
     Warns with EmptyGroupWarning where a group of such a sample has no rows.
     """
     samples: dict[str, Sample] = {}
+    if experiment.network is not None:  # it is trained, and its collapse told, whether or not a head is fitted there
+        samples["train"] = _sample(experiment, "train")
     stages: list[Stage] = []
     for method in experiment.method:
         data = method.source
@@ -205,7 +211,7 @@ def plan(experiment: Experiment) -> Plan:
                 angle_to=earlier[method.angle_to] if method.angle_to else None,
             )
         )
-    return Plan(tuple(samples.values()), tuple(stages), readout_law(experiment))
+    return Plan(tuple(samples.values()), tuple(stages), readout_law(experiment), experiment.network)
 
 
 def _size(experiment: Experiment, method: Method, controlled: list[Stage]) -> int | None:

@@ -38,6 +38,8 @@ class Role(IntEnum):
     LAZY_NOISE = 7
     LAZY_SIGNAL = 8
     LAZY_LENGTH = 9
+    NETWORK = 10
+    TEST = 11
 
 
 def root_key(seed: int, law: str = "") -> np.uint64:

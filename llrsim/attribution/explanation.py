@@ -93,9 +93,8 @@ def explain(
     are contrasts taken replicate by replicate, and replicates are independent either way: without pairing they are as
     unbiased and their intervals as honest, only wider.
 
-    Raises ExperimentError for an unknown label, a method that does not split, and where there is no ERM, or nothing
-    beside it; ValueError for another
-    side or limit, and for fewer than one replicate.
+    Raises ExperimentError for an unknown label, a method that does not split, beside a network, and where there is no
+    ERM, or nothing beside it; ValueError for another side or limit, and for fewer than one replicate.
 
     >>> import llrsim
     >>> split = llrsim.explain(llrsim.load("quick"), methods=["dfr"], side="prediction")["dfr"]
@@ -110,6 +109,11 @@ def explain(
         raise ValueError(f"replicates: {replicates}; expected at least 1")
     resolved = plan(experiment)
     baseline = next((stage for stage in resolved.stages if stage.kind == "erm"), None)
+    if resolved.network is not None:
+        raise ExperimentError(
+            f"network.kind = {resolved.network.kind!r}: explain switches the laws of features, and a network makes its "
+            "own; compare methods, such as llr with llr-on-train, or leave [network] out"
+        )
     if baseline is None:
         raise ExperimentError("method: explain compares with a method of kind 'erm', and this experiment has none")
     wanted = experiment.method_labels if methods is None else [experiment.method_of(label).label for label in methods]

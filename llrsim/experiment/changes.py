@@ -34,7 +34,7 @@ ALTERNATIVES = {
 }
 
 
-SECTIONS = ("features", "train", "heldout", "test", "head")
+SECTIONS = ("features", "train", "heldout", "test", "network", "head")
 """Sections with values of their own, which may change while the others stay."""
 
 
@@ -102,6 +102,7 @@ def _with_numbers(experiment: Any, values: Mapping[str, Any]) -> Any:
     checks.check_samples(changed.features, changed.train, changed.heldout, changed.test)
     checks.check_head("head", changed.head)
     checks.check_methods(changed.method, changed.head, changed.heldout)
+    checks.check_network(changed)
     return changed
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from .errors import ExperimentError, shown
 from .paths import fields_of
-from .schema import Balance, Data, Matching, Section, Selector, Simulator, Unit
+from .schema import Balance, Data, Matching, NetworkKind, Section, Selector, Simulator, Unit
 
 T = TypeVar("T")
 
@@ -20,6 +20,7 @@ _WORDS = {"int": "a whole number", "float": "a number", "array": "a list", "obje
 _CHOICES = {
     "balance": get_args(Balance),
     "data": get_args(Data),
+    "network.kind": get_args(NetworkKind),
     "simulator": get_args(Simulator),
     "by": get_args(Selector),
     "unit": get_args(Unit),

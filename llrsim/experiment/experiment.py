@@ -17,6 +17,7 @@ from .schema import (
     FitOptions,
     Heldout,
     Method,
+    Network,
     Section,
     Study,
     Sweep,
@@ -37,6 +38,7 @@ class Experiment(Section, frozen=True, kw_only=True):
     train: Train
     heldout: Heldout | None = None
     test: Test = Test()
+    network: Network | None = None
     head: FitOptions = FitOptions()
     method: tuple[Method, ...] = DEFAULT_METHODS
     sweep: Sweep = Sweep()
@@ -54,6 +56,7 @@ class Experiment(Section, frozen=True, kw_only=True):
         checks.check_samples(self.features, self.train, self.heldout, self.test)
         checks.check_head("head", self.head)
         checks.check_methods(self.method, self.head, self.heldout)
+        checks.check_network(self)
         checks.check_sweep(self.sweep, type(self), self.method_labels)
         checks.check_study(self.study)
 

@@ -13,7 +13,7 @@ import msgspec
 
 from ..kinds import KINDS
 from . import groups
-from .schema import Collapse, Features, Method, Noise, Study
+from .schema import Collapse, Features, Method, Network, Noise, Study
 
 if TYPE_CHECKING:
     from .experiment import Experiment
@@ -38,6 +38,8 @@ def experiment_hash(experiment: "Experiment") -> str:
     fields = msgspec.to_builtins(experiment)
     del fields["name"], fields["study"], fields["sweep"]["replicates"]
     fields["method"] = [_given(method) for method in fields["method"]]
+    if experiment.network is None:  # as an experiment was written before there were networks
+        del fields["network"]
     return _digest(fields)
 
 
@@ -47,10 +49,15 @@ def study_hash(study: Study) -> str:
 
 
 def cell_law_hash(experiment: "Experiment") -> str:
-    """The law of features and samples in numbers: mixture, fixed counts, collapse, annotation noise, test weights."""
+    """The law of features and samples in numbers: mixture, fixed counts, collapse, annotation noise, test weights.
+
+    With a network also that, for it makes the features that heads see.
+    """
     features, train, heldout = experiment.features, experiment.train, experiment.heldout
     count = experiment.group_count
+    network = {} if experiment.network is None else {"network": _network_text(experiment.network)}
     parts = {
+        **network,
         **_features_text(features),
         "train": _sample_text(experiment.train_counts(), train.collapse, None, count),
         "heldout": heldout
@@ -82,6 +89,18 @@ def _sample_text(counts: tuple[int, ...], collapse: Collapse, noise: float | Non
 @_kept
 def _test_text(shares: tuple[float, ...], collapse: Collapse, groups_in_all: int) -> msgspec.Raw:
     return _text({"proportions": shares, "collapse": _factors(collapse, groups_in_all)})
+
+
+@_kept
+def _network_text(network: Network) -> msgspec.Raw:
+    """What the network is, without the keys that its kind has no use for."""
+    unused = {
+        "raw": ("width", "steps", "step_size", "momentum", "ridge"),
+        "random-relu": ("steps", "step_size", "momentum", "ridge"),
+        "trained": (),
+    }
+    fields = msgspec.to_builtins(network)
+    return _text({key: value for key, value in fields.items() if key not in unused[network.kind]})
 
 
 def method_hash(experiment: "Experiment", method: Method) -> str:

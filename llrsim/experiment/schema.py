@@ -17,6 +17,9 @@ PerGroup = float | tuple[float, ...]
 Simulator = Literal["auto", "dense", "lazy"]
 """What simulates: all numbers drawn, only what the fits ask for revealed, or whichever suits the sizes."""
 
+NetworkKind = Literal["raw", "random-relu", "trained"]
+"""Features that are the inputs themselves, random ReLU units, or the hidden layer of a trained ReLU network."""
+
 LOSSES = ("squared", "logistic", "hinge", "squared_hinge", "max_margin")
 
 
@@ -107,6 +110,23 @@ class Test(Section, frozen=True, kw_only=True):
 
     proportions: tuple[float, ...] | None = None
     collapse: Collapse | None = None
+
+
+class Network(Section, frozen=True, kw_only=True):
+    """What makes features of the inputs, which are drawn from `features`, and how many test rows a group heads meet.
+
+    `width` is the number of hidden units. A `trained` network descends the logistic loss of the training sample, all
+    rows in every step, with heavy ball momentum and `ridge` on all weights. Keys that a kind has no use for have no
+    effect, so that kinds can be swept.
+    """
+
+    kind: NetworkKind = "trained"
+    width: int = 200
+    steps: int | None = None
+    step_size: float | None = None
+    momentum: float = 0.0
+    ridge: float = 0.0
+    test_rows: int = 4000
 
 
 class Descent(Section, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from .schema import Axis, Method, Section
 
 S = TypeVar("S", bound=Section)
 
-_SECTIONS = ("features", "train", "heldout", "test", "head")
+_SECTIONS = ("features", "train", "heldout", "test", "network", "head")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 

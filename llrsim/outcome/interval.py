@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
+from scipy.special import betaincinv, stdtrit
 
 from ..mixture import Array
 
@@ -37,3 +37,18 @@ def half_width_of(standard_error: ArrayLike, freedom: ArrayLike = np.inf, *, com
     """
     level = 1 - (1 - LEVEL) / comparisons
     return np.asarray(stdtrit(freedom, 0.5 + level / 2) * np.asarray(standard_error, dtype=np.float64))
+
+
+def binomial_interval(share: ArrayLike, rows: int) -> tuple[Array, Array]:
+    """Ends of the 95 % interval of a probability from the share of `rows` independent trials (Clopper & Pearson 1934).
+
+    It covers with probability 95 % at least, whatever the probability; nan where the share is.
+
+    >>> [end.round(4).tolist() for end in binomial_interval([0.0, 0.5], 100)]
+    [[0.0, 0.3983], [0.0362, 0.6017]]
+    """
+    hits = np.asarray(share, dtype=np.float64) * rows
+    tail = (1 - LEVEL) / 2
+    low = np.where(hits > 0, betaincinv(np.maximum(hits, 1e-300), rows - hits + 1, tail), 0.0)
+    high = np.where(hits < rows, betaincinv(hits + 1, np.maximum(rows - hits, 1e-300), 1 - tail), 1.0)
+    return np.where(np.isnan(hits), np.nan, low), np.where(np.isnan(hits), np.nan, high)

@@ -14,6 +14,7 @@ from ..mixture import Array, GroupMixture
 from ..planning import Stage
 from ..status import Status
 from .interval import half_width
+from .observed import Observed
 from .record import plain
 
 Limit = Literal["population", "proportional", "finite"]
@@ -52,7 +53,7 @@ class Path:
 
 @dataclass(frozen=True, eq=False)
 class MethodOutcome:
-    """One method's heads over R replicates (R = 1 for a prediction) and their exact readout.
+    """One method's heads over R replicates (R = 1 for a prediction) and their readout.
 
     Attributes:
         stage: the method as it was fitted, with its selection and mass.
@@ -69,6 +70,8 @@ class MethodOutcome:
         cosine: (R,) cosine between the weight vectors of this head and of the stage's `angle_to`; None where not asked.
         details: what computes further entries of `to_dict` when it is asked for them: in the proportional limit
             `training`, the fit's own rows, and for a descent `early_stopping`.
+        observed: accuracies on fresh test rows, for heads on a network's features: their readout is these, and of
+            `heads` only the bias is known. None where the readout is exact.
     """
 
     stage: Stage
@@ -84,6 +87,7 @@ class MethodOutcome:
     shares: Array | None = None
     cosine: Array | None = None
     details: Callable[[], dict[str, Any]] | None = None
+    observed: Observed | None = None
 
     @property
     def label(self) -> str:
@@ -97,8 +101,8 @@ class MethodOutcome:
 
     @cached_property
     def readout(self) -> Readout:
-        """Exact accuracies of every replicate, leading axis (R,)."""
-        return read_out(self.heads, self.test)
+        """Accuracies of every replicate, leading axis (R,): exact, or as `observed`."""
+        return read_out(self.heads, self.test) if self.observed is None else self.observed.readout(self.test)
 
     @cached_property
     def kept(self) -> np.ndarray:
@@ -202,6 +206,10 @@ class MethodOutcome:
         told["certificate"] = plain(np.max(self.certificate[self.kept])) if self.kept.any() else None
         if self.details is not None:
             told |= self.details()
+        if self.observed is not None:
+            told["test_rows"] = self.observed.rows
+            if len(self.status) == 1:  # of several replicates, the standard error holds the noise of the test rows too
+                told["group_accuracy_interval"] = [plain(end[0]) for end in self.observed.interval]
         if self.path is not None:
             told["path"] = self._path_record(self.path)
         if self.limit == "finite":

@@ -11,6 +11,7 @@ import numpy as np
 from ..extras import table_package
 from ..head import read_out
 from ..mixture import Array
+from .features import LearnedFeatures
 from .method import MethodOutcome
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class Outcome:
     `gram` (R, M, M) holds v_i.v_j, the inner products of the noise parts of the M heads of each replicate, so that
     heads can be compared: nan between heads that a simulator draws apart, None for predictions that have no joint law
     of heads. `simulator` says what ran and `paired` whether a replicate shares its random numbers with that replicate
-    of other experiments of the same seed; None for predictions.
+    of other experiments of the same seed; None for predictions. `features` tells of a network's features, where there
+    is one.
     """
 
     name: str
@@ -38,6 +40,12 @@ class Outcome:
     axes: Mapping[str, Any] = field(default_factory=dict)
     gram: Array | None = None
     paired: bool | None = None
+    features: LearnedFeatures | None = None
+
+    @property
+    def readout(self) -> Literal["exact", "empirical"]:
+        """Whether accuracies are those of the test law, or of fresh test rows."""
+        return "exact" if all(method.observed is None for method in self) else "empirical"
 
     def __getitem__(self, label: str) -> MethodOutcome:
         if label not in self.methods:
@@ -62,8 +70,11 @@ class Outcome:
         told: dict[str, Any] = {"name": self.name, "side": self.side}
         if self.simulator:
             told |= {"simulator": self.simulator, "paired": self.paired}
+        told["readout"] = self.readout
         if self.axes:
             told["axes"] = dict(self.axes)
+        if self.features is not None:
+            told["features"] = self.features.to_dict()
         return told | {"methods": {method.label: method.to_dict() for method in self}}
 
     def rows(self) -> list[dict[str, Any]]:
@@ -109,6 +120,8 @@ class Outcome:
         title = f"{self.name}: {self.side}"
         if self.simulator:
             title += f" ({self.simulator}{', not paired' if self.paired is False else ''})"
+        if self.readout == "empirical":
+            title += ", empirical readout"
         several = any(method.kept.sum() > 1 for method in self)
         worst = ["wga of means", "± 95 %", "mean worst", "± 95 %"] if several else ["wga"]
         columns = "".join(f"{name:>{_width(name)}}" for name in (*worst, "best bias", "average"))

@@ -30,7 +30,7 @@ from .memory import shortage
 if TYPE_CHECKING:
     from ..planning import Plan, Stage
 
-Chosen = Literal["dense", "lazy"]
+Chosen = Literal["dense", "lazy", "learned"]
 
 SMALL = 2e6
 """Numbers in the design of a plan's largest sample up to which it is always dense."""
@@ -69,7 +69,7 @@ SWEEPS = 3
 
 
 def chosen(plan: Plan, simulator: Simulator) -> Chosen:
-    """The simulator of a plan: the one that is asked for, or for "auto" by the rule above.
+    """The simulator of a plan: the one that is asked for, or for "auto" by the rule above; with a network "learned".
 
     Raises:
         ExperimentError: "lazy" is asked for, and the plan has an `obstacle`.
@@ -79,6 +79,8 @@ def chosen(plan: Plan, simulator: Simulator) -> Chosen:
         raise ValueError(f"simulator: {simulator!r}; expected one of {', '.join(get_args(Simulator))}")
     if simulator == "lazy" and (found := obstacle(plan)) is not None:
         raise ExperimentError(found)
+    if plan.network is not None:
+        return "learned"
     if simulator != "auto":
         return simulator
     rows = max(int(sample.counts.sum()) for sample in plan.samples)
@@ -87,14 +89,17 @@ def chosen(plan: Plan, simulator: Simulator) -> Chosen:
     return "lazy" if lazy_seconds(plan) < dense_seconds(plan) else "dense"
 
 
-def chosen_for_factorial(plan: Plan, simulator: Simulator, workers: int) -> Chosen:
-    """As `chosen` for cells that are compared with each other: "auto" is dense as long as memory holds the designs.
+def chosen_for_factorial(plan: Plan, simulator: Simulator, workers: int) -> Simulator:
+    """As `chosen` for cells that are compared with each other, of no network.
+
+    "auto" is dense as long as memory holds the designs.
 
     Dense cells are paired, which narrows the intervals of differences more than speed could.
     """
     if simulator == "auto":
         return "lazy" if shortage(plan, workers) is not None and obstacle(plan) is None else "dense"
-    return chosen(plan, simulator)
+    chosen(plan, simulator)
+    return simulator
 
 
 def dense_seconds(plan: Plan) -> float:

@@ -1,4 +1,4 @@
-"""The doors to both simulators: an experiment or a plan in, an `Outcome` out, from whichever simulator is chosen."""
+"""The doors to the simulators: an experiment or a plan in, an `Outcome` out, from whichever simulator is chosen."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ def simulate_plan(
     `law` joins the random key: "" pairs this plan with all others of the same seed that are dense too, a law's hash
     makes it independent of them. `simulator` is chosen as in `choice`; "auto" is the default because it is that of
     experiment files, so that a plan is simulated as the experiment it was made of. Plans that must be paired ask for
-    "dense".
+    "dense". Plans with a network are simulated by training it and counting on fresh test rows, whichever of "auto" and
+    "dense" is asked for.
 
     Raises:
         MemoryError: the samples do not fit, with the numbers.
@@ -75,10 +76,12 @@ def simulate_plan(
     # Late, so that only what runs is loaded.
     if how == "lazy":
         from .lazy.engine import simulate_lazily as run
+    elif how == "learned":
+        from .learned import simulate_learned as run
     else:
         from .dense import simulate_densely as run
     outcome = run(plan, name=name, replicates=replicates, first=first, seed=seed, law=law, axes=axes, jobs=jobs)
-    return replace(outcome, paired=how == "dense" and not law)
+    return replace(outcome, paired=how != "lazy" and not law)
 
 
 def warm_up(heads: Iterable[FitOptions] | None = None, simulators: tuple[Chosen, ...] = ("dense",)) -> None:
@@ -92,3 +95,7 @@ def warm_up(heads: Iterable[FitOptions] | None = None, simulators: tuple[Chosen,
         from .lazy.engine import warm_up as compile_lazy
 
         compile_lazy(needed)
+    if "learned" in simulators:
+        from .learned import warm_up as compile_learned
+
+        compile_learned(needed)

@@ -49,6 +49,7 @@ class Block:
     simulated: list[tuple[Any, ...]] = field(default_factory=list)
     predicted: list[tuple[Any, ...]] = field(default_factory=list)
     masses: list[tuple[str, str, str]] = field(default_factory=list)
+    networks: list[tuple[str, int, str]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
     @contextmanager

@@ -66,13 +66,16 @@ class _Shown:
 
 
 def explain_base(results: Results, *, jobs: int, predict_only: bool) -> Explanation | None:
-    """The attribution of the sweep's base experiment; None where it has no ERM, or nothing to compare with it."""
+    """The attribution of the sweep's base experiment; None where it has no ERM, or nothing to compare with it.
+
+    None with a network too: the switches of an attribution are laws of the features, and a network makes its own.
+    """
     from ..attribution import explain
 
     experiment = results.experiment
     resolved = plan(experiment)
     kinds = [stage.kind for place, stage in enumerate(resolved.stages) if resolved.splits(place)]
-    if "erm" not in kinds or len(kinds) < 2:
+    if "erm" not in kinds or len(kinds) < 2 or experiment.network is not None:
         return None
     return explain(
         experiment,

@@ -19,7 +19,8 @@ masses: the effective group masses of one method on one law (T19), before any ru
     mass TEXT            JSON: each group's name and its mass, in the order of the groups
 rows: one simulated replicate of one method on one law
     law TEXT, method TEXT, seed INTEGER, numerics INTEGER, replicate INTEGER    together the key
-    simulator TEXT       what simulated it: dense, or lazy, whose rows are not paired over cells
+    simulator TEXT       what simulated it: dense; lazy, whose rows are not paired over cells; learned, on a network's
+                         features
     status INTEGER       code of `llrsim.status.Status`
     wga, direction_wga, average_accuracy REAL    worst-group accuracy, the same at the best bias, test average
     iterations INTEGER, certificate REAL         of the fit
@@ -30,6 +31,9 @@ predictions: one prediction of one method on one law
     law, method, numerics                        together the key
     outcome_limit TEXT                           population, proportional or finite
     status ... path                              as in `rows`
+networks: what became of a network's features in one replicate; none without networks
+    law TEXT, seed INTEGER, numerics INTEGER, replicate INTEGER                 together the key
+    record TEXT          JSON: the fields of `outcome.LearnedFeatures`
 runs: provenance, one row for every run that wrote here
     run INTEGER, started TEXT, finished TEXT     UTC; finished is NULL while running, or when killed
     command TEXT, jobs INTEGER
@@ -45,6 +49,8 @@ little-endian float64 arrays:
 - `path`: for each recorded step of a descent, u (k), b, |v|, q; NULL without a path;
 - `composition`: where a rule makes the weights, the effective mass of each group (G) and its share of the rows of
   positive weight (G); else NULL.
+
+Of heads on a network's features nothing follows: their accuracies were counted, and of u, b, |v|, q only b is a number.
 """
 
 from __future__ import annotations
@@ -57,7 +63,7 @@ import msgspec
 import numpy as np
 
 from ..head import Head
-from ..outcome import Limit, MethodOutcome, Path
+from ..outcome import LearnedFeatures, Limit, MethodOutcome, Observed, Path
 from .folder import NUMERICS, StoreError
 
 if TYPE_CHECKING:
@@ -87,6 +93,8 @@ CREATE = (
     PRIMARY KEY (law, method, seed, numerics, replicate)) WITHOUT ROWID""",
     f"""CREATE TABLE IF NOT EXISTS predictions (law TEXT NOT NULL, method TEXT NOT NULL, numerics INTEGER NOT NULL,
     outcome_limit TEXT NOT NULL, {_SHARED_COLUMNS}, PRIMARY KEY (law, method, numerics)) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS networks (law TEXT NOT NULL, seed INTEGER NOT NULL, numerics INTEGER NOT NULL,
+    replicate INTEGER NOT NULL, record TEXT NOT NULL, PRIMARY KEY (law, seed, numerics, replicate)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS runs (run INTEGER PRIMARY KEY, started TEXT NOT NULL, finished TEXT,
     command TEXT NOT NULL, jobs INTEGER NOT NULL, environment TEXT NOT NULL)""",
 )
@@ -158,8 +166,13 @@ def encode(outcome: MethodOutcome) -> Iterator[tuple[Any, ...]]:
         )
 
 
-def decode(rows: Sequence[Sequence[Any]], *, stage: Stage, test: GroupMixture, limit: Limit) -> MethodOutcome:
-    """The outcome that rows of FIELDS, in the order of their replicates, were made from."""
+def decode(
+    rows: Sequence[Sequence[Any]], *, stage: Stage, test: GroupMixture, limit: Limit, test_rows: int | None = None
+) -> MethodOutcome:
+    """The outcome that rows of FIELDS, in the order of their replicates, were made from.
+
+    With `test_rows` of each group its readout is empirical, and is taken from the rows rather than from the heads.
+    """
     columns = dict(zip(FIELDS, zip(*rows, strict=True), strict=True))
     k = test.signal_dim
     steps = () if isinstance(stage.head.solver, str) else stage.head.solver.path
@@ -171,11 +184,15 @@ def decode(rows: Sequence[Sequence[Any]], *, stage: Stage, test: GroupMixture, l
     if columns["composition"][0] is not None:
         masses, shares = np.moveaxis(composition_table(rows), 1, 0)
     cosine = np.asarray(columns["cosine"], dtype=np.float64) if stage.angle_to is not None else None
+    table = head_table(rows)
+    observed = None
+    if test_rows is not None:
+        observed = Observed(table[:, k + 3 :], np.asarray(columns["direction_wga"], dtype=np.float64), test_rows)
     stable = next((step for step in columns["largest_stable_step"] if step is not None), float("nan"))
     return MethodOutcome(
         stage=stage,
         test=test,
-        heads=_head(head_table(rows), k),
+        heads=_head(table, k),
         status=np.asarray(columns["status"], dtype=np.int64),
         certificate=np.asarray(columns["certificate"], dtype=np.float64),
         iterations=np.asarray(columns["iterations"], dtype=np.int64),
@@ -185,6 +202,7 @@ def decode(rows: Sequence[Sequence[Any]], *, stage: Stage, test: GroupMixture, l
         masses=masses,
         shares=shares,
         cosine=cosine,
+        observed=observed,
     )
 
 
@@ -192,6 +210,19 @@ def encode_mass(outcome: MethodOutcome) -> str:
     """Group names and effective masses of a method's selection as JSON, in the order of the groups."""
     mass = outcome.stage.selection.mass
     return msgspec.json.encode(dict(zip(outcome.test.group_names, mass.tolist(), strict=True))).decode()
+
+
+def encode_networks(features: LearnedFeatures) -> Iterator[str]:
+    """The record of each replicate's network."""
+    told = features.to_dict()
+    for one in zip(*told.values(), strict=True):
+        yield msgspec.json.encode(dict(zip(told, one, strict=True))).decode()
+
+
+def decode_networks(records: Sequence[str]) -> LearnedFeatures:
+    """What `encode_networks` gave, in the same order; None is read as nan."""
+    told = [msgspec.json.decode(record) for record in records]
+    return LearnedFeatures(**{name: np.array([one[name] for one in told], dtype=np.float64) for name in told[0]})
 
 
 def head_table(rows: Sequence[Sequence[Any]]) -> np.ndarray:

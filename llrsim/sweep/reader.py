@@ -72,6 +72,15 @@ class Reader:
             (law, method, self.experiment.sweep.seed, NUMERICS, replicates),
         )
 
+    def networks(self, law: str, replicates: Sequence[int]) -> list[str]:
+        """The records of the networks of these replicates, rising, of a law."""
+        rows = self._rows(
+            "SELECT record FROM networks WHERE law = ? AND seed = ? AND numerics = ? "
+            "AND replicate IN (SELECT value FROM json_each(?)) ORDER BY replicate",
+            (law, self.experiment.sweep.seed, NUMERICS, msgspec.json.encode(replicates).decode()),
+        )
+        return [record for (record,) in rows]
+
     def predicted(self, axes: Sequence[str]) -> dict[tuple[str, str], tuple[Any, ...]]:
         """(limit, *FIELDS) of the predictions of cells, given by their axes, by hashes of law and method."""
         rows = self._rows(

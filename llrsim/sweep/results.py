@@ -14,7 +14,7 @@ from ..experiment.identity import canonical_json
 from ..extras import table_package
 from ..outcome import Outcome
 from ..planning import plan
-from .format import decode
+from .format import decode, decode_networks
 from .reader import Reader
 from .rows import method_row, paired_by, simulators_of
 from .units import CHUNK
@@ -41,6 +41,7 @@ class _StoredCell(NamedTuple):
     axes: dict[str, Any]
     simulated: dict[str, list[tuple[Any, ...]]]  # rows of (replicate, simulator, *FIELDS), the same replicates for all
     predicted: dict[str, tuple[Any, ...]]  # (limit, *FIELDS)
+    networks: list[str]  # records of the simulated replicates' networks; empty without networks
     masses: dict[str, dict[str, float]]  # of each group, by its name; empty where nothing was computed
 
 
@@ -163,11 +164,15 @@ class Results:
                     predicted = {}
                 if simulated or predicted:
                     mass = {label: masses.get((law, method), {}) for label, method in methods.items()}
-                    yield _StoredCell(*chunk[at], simulated, predicted, mass)
+                    networks = []
+                    if simulated and self.experiment.network is not None:
+                        networks = reader.networks(law, [row[0] for row in next(iter(simulated.values()))])
+                    yield _StoredCell(*chunk[at], simulated, predicted, networks, mass)
 
     def _outcome(self, cell: _StoredCell) -> CellOutcome:
         resolved = plan(self.grid.experiment(cell.number))
         name, test = self.experiment.name, resolved.test
+        test_rows = None if resolved.network is None else resolved.network.test_rows
         simulation = prediction = None
         if cell.simulated:
             stored = {label: [numbers for _, _, *numbers in rows] for label, rows in cell.simulated.items()}
@@ -175,13 +180,16 @@ class Results:
             simulation = Outcome(
                 name,
                 {
-                    stage.label: decode(stored[stage.label], stage=stage, test=test, limit="finite")
+                    stage.label: decode(
+                        stored[stage.label], stage=stage, test=test, limit="finite", test_rows=test_rows
+                    )
                     for stage in resolved.stages
                 },
                 "simulation",
                 simulator=simulator,
                 axes=cell.axes,
                 paired=paired_by(simulator),
+                features=decode_networks(cell.networks) if cell.networks else None,
             )
         if cell.predicted:
             prediction = Outcome(

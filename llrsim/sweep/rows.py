@@ -81,8 +81,8 @@ def simulators_of(simulated: Iterable[tuple[Any, ...]]) -> str | None:
 
 
 def paired_by(simulator: str | None) -> bool | None:
-    """Whether rows by `simulators_of` share random numbers over cells, as dense ones do; None without rows."""
-    return None if simulator is None else simulator == "dense"
+    """Whether rows by `simulators_of` share random numbers over cells, as all but lazy ones do; None without rows."""
+    return None if simulator is None else "lazy" not in simulator
 
 
 def _numbers(rows: Sequence[tuple[Any, ...]], groups: tuple[str, ...]) -> dict[str, float | None]:

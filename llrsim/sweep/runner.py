@@ -136,7 +136,7 @@ def _compute_all(
                 except TimeoutError:
                     continue
                 running.popleft()
-                store.write(done.simulated, done.predicted, done.masses)
+                store.write(done.simulated, done.predicted, done.masses, done.networks)
                 failures += done.failures
                 shown.computed(done.cells, len(done.simulated) + len(done.predicted))
                 size = _next_size(size, done)

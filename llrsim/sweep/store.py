@@ -162,12 +162,14 @@ class Store:
         simulated: Iterable[Sequence[Any]],
         predicted: Iterable[Sequence[Any]],
         masses: Iterable[tuple[str, str, str]] = (),
+        networks: Iterable[tuple[str, int, str]] = (),
     ) -> None:
         """Commit whole units in one transaction.
 
         Simulated rows are (law, method, replicate, simulator, *FIELDS), predicted ones (law, method, limit, *FIELDS),
-        masses (law, method, JSON). A row that is there already stays: simulated anew by the same simulator it is the
-        same, by another it has the same law, and predictions are the same within their certificates.
+        masses (law, method, JSON), networks (law, replicate, JSON). A row that is there already stays: simulated anew
+        by the same simulator it is the same, by another it has the same law, and predictions are the same within their
+        certificates.
         """
         rest = ", ".join("?" * len(FIELDS))
         with self._transaction():
@@ -182,6 +184,11 @@ class Store:
                 predicted,
             )
             self.connection.executemany("INSERT OR REPLACE INTO masses VALUES (?, ?, ?)", masses)
+            self.connection.executemany(
+                "INSERT OR IGNORE INTO networks (seed, numerics, law, replicate, record) "
+                f"VALUES ({self._experiment.sweep.seed}, {NUMERICS}, ?, ?, ?)",
+                networks,
+            )
 
     def begin_run(self, command: str, jobs: int, environment: str) -> int:
         """Record that a run began; returns its number."""

@@ -72,7 +72,7 @@ def _shares(resolved: Plan, chain: Chain, sized: bool) -> list[Row]:
     baseline = next((stage for stage in resolved.stages if stage.kind == "erm"), None)
     split = [stage for place, stage in enumerate(resolved.stages) if resolved.splits(place)]
     retraining = [stage for stage in split if stage is not baseline]
-    if baseline is None or not retraining:
+    if baseline is None or not retraining or resolved.network is not None:
         return []
     cells, factorials = build(resolved, baseline, retraining, sized=sized)
     outcomes = chain.predict(cells)

@@ -17,7 +17,7 @@ from ..experiment.identity import canonical_json
 from ..outcome import Outcome
 from ..planning import plan
 from .block import Block, Failure, Place, Unit
-from .format import encode, encode_mass
+from .format import encode, encode_mass, encode_networks
 from .interruption import Flag
 from .predicting import predict_run
 from .store import Cell, Store
@@ -118,6 +118,8 @@ def _simulate(grid: Grid, unit: Unit, block: Block) -> None:
     with block.failing(grid, place.cell):
         outcome = simulate_unit(grid.experiment(place.cell), unit.first, unit.replicates)
         # Everything is encoded before the block is touched, so that a unit that fails leaves nothing in it.
+        records = () if outcome.features is None else encode_networks(outcome.features)
+        networks = [(place.law, unit.first + r, record) for r, record in enumerate(records)]
         masses = [(place.law, place.methods[method.label], encode_mass(method)) for method in outcome]
         block.simulated += [
             (place.law, place.methods[method.label], unit.first + r, outcome.simulator, *record)
@@ -125,6 +127,7 @@ def _simulate(grid: Grid, unit: Unit, block: Block) -> None:
             for r, record in enumerate(encode(method))
         ]
         block.masses += masses
+        block.networks += networks
 
 
 def _describe(grid: Grid, cell: int, axes: str, methods: Described, failed: Callable[[Failure], None]) -> Cell | None:

@@ -1,11 +1,12 @@
 """What the values of an experiment must satisfy beyond their types.
 
 Every failure is an ExperimentError that names the key, its value and what is accepted. Later checks rely on what the
-earlier ones have found: name, features, samples, head, methods, sweep, study.
+earlier ones have found: name, features, samples, head, methods, network, sweep, study.
 """
 
 from .features import check_features
 from .fits import check_head, check_methods, check_name, check_sweep
+from .network import check_network
 from .samples import check_samples
 from .study import check_study
 
@@ -14,6 +15,7 @@ __all__ = [
     "check_head",
     "check_methods",
     "check_name",
+    "check_network",
     "check_samples",
     "check_study",
     "check_sweep",

@@ -29,9 +29,10 @@ def predict_stage(plan: Plan, stage: Stage, start: MethodOutcome | None) -> Meth
     """The outcome of one stage, given that of the stage it starts from.
 
     A stage whose start has no head shares its status. Minibatch descent has no population limit (NO_PREDICTION):
-    its noise stays as n grows. Weights made by a rule and adjusted logits are predicted in the proportional limit only.
+    its noise stays as n grows. Weights made by a rule and adjusted logits are predicted in the proportional limit only,
+    and heads on the features of a network not at all.
     """
-    if stage.reweighting is not None or stage.adjustment is not None:
+    if plan.network is not None or stage.reweighting is not None or stage.adjustment is not None:
         return _without_head(plan.test, stage, Status.NO_PREDICTION)
     if start is not None and not start.outcome.ok:
         return _without_head(plan.test, stage, start.outcome)

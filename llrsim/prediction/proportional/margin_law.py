@@ -114,6 +114,8 @@ def margin_law(experiment: Experiment, method: str) -> MarginLaw:
     ([0.994, 0.962, 0.792, 0.94], [0.993, 0.958, 0.779, 0.935])
     """
     resolved = plan(experiment)
+    if resolved.network is not None:
+        raise ValueError(f"{method}: no law of its margins, since its features are those of a network")
     stages = {stage.label: stage for stage in resolved.stages}
     if method not in stages:
         raise KeyError(f"no method {method!r}; this experiment has {', '.join(stages)}")

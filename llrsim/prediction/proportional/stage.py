@@ -45,10 +45,13 @@ def predict_stage(
 ) -> MethodOutcome:
     """The outcome of one stage, given those of the stages before it; reads and updates `guesses`.
 
-    NO_PREDICTION for minibatches, clipping, descent on other losses than the squared one or against the worst masses,
-    and heads that start from, are pulled to or weigh rows by one that knows rows of the same sample. Without noise, or
-    with noise that has collapsed to nothing, the head is that of the population limit.
+    NO_PREDICTION for heads on the features of a network, minibatches, clipping, descent on other losses than the
+    squared one or against the worst masses, and heads that start from, are pulled to or weigh rows by one that knows
+    rows of the same sample. Without noise, or with noise that has collapsed to nothing, the head is that of the
+    population limit.
     """
+    if plan.network is not None:
+        return _without_head(plan, stage, Status.NO_PREDICTION)
     start = None if stage.start is None else earlier[stage.start]
     for needed in stage.needs:
         if not earlier[needed].outcome.ok:

@@ -19,8 +19,14 @@ def obstacle(plan: Plan) -> str | None:
     """Why a plan cannot be simulated lazily, in a sentence that names the method, its key and the value; else None.
 
     Minibatches ask for a few rows at a time, which reveals as many directions as there are rows; so does a spectrum
-    without repeated eigenvalues. The exact hinge fit bounds its duality gap by the penalty.
+    without repeated eigenvalues. The exact hinge fit bounds its duality gap by the penalty. A network asks for all of
+    its inputs.
     """
+    if plan.network is not None:
+        return (
+            f"network.kind = {plan.network.kind!r}: a network's features need every coordinate of its inputs, which "
+            f"the lazy simulator never draws; {INSTEAD}"
+        )
     values, _ = plan.test.eigenspaces()
     if len(values) > MOST_EIGENSPACES:
         return (
