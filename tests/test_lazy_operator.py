@@ -10,7 +10,7 @@ from sizes import sized
 from llrsim.simulation import lazy
 from llrsim.simulation.lazy import LazyGaussian, operator
 from llrsim.simulation.lazy.operator import FIRST_ROOM
-from llrsim.simulation.lazy.revealed import CHUNK
+from llrsim.simulation.lazy.revealed import CHUNK, CORRECTION
 
 # The streams' 64-bit numbers wrap around, of which NumPy warns when they are not compiled.
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
@@ -94,7 +94,7 @@ class OneProjection(LazyGaussian):
 
     def rmatvec(self, r):
         answer = super().rmatvec(r)
-        self._state.correction[: self.asked - 1] = 0.0
+        self._state.vectors[CORRECTION, : self.asked - 1] = 0.0
         return answer
 
 

@@ -10,6 +10,7 @@ from numpy.linalg import norm
 from scipy import stats
 
 from llrsim.simulation.lazy import LazyGaussian
+from llrsim.simulation.lazy.revealed import CORRECTION, DIMS, GRADIENT, MIXING, USED
 
 FALSE_ALARM = 1e-4
 """Of each family of tests, at fixed seeds."""
@@ -107,7 +108,7 @@ class OneDegreeTooFew(LazyGaussian):
 
     def __init__(self, shape, seed):
         super().__init__(shape, seed=seed)
-        self._state.dims[0] -= 1
+        self._state.spaces[DIMS, 0] -= 1
 
 
 class ForgetsDirections(LazyGaussian):
@@ -115,7 +116,7 @@ class ForgetsDirections(LazyGaussian):
 
     def direction(self):
         new = super().direction()
-        self._state.used[0] -= 1
+        self._state.spaces[USED, 0] -= 1
         return new
 
 
@@ -126,12 +127,12 @@ class ImageNotProjected(LazyGaussian):
         right, left = self.directions, self.asked
         answer = super().rmatvec(r)
         if self.directions > right:
-            self._state.mixing[right, :left] = 0.0
+            self._state.matrices[MIXING, right, :left] = 0.0
         return answer
 
     def direction(self):
         new = super().direction()
-        self._state.mixing[self.directions - 1, : self.asked] = 0.0
+        self._state.matrices[MIXING, self.directions - 1, : self.asked] = 0.0
         return new
 
 
@@ -144,7 +145,8 @@ class ImageWithoutLength(LazyGaussian):
         if self.directions > right:
             left, state = self.asked - 1, self._state
             # What the scaled query had of the new left direction, times chi, is the last entry of the gradient.
-            state.mixing[right, left] -= state.gradient[len(state.signal) + right] * state.correction[left]
+            length = state.vectors[GRADIENT, len(state.signal) + right] * state.vectors[CORRECTION, left]
+            state.matrices[MIXING, right, left] -= length
         return answer
 
 
@@ -157,7 +159,7 @@ class ImageLengthTwice(LazyGaussian):
         if self.directions > right:
             self.matvec([])  # finishes the new left direction
             left = self.asked - 1
-            self._state.mixing[right, left] += self._state.fresh[right] @ self._state.left[left]
+            self._state.matrices[MIXING, right, left] += self._state.fresh[right] @ self._state.left[left]
         return answer
 
 

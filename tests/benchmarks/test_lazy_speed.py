@@ -68,7 +68,7 @@ def test_bytes_moved_by_a_descent(report, monkeypatch):
             nonlocal moved
             left, right = (int(state.known[which]) for which in (LEFT, RIGHT))
             reads = {sweeps.LOOK: 8 * left + 4 * right, sweeps.PROJECT: 8 * left}
-            moved += len(state.scale) * reads.get(task, 0)
+            moved += state.rows.shape[1] * reads.get(task, 0)
             inside(task, loss, softness, length, state)
 
         return counted

@@ -26,10 +26,12 @@ def add(columns, count, begin, end, along, out):
     """out (rows,) += sum_j along[j] columns[j, begin:end] for j < count, four columns at a time."""
     start, stop, j = np.uint64(begin), np.uint64(end), 0
     while j + 4 <= count:
-        _add_four(columns, j, start, stop, along, out)
+        if along[j] != 0.0 or along[j + 1] != 0.0 or along[j + 2] != 0.0 or along[j + 3] != 0.0:
+            _add_four(columns, j, start, stop, along, out)
         j += 4
     while j < count:
-        _add_one(columns, j, start, stop, along, out)
+        if along[j] != 0.0:
+            _add_one(columns, j, start, stop, along, out)
         j += 1
 
 

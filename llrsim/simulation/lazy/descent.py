@@ -7,26 +7,26 @@ from ...descent_rule import DIVERGENCE, clipping, move
 from ...status import DIVERGED, FINISHED
 from .query import CEILING, DONE, RECORDED, REFERENCE, ROOM, look
 from .reveal import penalty
-from .revealed import RIGHT, TOLD_OBJECTIVE
+from .revealed import GRADIENT, HEAD, PATH, RIGHT, TOLD_OBJECTIVE, VELOCITY
 
 
 @kernel
 def descend(sweep, how, state, path, progress):
-    """Descend from `state.head` to `how.steps` steps; returns (status, relative gradient).
+    """Descend from HEAD to `how.steps` steps; returns (status, relative gradient).
 
-    `sweep` does a task over all rows. `path` (S,) lists sorted steps; `state.path_heads` receives the heads after them,
-    nan for those not reached. Statuses, the relative gradient and the mark of divergence are those of
+    `sweep` does a task over all rows. `path` (S,) lists sorted steps; the state's vectors from PATH on receive the
+    heads after them, nan for those not reached. Statuses, the relative gradient and the mark of divergence are those of
     `simulation.descent`; ROOM asks for larger arrays, and `progress` remembers where to go on.
     """
     while True:
         done = int(progress[DONE])
         while progress[RECORDED] < path.size and path[int(progress[RECORDED])] == done:
-            state.path_heads[int(progress[RECORDED])] = state.head
+            state.vectors[PATH + int(progress[RECORDED])] = state.vectors[HEAD]
             progress[RECORDED] += 1
         size = look(sweep, how.loss, 0.0, state)
         if size < 0.0:
             return ROOM, nan
-        objective = state.told[TOLD_OBJECTIVE] + penalty(state)
+        objective = state.numbers[TOLD_OBJECTIVE] + penalty(state)
         if isnan(progress[REFERENCE]):
             progress[REFERENCE] = size if size > 0.0 else 1.0
         if isnan(progress[CEILING]):
@@ -37,7 +37,7 @@ def descend(sweep, how, state, path, progress):
         _move(state, size, how)
         progress[DONE] += 1
     for s in range(int(progress[RECORDED]), path.size):
-        state.path_heads[s] = nan
+        state.vectors[PATH + s] = nan
     return DIVERGED if diverged else FINISHED, size / progress[REFERENCE]
 
 
@@ -46,4 +46,5 @@ def _move(state, size, how):
     """One step of the head along its gradient, which has this size."""
     known = state.signal.shape[0] + state.known[RIGHT]
     rate = how.step_size * clipping(size, how.clip)
-    move(state.head[:known], state.velocity, state.gradient, rate, how.momentum, how.nesterov)
+    head, velocity, gradient = state.vectors[HEAD], state.vectors[VELOCITY], state.vectors[GRADIENT]
+    move(head[:known], velocity, gradient, rate, how.momentum, how.nesterov)

@@ -25,8 +25,23 @@ from ...status import CONVERGED, NOT_CONVERGED, NOT_SEPARABLE
 from .newton import minimise, search
 from .query import REFERENCE, ROOM, SOFTNESS, ask, look
 from .reveal import aim
-from .revealed import RIGHT
-from .sweeps import MOVE, STEP
+from .revealed import (
+    CENTRE,
+    DIMS,
+    GRADIENT,
+    HEAD,
+    HESSIAN,
+    MARGINS,
+    MULTIPLIER,
+    PENALTY,
+    RIGHT,
+    ROOT,
+    SCALE,
+    SLOPES,
+    VELOCITY,
+    WEIGHT,
+)
+from .sweeps import STEP
 
 START, FASTER = 0.1, 0.5
 """The first softness, beside what a row's own multiplier does to its margin, and its factor from round to round."""
@@ -46,7 +61,7 @@ FLOOR = 1e-12
 
 @kernel
 def margins(sweep, how, state, progress):
-    """Fit HINGE or MAX_MARGIN from `state.head` and `state.multiplier` (n,); returns (status, relative duality gap).
+    """Fit HINGE or MAX_MARGIN from HEAD and MULTIPLIER; returns (status, relative duality gap).
 
     The noise's penalty must be positive, and both classes have weight unless the bias has a penalty too. CONVERGED once
     primal - dual <= `how.tolerance` primal, where the primal head is the state's, for the max margin scaled up to
@@ -57,7 +72,7 @@ def margins(sweep, how, state, progress):
     boxed = how.loss == HINGE
     length, count = row_length(state)
     if isnan(progress[SOFTNESS]):
-        progress[SOFTNESS] = START * length * length / (count * state.penalty[-1])
+        progress[SOFTNESS] = START * length * length / (count * state.vectors[PENALTY, -1])
     if isnan(progress[REFERENCE]):
         size = look(sweep, how.loss, progress[SOFTNESS], state)
         if size < 0.0:
@@ -81,7 +96,7 @@ def margins(sweep, how, state, progress):
         wanted = SHARE * pull
         if primal < inf:
             # A gradient adds |gradient|^2 / (2 P) to the gap.
-            wanted = sqrt(2.0 * state.penalty[-1] * SHARE * max(primal - dual, how.tolerance * primal))
+            wanted = sqrt(2.0 * state.vectors[PENALTY, -1] * SHARE * max(primal - dual, how.tolerance * primal))
         progress[REFERENCE] = wanted / how.tolerance
         progress[SOFTNESS] *= FASTER
         advance(state)
@@ -91,19 +106,19 @@ def margins(sweep, how, state, progress):
 def _balance(sweep, how, state, softness):
     """Move a bias without penalty to where its gradient is zero to rounding; the gradient's length there, or ROOM."""
     b = state.signal.shape[0] - 1
+    velocity, bend = state.vectors[VELOCITY], state.matrices[HESSIAN, b, b]
     for q in range(b + 1 + state.known[RIGHT]):
-        state.velocity[q] = 0.0
-    if state.penalty[b] == 0.0:
-        state.velocity[b] = -state.gradient[b] / (state.hessian[b, b] if state.hessian[b, b] > 0.0 else 1.0)
-    aim(state, state.velocity)
+        velocity[q] = 0.0
+    if state.vectors[PENALTY, b] == 0.0:
+        velocity[b] = -state.vectors[GRADIENT, b] / (bend if bend > 0.0 else 1.0)
+    aim(state, velocity)
     length = 1.0
     sweep(STEP, how.loss, softness, length, state)
-    if state.velocity[b] != 0.0:
-        length = search(sweep, how.loss, softness, state, ROUNDING * abs(state.velocity[b]))
+    if velocity[b] != 0.0:
+        length = search(sweep, how.loss, softness, state, ROUNDING * abs(velocity[b]))
         sweep(STEP, how.loss, softness, length, state)
-        sweep(MOVE, how.loss, softness, length, state)
-        state.head[b] += length * state.velocity[b]
-    return ask(sweep, state)
+        state.vectors[HEAD, b] += length * velocity[b]
+    return ask(sweep, state, length)
 
 
 @kernel
@@ -114,53 +129,56 @@ def bounds(boxed, state, size, length):
     that must be positive is not. The smallest margin is 1 for the hinge.
     """
     loss, total, smallest = 0.0, 0.0, 1.0
-    for i in range(state.weight.size):
-        if state.weight[i] > 0.0:
-            total -= state.weight[i] * state.slopes[i]
+    weight, slopes, margins = state.rows[WEIGHT], state.rows[SLOPES], state.rows[MARGINS]
+    for i in range(weight.size):
+        if weight[i] > 0.0:
+            total -= weight[i] * slopes[i]
             if boxed:
-                loss += state.weight[i] * max(0.0, 1.0 - state.margins[i])
+                loss += weight[i] * max(0.0, 1.0 - margins[i])
             else:
-                smallest = min(smallest, state.margins[i])
+                smallest = min(smallest, margins[i])
     primal, dual, square, dropped = loss, total, 0.0, size * size
+    head, centre = state.vectors[HEAD], state.vectors[CENTRE]
+    gradient, penalty = state.vectors[GRADIENT], state.vectors[PENALTY]
     for q in range(state.signal.shape[0] + state.known[RIGHT]):
-        dropped -= state.gradient[q] * state.gradient[q]
-        if state.penalty[q] > 0.0:
-            pull = state.penalty[q] * (state.head[q] - state.centre[q]) - state.gradient[q]
+        dropped -= gradient[q] * gradient[q]
+        if penalty[q] > 0.0:
+            pull = penalty[q] * (head[q] - centre[q]) - gradient[q]
             square += pull * pull
-            dual -= pull * state.centre[q] + 0.5 * pull * pull / state.penalty[q]
-            primal += 0.5 * state.penalty[q] * (state.head[q] / smallest - state.centre[q]) ** 2
+            dual -= pull * centre[q] + 0.5 * pull * pull / penalty[q]
+            primal += 0.5 * penalty[q] * (head[q] / smallest - centre[q]) ** 2
     # What was dropped of the query is at right angles to all known coordinates.
-    dual -= 0.5 * max(0.0, dropped) / state.penalty[-1]
+    dual -= 0.5 * max(0.0, dropped) / penalty[-1]
     norm, b = sqrt(square + max(0.0, dropped)), state.signal.shape[0] - 1
-    if state.penalty[b] == 0.0:
-        dual -= abs(state.gradient[b]) * (1.0 + norm * length / state.penalty[-1])
+    if penalty[b] == 0.0:
+        dual -= abs(gradient[b]) * (1.0 + norm * length / penalty[-1])
     return primal if smallest > 0.0 else inf, dual, norm, total, smallest
 
 
 @kernel
 def advance(state):
     """Minus the slopes become the multipliers."""
-    for i in range(state.slopes.size):
-        state.multiplier[i] = -state.slopes[i]
+    for i in range(state.rows.shape[1]):
+        state.rows[MULTIPLIER, i] = -state.rows[SLOPES, i]
 
 
 @kernel
 def scale_up(state, smallest):
     """Divide the head by its smallest margin."""
-    for q in range(state.head.size):
-        state.head[q] /= smallest
+    for q in range(state.vectors.shape[1]):
+        state.vectors[HEAD, q] /= smallest
 
 
 @kernel
 def row_length(state):
     """Root mean square length of the rows that count, of their noise in expectation, and their number."""
     noise, total, count = 0.0, 0.0, 0
-    for e in range(state.dims.size):
-        noise += state.dims[e] * state.eigen_root[e] ** 2
-    for i in range(state.weight.size):
-        if state.weight[i] > 0.0:
+    for e in range(state.spaces.shape[1]):
+        noise += state.spaces[DIMS, e] * state.spaces[ROOT, e] ** 2
+    for i in range(state.rows.shape[1]):
+        if state.rows[WEIGHT, i] > 0.0:
             count += 1
-            total += noise * state.scale[i] ** 2
+            total += noise * state.rows[SCALE, i] ** 2
             for q in range(state.signal.shape[0]):
                 total += state.signal[q, i] ** 2
     return sqrt(total / count), count

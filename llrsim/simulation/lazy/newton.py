@@ -12,8 +12,21 @@ from ...status import CONVERGED, NOT_CONVERGED, SEPARABLE
 from ..semidefinite import factorise, solve
 from .query import DONE, REFERENCE, ROOM, ask, look
 from .reveal import aim, answer
-from .revealed import BENDING, MOMENT, RIGHT, TOLD_WRONG
-from .sweeps import BEND, CURVE, MOVE, SEARCH, STEP
+from .revealed import (
+    BENDING,
+    CENTRE,
+    FACTOR,
+    GRADIENT,
+    HEAD,
+    HESSIAN,
+    MOMENT,
+    PENALTY,
+    RIGHT,
+    TOLD_WRONG,
+    TOTALS,
+    VELOCITY,
+)
+from .sweeps import BEND, CURVE, SEARCH, STEP
 
 FLATNESS = 0.1
 """The line search stops at this fraction of the slope it started from."""
@@ -25,14 +38,14 @@ gradient in the coordinates it was in. Else it keeps its curvatures and gains a 
 
 @kernel
 def minimise(sweep, how, state, softness, progress):
-    """Minimise from `state.head`; returns (status, |grad F| / |grad F(0)|).
+    """Minimise from HEAD; returns (status, |grad F| / |grad F(0)|).
 
     `softness` is 0 for a smooth loss (`multipliers` has the others). Statuses are those of `simulation.smooth`; ROOM
     asks for larger arrays, with which the same call goes on from the head reached and from `progress`.
     """
     free = True
     for q in range(state.signal.shape[0] + state.known[RIGHT]):
-        free &= state.penalty[q] == 0.0
+        free &= state.vectors[PENALTY, q] == 0.0
     size = look(sweep, how.loss, softness, state)
     known, fresh = 0, True
     while True:
@@ -41,7 +54,7 @@ def minimise(sweep, how, state, softness, progress):
         if isnan(progress[REFERENCE]):
             progress[REFERENCE] = size if size != 0.0 else 1.0
         reference, iteration = progress[REFERENCE], progress[DONE]
-        if free and state.told[TOLD_WRONG] == 0.0:
+        if free and state.numbers[TOLD_WRONG] == 0.0:
             return SEPARABLE, size / reference
         if size <= how.tolerance * reference < inf:
             return CONVERGED, size / reference
@@ -50,17 +63,16 @@ def minimise(sweep, how, state, softness, progress):
         known = 0 if fresh else known
         _update_hessian(sweep, how.loss, softness, state, known)
         start = _newton_step(state, known)
-        aim(state, state.velocity)
+        aim(state, state.vectors[VELOCITY])
         length = 1.0
         sweep(STEP, how.loss, softness, length, state)
         if not abs(_slope_along(state, length)) <= -FLATNESS * start:
             length = search(sweep, how.loss, softness, state, -FLATNESS * start)
             sweep(STEP, how.loss, softness, length, state)
-        sweep(MOVE, how.loss, softness, length, state)
         for q in range(state.signal.shape[0] + state.known[RIGHT]):
-            state.head[q] += length * state.velocity[q]
+            state.vectors[HEAD, q] += length * state.vectors[VELOCITY, q]
         known = state.signal.shape[0] + state.known[RIGHT]
-        size = ask(sweep, state)
+        size = ask(sweep, state, length)
         progress[DONE] += 1
         fresh = progress[DONE] in EARLY or length != 1.0 or _gradient_in(state, known) > STALE * size
 
@@ -70,55 +82,56 @@ def _gradient_in(state, size):
     """The length of the gradient in its first coordinates."""
     square = 0.0
     for q in range(size):
-        square += state.gradient[q] * state.gradient[q]
+        square += state.vectors[GRADIENT, q] ** 2
     return sqrt(square)
 
 
 @private
 def _update_hessian(sweep, loss, softness, state, known):
-    """Complete `hessian`, which lacks the coordinates from `known` on; from zero on with the curvatures of now."""
-    size = state.signal.shape[0] + state.known[RIGHT]
+    """Complete HESSIAN, which lacks the coordinates from `known` on; from zero on with the curvatures of now."""
+    size, hessian = state.signal.shape[0] + state.known[RIGHT], state.matrices[HESSIAN]
     if known == 0:
         sweep(BEND, loss, softness, 0.0, state)
     for a in range(known, size):
         for b in range(size):
-            state.velocity[b] = 1.0 if b == a else 0.0
-        aim(state, state.velocity)
+            state.vectors[VELOCITY, b] = 1.0 if b == a else 0.0
+        aim(state, state.vectors[VELOCITY])
         sweep(CURVE, loss, softness, 0.0, state)
-        answer(state, state.hessian[a])
+        answer(state, hessian[a])
         for b in range(a):
-            state.hessian[b, a] = state.hessian[a, b]
+            hessian[b, a] = hessian[a, b]
 
 
 @kernel
 def _newton_step(state, known):
-    """Minus the inverse Hessian times the gradient into `velocity`, with `known` rows of its factor there already.
+    """Minus the inverse Hessian times the gradient into VELOCITY, with `known` rows of its factor there already.
 
     Returns the step's product with the gradient.
     """
     size = state.signal.shape[0] + state.known[RIGHT]
-    factor = state.factor[:size, :size]
+    factor, hessian = state.matrices[FACTOR, :size, :size], state.matrices[HESSIAN]
+    velocity, gradient = state.vectors[VELOCITY], state.vectors[GRADIENT]
     for a in range(known, size):
         for b in range(a):
-            factor[a, b] = state.hessian[a, b]
-        factor[a, a] = state.hessian[a, a] + state.penalty[a]
+            factor[a, b] = hessian[a, b]
+        factor[a, a] = hessian[a, a] + state.vectors[PENALTY, a]
     for a in range(size):
-        state.velocity[a] = -state.gradient[a]
+        velocity[a] = -gradient[a]
     factorise(factor, size, known)
-    solve(factor, size, state.velocity[:size])
+    solve(factor, size, velocity[:size])
     start = 0.0
     for a in range(size):
-        start += state.velocity[a] * state.gradient[a]
+        start += velocity[a] * gradient[a]
     return start
 
 
 @kernel
 def _slope_along(state, length):
     """The objective's derivative along the step, where the last sweep looked."""
-    total = state.totals[MOMENT]
+    total, velocity = state.sums[TOTALS, MOMENT], state.vectors[VELOCITY]
     for q in range(state.signal.shape[0] + state.known[RIGHT]):
-        ahead = state.head[q] + length * state.velocity[q] - state.centre[q]
-        total += state.penalty[q] * ahead * state.velocity[q]
+        ahead = state.vectors[HEAD, q] + length * velocity[q] - state.vectors[CENTRE, q]
+        total += state.vectors[PENALTY, q] * ahead * velocity[q]
     return total
 
 
@@ -130,7 +143,7 @@ def search(sweep, loss, softness, state, flat):
     """
     ridge, low, high, length = 0.0, 0.0, inf, 1.0
     for q in range(state.signal.shape[0] + state.known[RIGHT]):
-        ridge += state.penalty[q] * state.velocity[q] * state.velocity[q]
+        ridge += state.vectors[PENALTY, q] * state.vectors[VELOCITY, q] ** 2
     for _ in range(60):
         first = _slope_along(state, length)
         if abs(first) <= flat:
@@ -139,7 +152,7 @@ def search(sweep, loss, softness, state, flat):
             high = length
         else:
             low = length
-        bend = ridge + state.totals[BENDING]
+        bend = ridge + state.sums[TOTALS, BENDING]
         length = min(length - first / bend, 8.0 * length) if bend > 0.0 else 8.0 * length
         if not low < length < high:
             length = 0.5 * (low + high) if high < inf else 2.0 * low

@@ -16,7 +16,7 @@ from ...stream import root_key
 from ..memory import free_bytes
 from .law import SectionLaw
 from .reveal import absorb, admit, aim, query, room_left
-from .revealed import LEFT, RIGHT, TOLERANCE, nothing_revealed, with_more_room
+from .revealed import GRADIENT, LEFT, MARGINS, RIGHT, TOLERANCE, WEIGHT, nothing_revealed, with_more_room
 from .sweeps import ENTER, LOOK, PROJECT
 from .threads import sweeping
 
@@ -123,7 +123,7 @@ class LazyGaussian:
                 "`rmatvec` and `direction` reveal others, and only then have these coefficients a meaning"
             )
         self._look(coefficients)
-        return self._state.margins.copy()
+        return self._state.rows[MARGINS].copy()
 
     def rmatvec(self, r: ArrayLike) -> Array:
         """The coefficients (R,) of Z'r for r (n,), in the directions known afterwards: r may reveal one."""
@@ -134,7 +134,7 @@ class LazyGaussian:
         # A power of two changes no digit, and keeps the squares of tiny and huge entries in range.
         scale = 2.0 ** max(-1000, min(frexp(np.abs(rows).max())[1], 1000))
         # The squared loss has slope -1 where all margins are zero: the residual is then r.
-        np.multiply(rows, -1.0 / scale, out=self._state.weight)
+        np.multiply(rows, -1.0 / scale, out=self._state.rows[WEIGHT])
         self._look(np.empty(0))
         length = query(self._state)
         if length > 0.0 and self.asked < n and self.directions < d:
@@ -142,7 +142,7 @@ class LazyGaussian:
             self._sweep(PROJECT, int(Loss.SQUARED), 0.0, 0.0, self._state)
             absorb(self._state, length)
         bias = len(self._state.signal)
-        return scale * self._state.gradient[bias : bias + self.directions]
+        return scale * self._state.vectors[GRADIENT, bias : bias + self.directions]
 
     def direction(self) -> Array:
         """The coefficients (R,) of a unit vector of R^d that is new: independent of Z and of all that was asked.
@@ -159,7 +159,7 @@ class LazyGaussian:
 
     def _look(self, coefficients: Array) -> None:
         """One pass: Z times the coefficients into `margins`, and the known part of Z'r for r = -`weight`."""
-        bias, vector = len(self._state.signal), np.zeros(len(self._state.head))
+        bias, vector = len(self._state.signal), np.zeros(self._state.vectors.shape[1])
         vector[bias : bias + len(coefficients)] = coefficients
         aim(self._state, vector)
         self._sweep(LOOK, int(Loss.SQUARED), 0.0, 0.0, self._state)

@@ -2,7 +2,8 @@
 
 from ..._jit import kernel
 from .reveal import absorb, aim, penalise, query, room_left
-from .sweeps import LOOK, PROJECT, open_spaces
+from .revealed import HEAD
+from .sweeps import LOOK, MOVE, PROJECT, open_spaces
 
 ROOM = -1
 """Instead of a status: the arrays are full; with larger ones the same call goes on."""
@@ -14,29 +15,32 @@ of `multipliers`; nan: not known yet."""
 
 @kernel
 def look(sweep, loss, softness, state):
-    """Margins, slopes and gradient at `state.head`; returns the gradient's length, or ROOM."""
-    aim(state, state.head)
+    """Margins, slopes and gradient at the state's HEAD; returns the gradient's length, or ROOM."""
+    aim(state, state.vectors[HEAD])
     sweep(LOOK, loss, softness, 0.0, state)
-    return ask(sweep, state)
+    return ask(sweep, state, 0.0)
 
 
 @kernel
 def look_at_zero(sweep, how, state, softness):
-    """The gradient's length at the head zero, which `state.head` then is; or ROOM."""
-    state.head[:] = 0.0
+    """The gradient's length at the head zero, which the state's HEAD then is; or ROOM."""
+    state.vectors[HEAD] = 0.0
     return look(sweep, how.loss, softness, state)
 
 
 @kernel
-def ask(sweep, state):
-    """The gradient at `state.head`, of which a sweep has just left the residual's inner products; its length, or ROOM.
+def ask(sweep, state, moved):
+    """The gradient at HEAD, of which a sweep has just left the residual's inner products; its length, or ROOM.
 
+    That sweep looked ahead by the length `moved` of its image, by which the margins move in the same pass as it asks.
     Nothing is asked of the unknown part of the noise once all directions are revealed, or where no residual is left.
     """
     length, dropped = query(state), 0.0
     if open_spaces(state) > 0 and length > 0.0:
         if not room_left(state):
             return float(ROOM)
-        sweep(PROJECT, 0, 0.0, 0.0, state)
+        sweep(PROJECT, 0, 0.0, moved, state)
         dropped = absorb(state, length)
+    elif moved != 0.0:
+        sweep(MOVE, 0, 0.0, moved, state)
     return penalise(state, dropped)

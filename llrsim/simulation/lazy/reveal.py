@@ -13,15 +13,30 @@ import numpy as np
 from ..._jit import kernel, private
 from ...stream import Role, chi, fill_normal, key
 from .revealed import (
+    ALONG,
+    ALONG_LEFT,
+    CENTRE,
     CHUNK,
+    CORRECTION,
+    DIMS,
+    GRADIENT,
+    HEAD,
+    LEAST_NEW,
     LEFT,
+    MIXING,
     OBJECTIVE,
+    PENALTY,
     PENDING,
+    PROJECTION,
     RIGHT,
+    ROOT,
     SCALARS,
+    SPACE,
     SQUARE,
     TOLD_OBJECTIVE,
     TOLD_WRONG,
+    TOTALS,
+    USED,
     WRONG,
 )
 from .sweeps import open_spaces
@@ -32,30 +47,31 @@ _SIGNAL, _LENGTH = np.int64(Role.LAZY_SIGNAL), np.int64(Role.LAZY_LENGTH)
 @kernel
 def aim(state, vector):
     """Set what the next combination of columns takes of each, for a head `vector` (P,)."""
-    k, room, L, R = state.signal.shape[0], state.left.shape[0], state.known[LEFT], state.known[RIGHT]
+    k, L, R, mixing = state.signal.shape[0], state.known[LEFT], state.known[RIGHT], state.matrices[MIXING]
+    along, along_left = state.vectors[ALONG], state.vectors[ALONG_LEFT]
     for q in range(k):
-        state.along[q] = vector[q]
+        along[q] = vector[q]
     for q in range(L):
-        state.along[k + room + q] = 0.0
+        along_left[q] = 0.0
     for j in range(R):
-        amount = state.eigen_root[state.space[j]] * vector[k + j]
-        state.along[k + j] = amount
+        along[k + j] = state.spaces[ROOT, state.known[SPACE + j]] * vector[k + j]
         for q in range(L):
-            state.along[k + room + q] += amount * state.mixing[j, q]
+            along_left[q] += along[k + j] * mixing[j, q]
 
 
 @kernel
 def answer(state, out):
     """X'r in all known coordinates into out (P,), from the totals of the sweep that had the inner products with r."""
-    k, room, L, R = state.signal.shape[0], state.left.shape[0], state.known[LEFT], state.known[RIGHT]
-    left, right = state.totals[SCALARS + k :], state.totals[SCALARS + k + room :]
+    k, L, R, mixing = state.signal.shape[0], state.known[LEFT], state.known[RIGHT], state.matrices[MIXING]
+    totals = state.sums[TOTALS, SCALARS:]
+    left, right = totals[k:], totals[k + state.left.shape[0] :]
     for q in range(k):
-        out[q] = state.totals[SCALARS + q]
+        out[q] = totals[q]
     for j in range(R):
         total = right[j]
         for q in range(L):
-            total += state.mixing[j, q] * left[q]
-        out[k + j] = state.eigen_root[state.space[j]] * total
+            total += mixing[j, q] * left[q]
+        out[k + j] = state.spaces[ROOT, state.known[SPACE + j]] * total
 
 
 @kernel
@@ -64,11 +80,12 @@ def query(state):
 
     Returns the length of the residual's noise part, sigma r.
     """
-    state.told[TOLD_OBJECTIVE], state.told[TOLD_WRONG] = state.totals[OBJECTIVE], state.totals[WRONG]
-    answer(state, state.gradient)
+    totals = state.sums[TOTALS]
+    state.numbers[TOLD_OBJECTIVE], state.numbers[TOLD_WRONG] = totals[OBJECTIVE], totals[WRONG]
+    answer(state, state.vectors[GRADIENT])
     for q in range(state.known[LEFT]):
-        state.projection[q] = -state.totals[SCALARS + state.signal.shape[0] + q]
-    return sqrt(state.totals[SQUARE])
+        state.vectors[PROJECTION, q] = -totals[SCALARS + state.signal.shape[0] + q]
+    return sqrt(totals[SQUARE])
 
 
 @kernel
@@ -84,34 +101,35 @@ def absorb(state, length_asked):
 
     Returns the length of what is dropped instead where the query is not new: 0 otherwise.
     """
-    L, R = state.known[LEFT], state.known[RIGHT]
-    k, room = state.signal.shape[0], state.left.shape[0]
-    square = state.totals[SCALARS + k + L]
+    L, R, spaces, mixing = state.known[LEFT], state.known[RIGHT], state.spaces, state.matrices[MIXING]
+    k, room, correction = state.signal.shape[0], state.left.shape[0], state.vectors[CORRECTION]
+    totals = state.sums[TOTALS, SCALARS + k :]
+    square = totals[L]
     for q in range(L):
         # The second projection: the rounding of the first is not small beside a small rest.
-        state.correction[q] = -state.totals[SCALARS + k + q]
-        square -= state.correction[q] * state.correction[q]
+        correction[q] = -totals[q]
+        square -= correction[q] * correction[q]
     rest, unseen = sqrt(max(square, 0.0)), 0.0
-    for e in range(state.dims.shape[0]):
-        unseen += (state.dims[e] - state.used[e]) * state.eigen_root[e] * state.eigen_root[e]
-    if state.scale.shape[0] == L or not rest > state.tolerance[0] * length_asked:
+    for e in range(spaces.shape[1]):
+        unseen += (spaces[DIMS, e] - spaces[USED, e]) * spaces[ROOT, e] * spaces[ROOT, e]
+    if state.rows.shape[1] == L or not rest > state.numbers[LEAST_NEW] * length_asked:
         return rest * sqrt(unseen)
-    state.correction[L] = 1.0 / rest
+    correction[L] = 1.0 / rest
     j = R
-    for e in range(state.dims.shape[0]):
-        degrees = state.dims[e] - state.used[e]
+    for e in range(spaces.shape[1]):
+        degrees = int(spaces[DIMS, e] - spaces[USED, e])
         if degrees == 0:
             continue
-        products = state.totals[SCALARS + k + 2 * room + (j - R) * (room + 1) :]
+        products = totals[2 * room + (j - R) * (room + 1) :]
         along_new = products[L]
         for q in range(L):
-            state.mixing[j, q] = -products[q]
-            along_new += state.correction[q] * products[q]
+            mixing[j, q] = -products[q]
+            along_new += correction[q] * products[q]
         length = _length(state, j, degrees)
-        state.mixing[j, L] = length - along_new / rest
-        state.space[j] = e
-        state.used[e] += 1
-        state.gradient[k + j] = state.eigen_root[e] * rest * length
+        mixing[j, L] = length - along_new / rest
+        state.known[SPACE + j] = e
+        spaces[USED, e] += 1
+        state.vectors[GRADIENT, k + j] = spaces[ROOT, e] * rest * length
         j += 1
     state.known[RIGHT], state.known[LEFT], state.known[PENDING] = j, L + 1, 1
     return 0.0
@@ -121,7 +139,7 @@ def absorb(state, length_asked):
 def _length(state, column, degrees):
     """The chi variable of a right direction's column."""
     stream = np.empty(4, np.uint64)
-    key(stream, state.root[0], _LENGTH, state.replicate[0], column)
+    key(stream, state.key_words[0], _LENGTH, state.key_words[1], column)
     return chi(stream, degrees)
 
 
@@ -130,19 +148,19 @@ def admit(state, space):
     """A right direction of an eigenspace that enters by itself, an independent head's, after ENTER: no left one."""
     L, R, k, room = state.known[LEFT], state.known[RIGHT], state.signal.shape[0], state.left.shape[0]
     for q in range(L):
-        state.mixing[R, q] = -state.totals[SCALARS + k + 2 * room + q]
-    state.space[R] = space
-    state.used[space] += 1
+        state.matrices[MIXING, R, q] = -state.sums[TOTALS, SCALARS + k + 2 * room + q]
+    state.known[SPACE + R] = space
+    state.spaces[USED, space] += 1
     state.known[RIGHT] = R + 1
 
 
 @kernel
 def penalise(state, dropped):
     """Add the penalties' part to `gradient` (P,); returns the length of all, what was dropped counted in."""
-    square = dropped * dropped
+    square, gradient, penalties = dropped * dropped, state.vectors[GRADIENT], state.vectors[PENALTY]
     for q in range(state.signal.shape[0] + state.known[RIGHT]):
-        state.gradient[q] += state.penalty[q] * (state.head[q] - state.centre[q])
-        square += state.gradient[q] * state.gradient[q]
+        gradient[q] += penalties[q] * (state.vectors[HEAD, q] - state.vectors[CENTRE, q])
+        square += gradient[q] * gradient[q]
     return sqrt(square)
 
 
@@ -151,22 +169,25 @@ def penalty(state):
     """The penalties at the head: half the sum of penalty (head - centre)^2."""
     total = 0.0
     for q in range(state.signal.shape[0] + state.known[RIGHT]):
-        total += 0.5 * state.penalty[q] * (state.head[q] - state.centre[q]) ** 2
+        total += 0.5 * state.vectors[PENALTY, q] * (state.vectors[HEAD, q] - state.vectors[CENTRE, q]) ** 2
     return total
 
 
 @kernel
-def draw_signal(labels, means, factors, state):
-    """Fill `signal` (k + 1, n): y_i s_i with s = mean + F xi of each row's section, then y_i."""
+def draw_signal(ends, labels, means, factors, state):
+    """Fill `signal` (k + 1, n): y_i s_i with s = mean + F xi of each row's section, then y_i.
+
+    `ends` (B,) are the rows that sections end before.
+    """
     k = state.signal.shape[0] - 1
     stream, normals, signal = np.empty(4, np.uint64), np.empty((k, CHUNK), np.float32), np.empty(k)
     section = 0
-    for chunk in range(state.partial.shape[0]):
-        first, last = chunk * CHUNK, min((chunk + 1) * CHUNK, state.scale.shape[0])
-        key(stream, state.root[0], _SIGNAL, state.replicate[0], chunk)
+    for chunk in range(state.sums.shape[0] - 1):
+        first, last = chunk * CHUNK, min((chunk + 1) * CHUNK, state.signal.shape[1])
+        key(stream, state.key_words[0], _SIGNAL, state.key_words[1], chunk)
         fill_normal(stream, normals[:, : last - first])
         for i in range(first, last):
-            while i >= state.rows_first[section + 1]:
+            while i >= ends[section]:
                 section += 1
             for a in range(k):
                 signal[a] = means[section, a]

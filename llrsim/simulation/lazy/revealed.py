@@ -29,56 +29,57 @@ TOLERANCE = 1e-10
 """A query's component outside of the left directions that is smaller than this fraction of it is not new: dropped."""
 
 OBJECTIVE, SQUARE, MOMENT, BENDING, WRONG, SCALARS = 0, 1, 2, 3, 4, 5
-"""Places of a sweep's scalar sums in `totals`: see `sweeps`."""
+"""Places of a sweep's scalar sums: see `sweeps`. The inner products with columns follow them: see `Revealed.sums`."""
+
+TOTALS = -1
+"""Place in `Revealed.sums` of the sums over all rows."""
 
 
 class Revealed(NamedTuple):
-    """Arrays of a lazy sample with n rows, k signal coordinates and E eigenspaces, with room for L and R directions.
+    """What is known of a lazy sample with n rows, k signal coordinates and E eigenspaces, with room for R directions.
 
-    A head is (u_1 .. u_k, b, v_1 .. v_R), P = k + 1 + R numbers; its noise part is in units of z.
+    A head is (u_1 .. u_k, b, v_1 .. v_R), P = k + 1 + R numbers; its noise part is in units of z. Every kernel that is
+    called takes all arrays, and each costs it a few nanoseconds and a compiler's attention: so they are few.
     """
 
-    rows_first: np.ndarray  # (B + 1,) where each section's rows start
-    scale: Array  # (n,) sigma_i
-    weight: Array  # (n,) c_i
+    rows: Array  # (7, n) SCALE, WEIGHT .. of each row
     signal: Array  # (k + 1, n) y_i s_i, then y_i
-    margins: Array  # (n,) y_i f_i at the current head
-    slopes: Array  # (n,) of the loss there, or ahead along a step
-    image: Array  # (n,) the step's margins
-    curvatures: Array  # (n,) c_i l''_i where they were last looked at
-    multiplier: Array  # (n,) of the margin constraints; (0,) while no loss has had any
-    left: Array  # (L, n) u_l
+    left: Array  # (R, n) u_l
     fresh: np.ndarray  # (R, n) g_j, single precision
-    mixing: Array  # (R, L)
-    space: np.ndarray  # (R,) eigenspace of each right direction
-    eigen_root: Array  # (E,) sqrt(e)
-    dims: np.ndarray  # (E,) dimension of each eigenspace, 0 where e = 0: nothing there can be seen
-    used: np.ndarray  # (E,) right directions revealed in it
-    known: np.ndarray  # (4,) LEFT, RIGHT, DRAWN, PENDING
-    along: Array  # (P + L,) what the next combination of columns takes of signal, bias, g_j and u_l
-    projection: Array  # (L,) components of the last query on the left directions
-    correction: Array  # (L + 1,) of a pending left direction: what is still to be taken off, then 1 / length
-    head: Array  # (P,)
-    path_heads: Array  # (S, P) after the steps of a descent's path
-    velocity: Array  # (P,) last step, of descents with momentum
-    penalty: Array  # (P,)
-    centre: Array  # (P,)
-    gradient: Array  # (P,)
-    hessian: Array  # (P, P)
-    factor: Array  # (P, P)
-    told: Array  # (2,) the rough objective's loss part, and the rows on the wrong side, where a sweep last looked
-    totals: Array  # (W,) sums over all rows
-    partial: Array  # (chunks, W) sums over each chunk
-    root: np.ndarray  # (1,) first key word of the streams
-    replicate: np.ndarray  # (1,)
-    tolerance: Array  # (1,) what of a query is too small to be new
+    vectors: Array  # (9 + S, P) HEAD, VELOCITY .. by coordinate, ALONG_LEFT .. by left direction, a path's S heads
+    matrices: Array  # (3, P, P) MIXING, HESSIAN, FACTOR
+    spaces: Array  # (3, E) ROOT, DIMS, USED of each eigenspace
+    known: np.ndarray  # (4 + R,) LEFT, RIGHT, DRAWN, PENDING, then the eigenspace of each right direction
+    sums: Array  # (chunks + 1, W) over each chunk, then TOTALS: scalars, then the products with k + 1 + 2 R columns
+    #              and of those to come, one of each eigenspace, with R left ones and the new one
+    numbers: Array  # (3,) LEAST_NEW, TOLD_OBJECTIVE, TOLD_WRONG
+    key_words: np.ndarray  # (2,) the streams' root and replicate
 
 
-TOLD_OBJECTIVE, TOLD_WRONG = range(2)
-"""Places in `Revealed.told`."""
+SCALE, WEIGHT, MARGINS, SLOPES, IMAGE, CURVATURES, MULTIPLIER = range(7)
+"""Rows of `Revealed.rows`: sigma_i, c_i, y_i f_i at the current head, slopes of the loss there or ahead along a step,
+the step's margins, c_i l''_i where they were last looked at, and multipliers of the margin constraints. The last ones
+take no memory before a fit that needs them writes to them."""
 
-LEFT, RIGHT, DRAWN, PENDING = range(4)
-"""Places in `Revealed.known`: directions revealed, columns g drawn, whether the last left direction is unfinished."""
+HEAD, VELOCITY, PENALTY, CENTRE, GRADIENT, ALONG, ALONG_LEFT, PROJECTION, CORRECTION, PATH = range(10)
+"""Rows of `Revealed.vectors`. By coordinate: the head, the last step, penalties and what they pull to, the gradient,
+and what the next combination of columns takes of the signal and each g_j. By left direction: what it takes of each u_l,
+the components of the last query, and of a pending left direction what is still to be taken off, then 1 / its length.
+From PATH on: the heads after the steps of a descent's path."""
+
+MIXING, HESSIAN, FACTOR = range(3)
+"""Places in `Revealed.matrices`; MIXING is (R, L)."""
+
+ROOT, DIMS, USED = range(3)
+"""Rows of `Revealed.spaces`: sqrt(e), dimension (0 where e = 0: nothing there can be seen), directions revealed."""
+
+LEFT, RIGHT, DRAWN, PENDING, SPACE = range(5)
+"""Places in `Revealed.known`: directions revealed, columns g drawn, whether the last left direction is unfinished, and
+from SPACE on the eigenspaces."""
+
+LEAST_NEW, TOLD_OBJECTIVE, TOLD_WRONG = range(3)
+"""Places in `Revealed.numbers`: what of a query is too small to be new, and where a sweep last looked the rough
+objective's loss part and the rows on the wrong side."""
 
 
 def nothing_revealed(
@@ -89,67 +90,53 @@ def nothing_revealed(
     Memory that is not written to is not taken: a large room costs little until it is used.
     """
     n, k, spaces = int(law.rows.sum()), law.means.shape[1], len(law.eigenvalues)
-    chunks, size, width = max(1, -(-n // CHUNK)), k + 1 + room, SCALARS + k + 1 + 2 * room + spaces * (room + 1)
+    chunks, size = max(1, -(-n // CHUNK)), k + 1 + room
+    rows = np.empty((MULTIPLIER + 1, n))
+    rows[SCALE] = np.repeat(law.noise_scale, law.rows)
+    rows[WEIGHT] = rows[MARGINS] = 0.0
+    dims = np.where(law.eigenvalues > 0, law.multiplicities, 0)
     return Revealed(
-        rows_first=np.concatenate([[0], np.cumsum(law.rows)]).astype(np.int64),
-        scale=np.repeat(law.noise_scale, law.rows),
-        weight=np.zeros(n),
+        rows=rows,
         signal=np.empty((k + 1, n)),
-        margins=np.zeros(n),
-        slopes=np.empty(n),
-        image=np.empty(n),
-        curvatures=np.empty(n),
-        multiplier=np.zeros(0),
         left=np.empty((room, n)),
         fresh=np.empty((room, n), np.float32),
-        mixing=np.zeros((room, room)),
-        space=np.zeros(room, np.int64),
-        eigen_root=np.sqrt(law.eigenvalues),
-        dims=np.where(law.eigenvalues > 0, law.multiplicities, 0).astype(np.int64),
-        used=np.zeros(spaces, np.int64),
-        known=np.zeros(4, np.int64),
-        along=np.zeros(size + room),
-        projection=np.zeros(room),
-        correction=np.zeros(room + 1),
-        head=np.zeros(size),
-        path_heads=np.zeros((0, size)),
-        velocity=np.zeros(size),
-        penalty=np.zeros(size),
-        centre=np.zeros(size),
-        gradient=np.zeros(size),
-        hessian=np.zeros((size, size)),
-        factor=np.zeros((size, size)),
-        told=np.zeros(2),
-        totals=np.zeros(width),
-        partial=np.zeros((chunks, width)),
-        root=np.array([root], dtype=np.uint64),
-        replicate=np.array([replicate]),
-        tolerance=np.array([tolerance]),
+        vectors=np.zeros((PATH, size)),
+        matrices=np.zeros((FACTOR + 1, size, size)),
+        spaces=np.array([np.sqrt(law.eigenvalues), dims, np.zeros(spaces)]),
+        known=np.zeros(SPACE + room, np.int64),
+        sums=np.zeros((chunks + 1, _width(k, room, spaces))),
+        numbers=np.array([tolerance, 0.0, 0.0]),
+        key_words=np.array([root, replicate], dtype=np.uint64),
     )
 
 
 def with_more_room(state: Revealed) -> Revealed:
     """The same, with room for twice as many directions."""
-    k, before = len(state.signal), len(state.left)
-    room, extra = 2 * before, before
-    n, spaces = len(state.scale), len(state.dims)
-    size, width = k + room, SCALARS + k + 2 * room + spaces * (room + 1)
-    known = slice(0, int(max(state.known[LEFT], state.known[RIGHT], state.known[DRAWN])))
-    left, fresh = np.empty((room, n)), np.empty((room, n), np.float32)
+    before, k = len(state.left), len(state.signal) - 1
+    room = 2 * before
+    known = slice(0, int(state.known[:PENDING].max()))
+    left, fresh = (np.empty((room, old.shape[1]), old.dtype) for old in (state.left, state.fresh))
     left[known], fresh[known] = state.left[known], state.fresh[known]
-    longer = {name: np.pad(getattr(state, name), (0, extra)) for name in _BY_COORDINATE}
-    longer |= {name: np.pad(getattr(state, name), ((0, extra), (0, extra))) for name in ("mixing", "hessian", "factor")}
-    longer["path_heads"] = np.pad(state.path_heads, ((0, 0), (0, extra)))
+    vectors = np.pad(state.vectors, ((0, 0), (0, before)))
     # The penalty of coordinates to come is that of all noise coordinates.
-    longer["penalty"][k + before :] = state.penalty[-1]
+    vectors[PENALTY, -before:] = state.vectors[PENALTY, -1]
     return state._replace(
         left=left,
         fresh=fresh,
-        along=np.zeros(size + room),
-        totals=np.zeros(width),
-        partial=np.zeros((len(state.partial), width)),
-        **longer,
+        vectors=vectors,
+        matrices=np.pad(state.matrices, ((0, 0), (0, before), (0, before))),
+        known=np.pad(state.known, (0, before)),
+        sums=np.zeros((len(state.sums), _width(k, room, state.spaces.shape[1]))),
     )
 
 
-_BY_COORDINATE = ("space", "projection", "correction", "head", "velocity", "penalty", "centre", "gradient")
+def with_path(state: Revealed, steps: int) -> Revealed:
+    """The same, with room for the heads after so many steps of a path."""
+    vectors = np.zeros((PATH + steps, state.vectors.shape[1]))
+    vectors[:PATH] = state.vectors[:PATH]
+    return state._replace(vectors=vectors)
+
+
+def _width(k: int, room: int, spaces: int) -> int:
+    """Sums of a sweep."""
+    return SCALARS + k + 1 + 2 * room + spaces * (room + 1)

@@ -39,7 +39,22 @@ from .multipliers import STEPS, margins
 from .newton import minimise
 from .query import DONE, REFERENCE, ROOM, look_at_zero
 from .reveal import admit, aim, draw_signal
-from .revealed import RIGHT, nothing_revealed, with_more_room
+from .revealed import (
+    CENTRE,
+    HEAD,
+    IMAGE,
+    MULTIPLIER,
+    PATH,
+    PENALTY,
+    RIGHT,
+    SPACE,
+    USED,
+    VELOCITY,
+    WEIGHT,
+    nothing_revealed,
+    with_more_room,
+    with_path,
+)
 from .support import INSTEAD
 from .sweeps import ENTER, STEP
 from .threads import drive, sweeping
@@ -67,7 +82,7 @@ class LazySample:
         self._visitors = Visitors()
         self._words = [int(root), replicate, Role.LAZY_LENGTH << 32]
         self._identity = object()  # heads name their sample by this, not to keep its arrays alive
-        draw_signal(law.labels, law.means, law.factors, self._state)
+        draw_signal(np.cumsum(law.rows), law.labels, law.means, law.factors, self._state)
 
     def fit(self, head: FitOptions, weight: Array, *, anchor: float = 0.0, start: LazyHead | None = None) -> LazyFit:
         """Fit a head with these weights (B,) of each row of a section, or (n,) of each row, that sum to one over rows.
@@ -77,41 +92,40 @@ class LazySample:
         """
         how, path = recipe(head), descent_path(head)
         rows = np.repeat(weight, self._law.rows) if len(weight) == len(self._law.rows) else np.asarray(weight)
-        self._state.weight[:] = rows
+        self._state.rows[WEIGHT] = rows
         origin = self._coordinates(start)
         ridge = head.ridge
         if how.loss == Loss.HINGE and how.solver == INTERIOR_POINT and not ridge + anchor > 0:
             raise ValueError(f"head.ridge: 0 with the exact hinge loss and no anchor; {INSTEAD}")
         if how.loss == Loss.MAX_MARGIN:
             # Its head depends neither on the weights nor on the penalty's size.
-            self._state.weight[:] = np.where(rows > 0, 1.0, 0.0) / max(1, np.count_nonzero(rows))
+            self._state.rows[WEIGHT] = np.where(rows > 0, 1.0, 0.0) / max(1, np.count_nonzero(rows))
             ridge, anchor = (ridge / (ridge + anchor), anchor / (ridge + anchor)) if anchor else (1.0, 0.0)
         self._penalise(ridge, anchor, origin)
         status = self._obstacle(how)
         if status is not None:
-            return LazyFit(self._head(np.full(len(self._state.head), nan)), status, nan, 0, self.directions)
-        self._state = self._state._replace(path_heads=np.zeros((len(path), len(self._state.head))))
+            return LazyFit(self._head(np.full(self._state.vectors.shape[1], nan)), status, nan, 0, self.directions)
+        self._state = with_path(self._state, len(path))
         progress = np.array([0.0, 0.0, nan, nan, nan])
         if origin.any() and how.solver != INTERIOR_POINT:
             progress[REFERENCE] = self._drive(look_at_zero, how, 0.0) or 1.0
-        self._state.velocity[:] = 0.0
-        self._state.head[:] = 0.0
-        self._state.head[: len(origin)] = origin
+        self._state.vectors[VELOCITY] = self._state.vectors[HEAD] = 0.0
+        self._state.vectors[HEAD, : len(origin)] = origin
         if how.solver == DESCENT:
             code, certificate = self._drive(descend, how, path, progress)
         elif how.solver == INTERIOR_POINT:
-            self._state = self._state._replace(multiplier=np.zeros(len(self._state.scale)))
+            self._state.rows[MULTIPLIER] = 0.0
             code, certificate = self._drive(margins, how._replace(iterations=STEPS), progress)
         else:
             code, certificate = self._drive(minimise, how, 0.0, progress)
-        state = self._state
+        vectors = self._state.vectors
         return LazyFit(
-            self._head(state.head),
+            self._head(vectors[HEAD]),
             Status(code),
             certificate,
             int(progress[DONE]),
             self.directions,
-            tuple(self._head(along) for along in state.path_heads),
+            tuple(map(self._head, vectors[PATH:])),
         )
 
     def average(self, fits: Sequence[LazyFit]) -> LazyFit:
@@ -129,7 +143,7 @@ class LazySample:
         )
 
     def _mean(self, heads: Sequence[LazyHead]) -> LazyHead:
-        total = np.zeros(len(self._state.head))
+        total = np.zeros(self._state.vectors.shape[1])
         for head in heads:
             known = self._coordinates(head)
             total[: len(known)] += known / len(heads)
@@ -145,14 +159,19 @@ class LazySample:
         """Right directions revealed so far, over all eigenspaces."""
         return int(self._state.known[RIGHT])
 
+    @property
+    def _spaces(self) -> np.ndarray:
+        """(R,) eigenspace of each direction."""
+        return self._state.known[SPACE : SPACE + self.directions]
+
     def score(self, head: LazyHead) -> Array:
         """(n,) logit f of a head at every row, bias included: of this sample's, or of one that is independent of it."""
-        vector = np.zeros(len(self._state.head))
+        vector = np.zeros(self._state.vectors.shape[1])
         known = self._coordinates(head)
         vector[: len(known)] = known
         aim(self._state, vector)
         self._sweep(STEP)
-        return np.repeat(self._law.labels, self._law.rows) * self._state.image
+        return np.repeat(self._law.labels, self._law.rows) * self._state.rows[IMAGE]
 
     def _drive(self, driver: Any, how: Recipe, *arguments: Any) -> Any:
         """Run a driver to its end, with larger arrays whenever it asks for them."""
@@ -164,7 +183,7 @@ class LazySample:
 
     def _grow(self) -> None:
         room = 2 * len(self._state.fresh)
-        if (lacking := lazy_shortage(len(self._state.scale), room, 1)) is not None:
+        if (lacking := lazy_shortage(self._state.rows.shape[1], room, 1)) is not None:
             raise MemoryError(lacking)
         self._state = with_more_room(self._state)
 
@@ -190,11 +209,11 @@ class LazySample:
         """
         R, k = self.directions, len(self._state.signal)
         direction = np.zeros(k + R)
-        inside = k + np.flatnonzero(self._state.space[:R] == space)
+        inside = k + np.flatnonzero(self._spaces == space)
         direction[inside] = self._normals.standard_normal(len(inside))
         for other in apart:
             direction[: len(other)] -= (direction[: len(other)] @ other) * other
-        unseen = self._law.multiplicities[space] - self._state.used[space]
+        unseen = self._law.multiplicities[space] - self._state.spaces[USED, space]
         if unseen > 0:
             if len(self._state.fresh) == R:
                 self._grow()
@@ -205,30 +224,30 @@ class LazySample:
         return unit
 
     def _penalise(self, ridge: float, anchor: float, origin: Array) -> None:
-        k, state = self._state.signal.shape[0] - 1, self._state
-        state.penalty[:] = ridge + anchor
-        state.penalty[k] = anchor
-        state.centre[:] = 0.0
+        penalty, centre = self._state.vectors[PENALTY], self._state.vectors[CENTRE]
+        penalty[:] = ridge + anchor
+        penalty[len(self._state.signal) - 1] = anchor
+        centre[:] = 0.0
         if anchor > 0.0:
-            state.centre[: len(origin)] = anchor * origin / state.penalty[: len(origin)]
+            centre[: len(origin)] = anchor * origin / penalty[: len(origin)]
 
     def _obstacle(self, how: Recipe) -> Status | None:
         """Why there is nothing to fit, in the words of the dense solvers."""
         state = self._state
-        counted = state.weight > 0.0
+        counted, penalty = state.rows[WEIGHT] > 0.0, state.vectors[PENALTY]
         labels = state.signal[-1, counted]
         if not labels.size:
             return Status.EMPTY
-        free = not state.penalty.any()
+        free = not penalty.any()
         columns = len(state.signal) + int(self._law.multiplicities.sum())
         if how.solver == RIDGE and free and labels.size < columns:
             return Status.SEPARABLE
         one = (labels == labels[0]).all()
         diverges = how.loss == Loss.LOGISTIC or how.solver == INTERIOR_POINT
-        return Status.ONE_CLASS if one and diverges and state.penalty[len(state.signal) - 1] == 0 else None
+        return Status.ONE_CLASS if one and diverges and penalty[len(state.signal) - 1] == 0 else None
 
     def _head(self, coordinates: Array) -> LazyHead:
-        k, state, R = len(self._state.signal) - 1, self._state, self.directions
-        noise = np.bincount(state.space[:R], coordinates[k + 1 : k + 1 + R] ** 2, len(state.dims))
+        k, R, spaces = len(self._state.signal) - 1, self.directions, self._spaces
+        noise = np.bincount(spaces, coordinates[k + 1 : k + 1 + R] ** 2, self._state.spaces.shape[1])
         known = coordinates[: k + 1 + R].copy()
-        return LazyHead(known[:k], float(known[k]), np.sqrt(noise), self._identity, known, state.space[:R].copy())
+        return LazyHead(known[:k], float(known[k]), np.sqrt(noise), self._identity, known, spaces.copy())

@@ -1,7 +1,8 @@
 """Passes over the rows of a lazy sample, a chunk at a time: each chunk writes its own sums, so chunks run in parallel.
 
-A chunk is walked in blocks of BLOCK rows, which with all columns stay in the cache: a query, its projection and the
-next query together read every left direction twice and every g once, 20 bytes a row and direction.
+A chunk is walked in blocks of rows that with all columns stay in the second-level cache: a query, its projection and
+the next query together read every left direction twice and every g once, 20 bytes a row and direction. A block is long
+and inner loops take plain vectors, so that what is paid for each call is little beside the arithmetic.
 
 | task    | what it does with each row                                                                        |
 |---------|---------------------------------------------------------------------------------------------------|
@@ -9,7 +10,7 @@ next query together read every left direction twice and every g once, 20 bytes a
 | STEP    | image = columns @ along, slopes at margins + length * image, inner products, moments along image   |
 | SEARCH  | slopes at margins + length * image and the moments: no column is read                             |
 | MOVE    | margins += length * image                                                                         |
-| PROJECT | the residual less its projection into the next place of `left`, fresh g, inner products with both |
+| PROJECT | MOVE; the residual less its projection into the next place of `left`, fresh g, products with both  |
 | ENTER   | a fresh g for a right direction that enters by itself, and its inner products with `left`         |
 | BEND    | curvatures = c l'' at the slopes: no column is read                                               |
 | CURVE   | inner products of all columns with curvatures * (columns @ along): a product of the Hessian       |
@@ -24,47 +25,47 @@ from ...losses import HINGE, curvature_from_slope, rough_value, slope, slopes
 from ...stream import Role, fill_normal, key
 from .columns import add, multiply
 from .revealed import (
+    ALONG,
+    ALONG_LEFT,
     BENDING,
     CHUNK,
+    CORRECTION,
+    CURVATURES,
+    DIMS,
     DRAWN,
+    IMAGE,
     LEFT,
+    MARGINS,
     MOMENT,
+    MULTIPLIER,
     OBJECTIVE,
     PENDING,
+    PROJECTION,
     RIGHT,
     SCALARS,
+    SCALE,
+    SLOPES,
     SQUARE,
+    TOTALS,
+    USED,
+    WEIGHT,
     WRONG,
 )
 
-BLOCK = 512
+CACHE, LONGEST, SHORTEST = 1 << 18, 2048, 256
+"""Bytes of the columns of a block of rows, as far as it has no more or fewer rows than these."""
 
 LOOK, STEP, SEARCH, MOVE, PROJECT, ENTER, BEND, CURVE = range(8)
 _NOISE = np.int64(Role.LAZY_NOISE)
 
 
 @private
-def _finish(state, begin, end):
+def _finish(left, pending, begin, end, correction):
     """Take off what a pending left direction, the last one, still has along the others, and scale it to length one."""
-    last = state.known[LEFT] - 1
-    pending, length = state.left[last][begin:end], state.correction[last]
-    add(state.left, last, begin, end, state.correction, pending)
-    for i in range(pending.size):
-        pending[i] *= length
-
-
-@private
-def _combine(state, begin, end, noise, out):
-    """out (rows,) = the block's rows @ along; `noise` (rows,) is scratch."""
-    k, room = state.signal.shape[0], state.left.shape[0]
-    scale = state.scale[begin:end]
-    for i in range(out.size):
-        noise[i] = out[i] = 0.0
-    add(state.left, state.known[LEFT], begin, end, state.along[k + room :], noise)
-    add(state.fresh, state.known[RIGHT], begin, end, state.along[k:], noise)
-    add(state.signal, k, begin, end, state.along, out)
-    for i in range(out.size):
-        out[i] += scale[i] * noise[i]
+    direction, length = left[pending, begin:end], correction[pending]
+    add(left, pending, begin, end, correction, direction)
+    for i in range(direction.size):
+        direction[i] *= length
 
 
 @private
@@ -124,9 +125,27 @@ def _objective(loss, weight, margins, sums):
 
 
 @private
-def _residual(state, begin, end, residual, noise, sums):
+def _forward(task, loss, softness, length, rows, begin, end, combined, sums):
+    """What LOOK, STEP and SEARCH do with each row of a block, given its columns @ along."""
+    margins, pulls, image = rows[MARGINS, begin:end], rows[SLOPES, begin:end], rows[IMAGE, begin:end]
+    weight, multiplier = rows[WEIGHT, begin:end], rows[MULTIPLIER, begin:end]
+    if task == LOOK:
+        margins[:] = combined
+        _slopes(loss, softness, margins, multiplier, pulls)
+        _objective(loss, weight, margins, sums)
+        return
+    if task == STEP:
+        image[:] = combined
+    for i in range(combined.size):
+        combined[i] = margins[i] + length * image[i]
+    _slopes(loss, softness, combined, multiplier, pulls)
+    _moments(loss, softness, weight, combined, pulls, image, sums)
+
+
+@private
+def _residual(rows, begin, end, residual, noise, sums):
     """The block's c l' and sigma c l'."""
-    weight, pulls, scale = state.weight[begin:end], state.slopes[begin:end], state.scale[begin:end]
+    weight, pulls, scale = rows[WEIGHT, begin:end], rows[SLOPES, begin:end], rows[SCALE, begin:end]
     square = 0.0
     for i in range(weight.size):
         residual[i] = weight[i] * pulls[i]
@@ -136,117 +155,107 @@ def _residual(state, begin, end, residual, noise, sums):
 
 
 @private
-def _inner_products(state, begin, end, x, noise, sums):
-    """Inner products of all columns with x for the signal and `noise`, sigma x, for the noise."""
-    k, room = state.signal.shape[0], state.left.shape[0]
-    multiply(state.signal, k, begin, end, x, sums[SCALARS:])
-    multiply(state.left, state.known[LEFT], begin, end, noise, sums[SCALARS + k :])
-    multiply(state.fresh, state.known[RIGHT], begin, end, noise, sums[SCALARS + k + room :])
-
-
-@private
-def _project(state, begin, end, fresh, residual, sums):
-    """The residual less its projection into left[L], and its products and those of `fresh` new g with the left ones."""
-    L, R, k, room = state.known[LEFT], state.known[RIGHT], state.signal.shape[0], state.left.shape[0]
-    raw = state.left[L][begin:end]
-    _residual(state, begin, end, residual, raw, sums)
-    add(state.left, L, begin, end, state.projection, raw)
-    multiply(state.left, L + 1, begin, end, raw, sums[SCALARS + k :])
-    for f in range(fresh):
-        at = SCALARS + k + 2 * room + f * (room + 1)
-        multiply(state.left, L + 1, begin, end, state.fresh[R + f][begin:end], sums[at:])
-
-
-@private
-def _bend(loss, softness, weight, pulls, curvatures):
+def _bend(loss, softness, rows, begin, end):
     """Freeze the curvatures c l'' at the current slopes."""
+    weight, pulls, curvatures = rows[WEIGHT, begin:end], rows[SLOPES, begin:end], rows[CURVATURES, begin:end]
     for i in range(weight.size):
         curvatures[i] = weight[i] * _curvature(loss, softness, pulls[i])
 
 
 @private
-def _curve(state, begin, end, image, noise):
+def _curve(rows, begin, end, image, noise):
     """The image times the frozen curvatures, and sigma times that."""
-    curvatures, scale = state.curvatures[begin:end], state.scale[begin:end]
+    curvatures, scale = rows[CURVATURES, begin:end], rows[SCALE, begin:end]
     for i in range(image.size):
         image[i] *= curvatures[i]
         noise[i] = scale[i] * image[i]
 
 
 @private
+def _move(rows, begin, end, length):
+    """Take a step of this length along the image."""
+    margins, image = rows[MARGINS, begin:end], rows[IMAGE, begin:end]
+    for i in range(margins.size):
+        margins[i] += length * image[i]
+
+
+@private
 def _draw_fresh(state, column, chunk, first, last):
     """A new g, the rows of this chunk."""
     stream = np.empty(4, np.uint64)
-    key(stream, state.root[0], _NOISE, state.replicate[0] | (chunk << 32), column)
+    replicate = state.key_words[1] | (np.uint64(chunk) << np.uint64(32))
+    key(stream, state.key_words[0], _NOISE, replicate, column)
     fill_normal(stream, state.fresh[column : column + 1, first:last])
 
 
 @kernel
 def sweep_chunk(task, loss, softness, length, state, chunk):
-    """Do `task` with the rows of one chunk, and leave the sums over them in `state.partial[chunk]`."""
-    n, sums = state.scale.shape[0], state.partial[chunk]
-    first, last = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
-    if task != MOVE and task != BEND:
-        sums[:] = 0.0
-    pending = state.known[PENDING] > 0 and task != SEARCH and task != MOVE and task != BEND
-    fresh = 0
+    """Do `task` with the rows of one chunk, and leave the sums over them in `state.sums[chunk]`."""
+    rows, signal, left, fresh, sums = state.rows, state.signal, state.left, state.fresh, state.sums[chunk]
+    along, along_left = state.vectors[ALONG], state.vectors[ALONG_LEFT]
+    k, room, L, R = signal.shape[0], left.shape[0], state.known[LEFT], state.known[RIGHT]
+    first, last = chunk * CHUNK, min((chunk + 1) * CHUNK, rows.shape[1])
+    reading = task not in (SEARCH, MOVE, BEND)
+    entering = 0
     if task in (PROJECT, ENTER):
-        fresh = 1 if task == ENTER else open_spaces(state)
-        for f in range(fresh):
-            if state.known[RIGHT] + f >= state.known[DRAWN]:
-                _draw_fresh(state, state.known[RIGHT] + f, chunk, first, last)
-    scratch = np.empty((2, BLOCK))
-    soft = softness > 0.0
-    for begin in range(first, last, BLOCK):
-        end = min(begin + BLOCK, last)
-        one, two = scratch[0][: end - begin], scratch[1][: end - begin]
-        margins, pulls = state.margins[begin:end], state.slopes[begin:end]
-        weight, image = state.weight[begin:end], state.image[begin:end]
-        multiplier = state.multiplier[begin:end] if soft else image
-        if pending:
-            _finish(state, begin, end)
-        if task == LOOK:
-            _combine(state, begin, end, one, margins)
-            _slopes(loss, softness, margins, multiplier, pulls)
-            _objective(loss, weight, margins, sums)
-        elif task == STEP:
-            _combine(state, begin, end, one, image)
-        elif task == CURVE:
-            _combine(state, begin, end, two, one)
-            _curve(state, begin, end, one, two)
-        elif task == BEND:
-            _bend(loss, softness, weight, pulls, state.curvatures[begin:end])
-        elif task == MOVE:
-            for i in range(image.size):
-                margins[i] += length * image[i]
-        if task in (STEP, SEARCH):
-            for i in range(one.size):
-                one[i] = margins[i] + length * image[i]
-            _slopes(loss, softness, one, multiplier, pulls)
-            _moments(loss, softness, weight, one, pulls, image, sums)
-        if task in (LOOK, STEP):
-            _residual(state, begin, end, one, two, sums)
+        entering = 1 if task == ENTER else open_spaces(state)
+        for j in range(max(R, state.known[DRAWN]), R + entering):
+            _draw_fresh(state, j, chunk, first, last)
+    if task not in (MOVE, BEND):
+        sums[:] = 0.0
+    of_left, of_right, of_entering = sums[SCALARS + k :], sums[SCALARS + k + room :], sums[SCALARS + k + 2 * room :]
+    block = max(SHORTEST, min(LONGEST, CACHE // (8 * (k + L) + 4 * R)))
+    scratch = np.empty((2, block))
+    for begin in range(first, last, block):
+        end = min(begin + block, last)
+        one, two = scratch[0, : end - begin], scratch[1, : end - begin]
+        if reading and state.known[PENDING] > 0:
+            _finish(left, L - 1, begin, end, state.vectors[CORRECTION])
         if task in (LOOK, STEP, CURVE):
-            _inner_products(state, begin, end, one, two, sums)
+            one[:] = 0.0
+            two[:] = 0.0
+            add(left, L, begin, end, along_left, two)
+            add(fresh, R, begin, end, along[k:], two)
+            add(signal, k, begin, end, along, one)
+            scale = rows[SCALE, begin:end]
+            for i in range(one.size):
+                one[i] += scale[i] * two[i]
+        if task in (LOOK, STEP, SEARCH):
+            _forward(task, loss, softness, length, rows, begin, end, one, sums)
+        elif task == CURVE:
+            _curve(rows, begin, end, one, two)
+        elif task == BEND:
+            _bend(loss, softness, rows, begin, end)
+        elif task in (MOVE, PROJECT) and length != 0.0:
+            _move(rows, begin, end, length)
+        if task in (LOOK, STEP):
+            _residual(rows, begin, end, one, two, sums)
+        if task in (LOOK, STEP, CURVE):
+            multiply(signal, k, begin, end, one, sums[SCALARS:])
+            multiply(left, L, begin, end, two, of_left)
+            multiply(fresh, R, begin, end, two, of_right)
         elif task == PROJECT:
-            _project(state, begin, end, fresh, one, sums)
-        elif task == ENTER:
-            at = SCALARS + state.signal.shape[0] + 2 * state.left.shape[0]
-            multiply(state.left, state.known[LEFT], begin, end, state.fresh[state.known[RIGHT]][begin:end], sums[at:])
+            new = left[L, begin:end]
+            _residual(rows, begin, end, one, new, sums)
+            add(left, L, begin, end, state.vectors[PROJECTION], new)
+            multiply(left, L + 1, begin, end, new, of_left)
+        for f in range(entering):
+            known = L + 1 if task == PROJECT else L
+            multiply(left, known, begin, end, fresh[R + f, begin:end], of_entering[f * (room + 1) :])
 
 
 @kernel
 def open_spaces(state):
     """Eigenspaces in which right directions are left to reveal."""
     count = 0
-    for e in range(state.dims.shape[0]):
-        count += 1 if state.used[e] < state.dims[e] else 0
+    for e in range(state.spaces.shape[1]):
+        count += 1 if state.spaces[USED, e] < state.spaces[DIMS, e] else 0
     return count
 
 
 @kernel
 def conclude(task, state):
-    """Sum up over the chunks, in their order, what `task` left, into `totals`."""
+    """Sum up over the chunks, in their order, what `task` left."""
     if task in (MOVE, BEND):
         return
     if task != SEARCH:
@@ -254,16 +263,16 @@ def conclude(task, state):
     if task in (PROJECT, ENTER):
         reach = state.known[RIGHT] + (1 if task == ENTER else open_spaces(state))
         state.known[DRAWN] = max(state.known[DRAWN], reach)
-    for j in range(state.totals.shape[0]):
-        total = 0.0
-        for chunk in range(state.partial.shape[0]):
-            total += state.partial[chunk, j]
-        state.totals[j] = total
+    totals = state.sums[TOTALS]
+    totals[:] = 0.0
+    for chunk in range(state.sums.shape[0] - 1):
+        for j in range(totals.size):
+            totals[j] += state.sums[chunk, j]
 
 
 @kernel
 def sweep(task, loss, softness, length, state):
     """`task` over all rows, in this thread."""
-    for chunk in range(state.partial.shape[0]):
+    for chunk in range(state.sums.shape[0] - 1):
         sweep_chunk(task, loss, softness, length, state, chunk)
     conclude(task, state)

@@ -40,7 +40,7 @@ def drive(driver: Driver, how: Any, state: Revealed, *arguments: Any, pool: Thre
 
     Without a pool, or with one chunk only, the driver runs compiled.
     """
-    if pool is None or len(state.partial) == 1:
+    if pool is None or len(state.sums) == 2:
         return call_by_address(driver, (_kind(),), (sweep,), how, state, *arguments)
     return _interpreted(driver)(sweeping(pool), how, state, *arguments)
 
@@ -65,7 +65,7 @@ def sweeping(pool: ThreadPoolExecutor | None) -> Callable[[int, int, float, floa
         return sweep
 
     def shared(task: int, loss: int, softness: float, length: float, state: Revealed) -> None:
-        chunks = range(len(state.partial))
+        chunks = range(len(state.sums) - 1)
         list(pool.map(lambda chunk: sweep_chunk(task, loss, softness, length, state, chunk), chunks))
         conclude(task, state)
 
