@@ -7,7 +7,6 @@ without what it calls.
 
 from __future__ import annotations
 
-from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -31,7 +30,8 @@ class _Address:
         return self._address
 
 
-_addressed = cache(_Address)
+_addresses: dict[Dispatcher, _Address] = {}
+"""Of the functions handed out so far, each of which has one kind. Not by kind too: numba's types take long to hash."""
 
 
 def call_by_address(
@@ -40,8 +40,11 @@ def call_by_address(
     """`kernel(*functions, *arguments)` with the functions, each of its kind, by their addresses."""
     if isinstance(kernel, Dispatcher):  # else numba is switched off
         with _compiling:
-            functions = tuple(_addressed(function, kind) for function, kind in zip(functions, kinds, strict=True))
-            if not kernel.signatures:
+            for function, kind in zip(functions, kinds, strict=True):
+                if function not in _addresses:
+                    _addresses[function] = _Address(function, kind)
+            functions = tuple(_addresses[function] for function in functions)
+            if not kernel.overloads:
                 kernel.compile(kinds + tuple(map(typeof, arguments)))
                 kernel.disable_compile()
     return kernel(*functions, *arguments)

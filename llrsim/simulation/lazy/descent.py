@@ -21,7 +21,8 @@ def descend(sweep, how, state, path, progress):
     while True:
         done = int(progress[DONE])
         while progress[RECORDED] < path.size and path[int(progress[RECORDED])] == done:
-            state.vectors[PATH + int(progress[RECORDED])] = state.vectors[HEAD]
+            for q in range(state.vectors.shape[1]):
+                state.vectors[PATH + int(progress[RECORDED]), q] = state.vectors[HEAD, q]
             progress[RECORDED] += 1
         size = look(sweep, how.loss, 0.0, state)
         if size < 0.0:

@@ -18,7 +18,6 @@ import numpy as np
 from ..._jit import single_blas_thread
 from ...drawing import square_roots
 from ...head import Head
-from ...methods import Counts
 from ...mixture import Array
 from ...outcome import MethodOutcome, Outcome, Path
 from ...planning import Plan, Stage
@@ -57,12 +56,12 @@ def simulate_lazily(
     by_rows = rows > CHUNK
     if (lacking := lazy_shortage(rows, FIRST_ROOM, 1 if by_rows else min(jobs, replicates))) is not None:
         raise MemoryError(lacking)
-    numbers = range(first, first + replicates)
+    numbers, laws = range(first, first + replicates), [_law(plan, stage) for stage in plan.stages]
     with single_blas_thread(), ThreadPoolExecutor(jobs) if jobs > 1 else nullcontext() as pool:
         if pool is None or by_rows:
-            drawn = [_Replicate(plan, seed, law, number, pool).heads() for number in numbers]
+            drawn = [_Replicate(plan, laws, seed, law, number, pool).heads() for number in numbers]
         else:
-            drawn = list(pool.map(lambda number: _Replicate(plan, seed, law, number, None).heads(), numbers))
+            drawn = list(pool.map(lambda number: _Replicate(plan, laws, seed, law, number, None).heads(), numbers))
     outcomes = {
         stage.label: _outcome(plan, stage, [heads[m] for heads in drawn]) for m, stage in enumerate(plan.stages)
     }
@@ -75,8 +74,10 @@ def simulate_lazily(
 class _Replicate:
     """One replicate of a plan."""
 
-    def __init__(self, plan: Plan, seed: int, law: str, number: int, pool: ThreadPoolExecutor | None) -> None:
-        self._plan, self._seed, self._law, self._number, self._pool = plan, seed, law, number, pool
+    def __init__(
+        self, plan: Plan, laws: list[SectionLaw], seed: int, law: str, number: int, pool: ThreadPoolExecutor | None
+    ) -> None:
+        self._plan, self._laws, self._seed, self._law, self._number, self._pool = plan, laws, seed, law, number, pool
 
     def heads(self) -> list[LazyFit]:
         """The fits of all stages."""
@@ -100,15 +101,11 @@ class _Replicate:
         return sample, self._fit_on(sample, stage, start)
 
     def _sample(self, m: int) -> Sample:
-        plan, stage = self._plan, self._plan.stages[m]
+        stage = self._plan.stages[m]
         root = root_key(self._seed, f"{self._law}:{stage.label}")
-        if stage.average > 1:  # each head uses other rows
-            return LazySample(_law(plan, stage.sample), root, self._number, pool=self._pool)
-        kept = stage.selection.used > 0
-        sections = _law(plan, stage.sample, stage.selection.group[kept], stage.selection.distinct[kept])
         if by_sections(stage):
-            return ExchangeableSample(sections, root, self._number)
-        return LazySample(sections, root, self._number, pool=self._pool)
+            return ExchangeableSample(self._laws[m], root, self._number)
+        return LazySample(self._laws[m], root, self._number, pool=self._pool)
 
     def _fit_on(self, sample: Sample, stage: Stage, start: LazyHead | None) -> LazyFit:
         """The stage's fit on a sample, of its sections or, where it is the whole of the plan's sample, of its rows."""
@@ -146,14 +143,17 @@ def _rows(plan: Plan, stage: Stage) -> int:
     return int(plan.samples[stage.sample].counts.sum() if stage.average > 1 else stage.selection.distinct.sum())
 
 
-def _law(plan: Plan, sample: int, group: Counts | None = None, rows: Counts | None = None) -> SectionLaw:
-    """The law of a plan's sample: a section a group, or so many rows of these groups (B,)."""
-    drawn = plan.samples[sample]
+def _law(plan: Plan, stage: Stage) -> SectionLaw:
+    """The law of a stage's own sample: of the rows it uses, or of all of the plan's sample for heads that differ."""
+    drawn, chosen = plan.samples[stage.sample], stage.selection
     law = drawn.mixture
-    sections = np.arange(law.group_count) if group is None else group
+    sections, rows = np.arange(law.group_count), drawn.counts
+    if stage.average == 1:
+        kept = chosen.used > 0
+        sections, rows = chosen.group[kept], chosen.distinct[kept]
     eigenvalues, multiplicities = law.eigenspaces()
     return SectionLaw(
-        rows=np.asarray(drawn.counts if rows is None else rows, dtype=np.int64),
+        rows=np.asarray(rows, dtype=np.int64),
         labels=law.labels[sections],
         means=law.means[sections],
         factors=square_roots(law.covariances[sections]),

@@ -7,6 +7,8 @@ problem, so its length certifies the head in all dimensions, revealed or not.
 
 from math import inf, isfinite, isnan, nan, sqrt
 
+import numpy as np
+
 from ..._jit import kernel, private
 from ...status import CONVERGED, NOT_CONVERGED, SEPARABLE
 from ..semidefinite import factorise, solve
@@ -47,7 +49,8 @@ def minimise(sweep, how, state, softness, progress):
     for q in range(state.signal.shape[0] + state.known[RIGHT]):
         free &= state.vectors[PENALTY, q] == 0.0
     size = look(sweep, how.loss, softness, state)
-    known, fresh = 0, True
+    none = np.int64(0)  # kernels are compiled once more for a literal zero
+    known, fresh = none, True
     while True:
         if size < 0.0:
             return ROOM, nan
@@ -60,7 +63,7 @@ def minimise(sweep, how, state, softness, progress):
             return CONVERGED, size / reference
         if iteration == how.iterations or not isfinite(size + reference):
             return NOT_CONVERGED, size / reference
-        known = 0 if fresh else known
+        known = none if fresh else known
         _update_hessian(sweep, how.loss, softness, state, known)
         start = _newton_step(state, known)
         aim(state, state.vectors[VELOCITY])

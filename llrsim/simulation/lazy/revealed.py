@@ -132,6 +132,8 @@ def with_more_room(state: Revealed) -> Revealed:
 
 def with_path(state: Revealed, steps: int) -> Revealed:
     """The same, with room for the heads after so many steps of a path."""
+    if len(state.vectors) == PATH + steps:
+        return state
     vectors = np.zeros((PATH + steps, state.vectors.shape[1]))
     vectors[:PATH] = state.vectors[:PATH]
     return state._replace(vectors=vectors)

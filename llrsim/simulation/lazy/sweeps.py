@@ -130,13 +130,14 @@ def _forward(task, loss, softness, length, rows, begin, end, combined, sums):
     margins, pulls, image = rows[MARGINS, begin:end], rows[SLOPES, begin:end], rows[IMAGE, begin:end]
     weight, multiplier = rows[WEIGHT, begin:end], rows[MULTIPLIER, begin:end]
     if task == LOOK:
-        margins[:] = combined
+        for i in range(combined.size):  # an assignment of arrays takes long to compile
+            margins[i] = combined[i]
         _slopes(loss, softness, margins, multiplier, pulls)
         _objective(loss, weight, margins, sums)
         return
-    if task == STEP:
-        image[:] = combined
     for i in range(combined.size):
+        if task == STEP:
+            image[i] = combined[i]
         combined[i] = margins[i] + length * image[i]
     _slopes(loss, softness, combined, multiplier, pulls)
     _moments(loss, softness, weight, combined, pulls, image, sums)
