@@ -17,12 +17,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from math import exp
-
-import numpy as np
-
-from ._jit import kernel, private
-from .losses import LOGISTIC, slope, value
 
 
 class Rule(IntEnum):
@@ -60,47 +54,3 @@ class Reweighting:
     def stages(self) -> tuple[int, ...]:
         """Stages that must have heads before."""
         return tuple(at for at in (self.first, self.second) if at is not None)
-
-
-# Plain integers for kernels.
-CONFIDENCE, LOSS, DISAGREEMENT, MASS, WORST = (int(rule) for rule in Rule)
-
-
-@kernel
-def reweigh(rule, strength, y, first, second, weight):
-    """Write the weights (n,), summing to one, of rows with labels y (n,) and scores f of the heads (n,) each.
-
-    For the rules that score rows. Classes without a row selected leave their mass to the other.
-    """
-    n = y.size
-    if n == 0:
-        return
-    if rule == CONFIDENCE:
-        for i in range(n):
-            # P(true class) = sigmoid(y f) = 1 + l'(y f) of the logistic loss.
-            weight[i] = exp(-strength * (1.0 + slope(LOGISTIC, y[i] * first[i])))
-        kept = 0.0
-    else:
-        for i in range(n):
-            weight[i] = -y[i] * first[i] if rule == LOSS else _divergence(first[i], second[i])
-        kept = np.sort(weight)[max(0, n - int(strength))]
-        for i in range(n):
-            weight[i] = 1.0 if weight[i] >= kept else 0.0
-    rows, total = np.zeros(2), 0.0
-    for i in range(n):
-        rows[int(y[i] > 0.0)] += 1.0 if weight[i] > 0.0 else 0.0
-    for i in range(n):
-        if weight[i] > 0.0:
-            weight[i] /= rows[int(y[i] > 0.0)]
-            total += weight[i]
-    for i in range(n):
-        weight[i] /= total
-
-
-@private
-def _divergence(f, g):
-    """Kullback-Leibler divergence of Bernoulli(sigmoid(g)) from Bernoulli(sigmoid(f)), in nats."""
-    positive = 1.0 + slope(LOGISTIC, f)
-    return positive * (value(LOGISTIC, g) - value(LOGISTIC, f)) + (1.0 - positive) * (
-        value(LOGISTIC, -g) - value(LOGISTIC, -f)
-    )

@@ -107,6 +107,12 @@ METHODS = {
         {"heldout": {"n": 50, "minority_ratio": 0.3, "annotation_noise": 0.25}},
         ["llr"],
     ),
+    "weighted by a head's scores": ([ERM, {"kind": "afr", "anchor": 0.1, "data": "heldout"}], {}, ["erm", "afr"]),
+    "weighted by a head's scores, descent": (
+        [ERM, {"kind": "afr", "data": "heldout", "head": descent("logistic")}], {}, ["erm", "afr"]
+    ),
+    "weighted by scores of its own rows": ([ERM, {"kind": "afr", "anchor": 0.1, "data": "train"}], {}, ["afr"]),
+    "the hardest rows": ([ERM, {"kind": "self", "k": 35}], {}, ["erm", "self"]),
     "averaged": ([AVERAGED], {}, ["dfr"]),
     "averaged descents from a head of another sample": (
         [ERM, AVERAGED | {"anchor": 0.3, "from": "erm", "head": descent("logistic")}], {}, ["erm", "dfr"]
@@ -123,13 +129,28 @@ METHODS = {
 @pytest.mark.parametrize("case", METHODS)
 def test_methods_have_the_dense_law(case, replicates):
     methods, changes, labels = METHODS[case]
-    described = experiment(60, 12, methods, **({"heldout": {"n": 50, "minority_ratio": 0.3}} | changes))
-    found = []
-    for simulator, count in (("lazy", replicates), ("dense", 4 * replicates)):
-        outcome = simulated(described, simulator, count)
-        assert all(outcome[label].kept.all() for label in labels)
-        found.append(entries(outcome, *labels))
+    described = experiment(60, 12, methods, **(HELDOUT | changes))
+    found = [of_methods(described, labels, *how) for how in (("lazy", replicates), ("dense", 4 * replicates))]
     assert p_value(*found) > LEVEL
+
+
+HELDOUT = {"heldout": {"n": 50, "minority_ratio": 0.3}}
+
+
+def of_methods(described, labels, simulator, replicates):
+    """`entries` of the methods, and the masses of the last one where a rule makes them (they sum to one)."""
+    outcome = simulated(described, simulator, replicates)
+    assert all(outcome[label].kept.all() for label in labels)
+    made = outcome[labels[-1]].masses
+    return np.column_stack([entries(outcome, *labels), *([] if made is None else [made[:, 1:]])])
+
+
+@pytest.mark.parametrize("off", [{"gamma": 4.8}, {"k": 39}])
+def test_a_rule_with_another_number_is_seen(off):
+    kind = {"gamma": {"kind": "afr", "data": "heldout"}, "k": {"kind": "self", "k": 35}}[next(iter(off))]
+    right, wrong = (experiment(60, 12, [ERM, kind | changed], **HELDOUT) for changed in ({}, off))
+    label = [kind["kind"]]
+    assert p_value(of_methods(wrong, label, "lazy", 100), of_methods(right, label, "dense", 400)) < LEVEL
 
 
 # Controls

@@ -13,12 +13,11 @@ import numpy as np
 
 from .._jit import kernel, private
 from ..drawing import SampleLaw, draw
-from ..reweighting import MASS, WORST, reweigh
 from ..status import Status
 from ..stream import Role, key, shuffle
 from .fitting import penalties
 from .solvers import INTERIOR_POINT, NEWTON, RIDGE, Recipe
-from .weighing import by_rows, match, score, tell
+from .weighing import MASS, WORST, by_rows, match, reweigh, score, tell
 
 _OK = np.array([status.ok for status in Status])
 # NumPy's integers, because numba would take Python's for constants and compile what they are passed to anew.

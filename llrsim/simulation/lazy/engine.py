@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 from math import nan
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,11 @@ from ...head import Head
 from ...mixture import Array
 from ...outcome import MethodOutcome, Outcome, Path
 from ...planning import Plan, Stage
+from ...reweighting import Reweighting
 from ...stream import Role, root_key
 from ..fitting import descent_path
 from ..memory import lazy_shortage
+from ..weighing import reweigh
 from .exchangeable import ExchangeableSample
 from .law import LazyFit, LazyHead, SectionLaw
 from .revealed import CHUNK
@@ -111,6 +114,8 @@ class _Replicate:
         """The stage's fit on a sample, of its sections or, where it is the whole of the plan's sample, of its rows."""
         kept = stage.selection.used > 0
         distinct = stage.selection.distinct[kept]
+        if stage.reweighting is not None and start is not None and isinstance(sample, LazySample):
+            return self._fit_scored(sample, stage, stage.reweighting, start)
         if isinstance(sample, ExchangeableSample) or np.array_equal(sample.sections, distinct):
             weight = stage.selection.weight[kept] * stage.selection.used[kept] / distinct
             return sample.fit(stage.head, weight, anchor=stage.anchor, start=start)
@@ -119,6 +124,17 @@ class _Replicate:
             for row_weights in self._row_weights(stage)
         ]
         return sample.average(fits)
+
+    def _fit_scored(self, sample: LazySample, stage: Stage, rule: Reweighting, start: LazyHead) -> LazyFit:
+        """The stage's fit on all rows of a sample, with weights made of their scores under the head it starts from."""
+        chosen, scores = stage.selection, sample.score(start)
+        labels, weight = np.repeat(chosen.labels[chosen.group], chosen.available), np.empty(len(scores))
+        reweigh(int(rule.rule), rule.strength, labels, scores, scores, weight)
+        found = sample.fit(stage.head, weight, anchor=stage.anchor, start=start)
+        group = np.repeat(chosen.group, chosen.available)
+        mass = np.bincount(group, weight, len(chosen.labels))
+        share = np.bincount(group, weight > 0, len(chosen.labels)) / np.count_nonzero(weight)
+        return replace(found, mass=mass.astype(np.float64), share=share)
 
     def _row_weights(self, stage: Stage) -> Iterator[Array]:
         """(n,) weight of every row of the plan's sample, for each of the heads that are averaged.
@@ -175,10 +191,20 @@ def _outcome(plan: Plan, stage: Stage, fits: list[LazyFit]) -> MethodOutcome:
         certificate=np.array([fit.certificate for fit in fits]),
         iterations=np.array([fit.iterations for fit in fits]),
         limit="finite",
+        masses=_stacked([fit.mass for fit in fits], stage),
+        shares=_stacked([fit.share for fit in fits], stage),
         path=Path(steps, _summary([head for path in paths for head in path], values, len(steps)))
         if len(steps)
         else None,
     )
+
+
+def _stacked(values: list[Array | None], stage: Stage) -> Array | None:
+    """(R, G) what a rule made, nan for fits that never came to it; None for stages without a rule."""
+    if stage.reweighting is None:
+        return None
+    nothing = np.full(len(stage.selection.labels), nan)
+    return np.array([nothing if value is None else value for value in values])
 
 
 def _no_head(plan: Plan) -> LazyHead:

@@ -65,6 +65,8 @@ class LazyFit:
         iterations: solver iterations, or descent steps.
         directions: right directions that were revealed, over all eigenspaces.
         path: the heads after the steps of `head.solver.path`.
+        mass, share: (G,) effective mass of each group and its share of the rows of positive weight, where a rule made
+            the weights; else None.
     """
 
     head: LazyHead
@@ -73,3 +75,5 @@ class LazyFit:
     iterations: int
     directions: int
     path: tuple[LazyHead, ...] = ()
+    mass: Array | None = None
+    share: Array | None = None

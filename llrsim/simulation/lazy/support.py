@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...reweighting import Rule
+
 if TYPE_CHECKING:
     from ...planning import Plan, Stage
 
 MOST_EIGENSPACES = 8
 """Distinct noise eigenvalues at most: every query reveals a direction in each one's eigenspace."""
+
+ONE_SCORE = (Rule.CONFIDENCE, Rule.LOSS)
+"""Rules whose weights are a function of the scores of the head that the stage starts from."""
 
 INSTEAD = 'use simulator = "dense"'
 
@@ -41,9 +46,13 @@ def obstacle(plan: Plan) -> str | None:
 
 def _obstacle_of(stage: Stage) -> str | None:
     head, rows = stage.head, int(stage.selection.used.sum())
-    if stage.reweighting is not None or stage.adjustment is not None:
-        made = "weights that a rule makes" if stage.reweighting is not None else "adjusted logits"
-        return f"{stage.label}: kind = {stage.kind!r}: the lazy simulator does not follow {made}; {INSTEAD}"
+    if stage.adjustment is not None:
+        return f"{stage.label}: kind = {stage.kind!r}: the lazy simulator does not adjust logits; {INSTEAD}"
+    if stage.reweighting is not None and stage.reweighting.rule not in ONE_SCORE:
+        return (
+            f"{stage.label}: kind = {stage.kind!r}: its weights are made of more than one earlier head's scores, and "
+            f"heads of the lazy simulator have rows of their own; {INSTEAD}"
+        )
     if isinstance(head.solver, str):
         if head.loss == "hinge" and head.ridge + stage.anchor == 0:
             return (
@@ -61,12 +70,14 @@ def _obstacle_of(stage: Stage) -> str | None:
 
 def sees_start(stage: Stage) -> bool:
     """Whether the head that a stage starts from matters: the minimum of a convex objective does not depend on it."""
-    return stage.start is not None and (stage.anchor > 0 or not isinstance(stage.head.solver, str))
+    if stage.start is None:
+        return False
+    return stage.reweighting is not None or stage.anchor > 0 or not isinstance(stage.head.solver, str)
 
 
 def by_sections(stage: Stage) -> bool:
     """Whether a stage's own sample is known by its sections alone (T18), without any row."""
-    return stage.head.loss == "squared" and stage.average == 1
+    return stage.head.loss == "squared" and stage.average == 1 and stage.reweighting is None
 
 
 def _obstacle_of_start(plan: Plan, m: int) -> str | None:
