@@ -42,6 +42,14 @@ def test_masses_shares_and_angles_come_back(experiment, results):
     assert cell.simulation["llr"].masses is cell.simulation["llr"].cosine is None
 
 
+def test_predictions_of_neighbours_on_one_law_keep_their_own_masses(experiment, tmp_path):
+    swept = experiment.replace(sweep={"grid": {"method.afr.gamma": [1.0, 2.0, 8.0]}})
+    run_sweep(swept, out=tmp_path, predict_only=True)
+    for cell in open_results(tmp_path).outcomes():
+        alone = llrsim.predict(experiment.with_values(cell.axes))["afr"]
+        np.testing.assert_allclose(cell.prediction["afr"].masses, alone.masses, atol=1e-8)
+
+
 def test_rows_tell_mean_masses_shares_and_cosines(results):
     cell = next(iter(results.outcomes()))
     rows = {row["method"]: row for row in results.rows()[: len(METHODS)]}

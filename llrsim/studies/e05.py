@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MARGIN = 0.01
 SHRUNK = 0.7
-FIRST, LAST = 100, 10_000
+FIRST, LAST = 40, 4000
 """Steps between which the angle should shrink, and worst-group accuracy should not move."""
 
 

@@ -114,7 +114,14 @@ def _stacked(outcomes: Sequence[MethodOutcome]) -> MethodOutcome:
         status=np.concatenate([outcome.status for outcome in outcomes]),
         certificate=np.concatenate([outcome.certificate for outcome in outcomes]),
         iterations=np.concatenate([outcome.iterations for outcome in outcomes]),
+        **{name: _joined(outcomes, name) for name in ("masses", "shares", "cosine")},
     )
+
+
+def _joined(outcomes: Sequence[MethodOutcome], name: str) -> Any:
+    """What outcomes of one method have beside their heads, one after the other; None where they have it not."""
+    values = [getattr(outcome, name) for outcome in outcomes]
+    return None if values[0] is None else np.concatenate(values)
 
 
 def stacked(heads: Sequence[Head]) -> Head:
