@@ -105,8 +105,8 @@ def from_data(features: ArrayLike, units: ArrayLike, *, expected: Sequence | Non
 def nc1_of_data(features: ArrayLike, units: ArrayLike) -> float:
     """NC1 of `from_data` alone: O(n p C), without the least-squares problem of VCI. Raises ValueError as there.
 
-    >>> nc1_of_data([[-2.0, 1.0], [-1.0, -1.0], [2.0, 1.0], [1.0, -1.0]], [-1, -1, 1, 1])
-    0.05555555555555555
+    >>> round(nc1_of_data([[-2.0, 1.0], [-1.0, -1.0], [2.0, 1.0], [1.0, -1.0]], [-1, -1, 1, 1]), 6)
+    0.055556
     """
     units_found = units_of_data(features, units)
     return _nc1(units_found, *_between(units_found))
