@@ -51,6 +51,14 @@ def test_heads_on_features_have_fixed_weights(method, key):
         ({"test.collapse": {"noise": 0.9}}, r"test\.collapse\.noise = 0\.9: must be 1 beside \[network\]"),
         ({"sweep.simulator": "lazy"}, r"sweep\.simulator = 'lazy': must be auto or dense beside \[network\]"),
         (
+            {"method": [{"kind": "erm"}, {"kind": "afr"}]},
+            r"method\.afr\.gamma: beside \[network\] heads are fitted with fixed weights",
+        ),
+        (
+            {"method": [{"kind": "erm"}, {"kind": "llr", "angle_to": "erm"}]},
+            r"method\.llr\.angle_to: beside \[network\]",
+        ),
+        (
             {"method.erm.head": {"solver": {"steps": 5, "step_size": 0.1, "path": [5]}}},
             r"method\.erm\.head\.solver\.path = \[5\]: heads on a network's features are tested at the end only",
         ),

@@ -11,7 +11,9 @@ from llrsim import prediction
 from llrsim.experiment import ExperimentError
 from llrsim.outcome import binomial_interval
 from llrsim.planning import plan
-from llrsim.simulation import simulate_plan
+from llrsim.simulation import memory, simulate_plan
+from llrsim.simulation.learned import engine
+from llrsim.simulation.learned.keeping import Kept
 from llrsim.status import Status
 
 TEST_ROWS = 400
@@ -23,7 +25,7 @@ TABLES = {
         "noise": {"dim": 6, "std": 0.7},
     },
     "train": {"n": 60, "proportions": [0.4, 0.1, 0.1, 0.4]},
-    "heldout": {"n": 48, "minority_ratio": 0.5, "annotation_noise": 0.1},
+    "heldout": {"n": 48, "minority_ratio": 0.5, "class_prior": 0.3, "annotation_noise": 0.1},
     "head": {"ridge": 0.05},
     "method": [
         {"kind": "erm"},
@@ -31,6 +33,7 @@ TABLES = {
         {"kind": "llr", "anchor": 0.3, "from": "erm"},
         {"kind": "dfr", "balance": "upsample", "head": {"loss": "squared_hinge"}},
         {"kind": "dfr", "name": "averaged", "balance": "subset", "average": 3},
+        {"kind": "dfr", "name": "weighted"},
         {"kind": "cb-llr", "head": {"solver": {"steps": 30, "step_size": 0.2}}},
     ],
 }
@@ -65,7 +68,7 @@ def _distance(observed, exact, rows):
 
 
 def test_raw_accuracies_are_the_exact_ones_within_binomial_error(dense, raw):
-    """48 counts a method with chi-square law; six methods, false alarm 1e-4 each. A shift of 3 % must be seen."""
+    """48 counts a method with chi-square law; seven methods, false alarm 1e-4 each. A shift of 3 % must be seen."""
     for method in dense:
         exact, observed = method.readout.group_accuracy, raw[method.label].readout.group_accuracy
         assert _distance(observed, exact, TEST_ROWS) < chi2.isf(1e-4, exact.size), method.label
@@ -140,6 +143,34 @@ def test_networks_and_test_rows_are_shared_over_held_out_compositions():
     assert (one["llr"].readout.group_accuracy != other["llr"].readout.group_accuracy).any()
 
 
+def test_test_rows_are_none_of_those_that_heads_are_fitted_on():
+    """With more dimensions than rows a head fits its own rows without error, and fresh ones with some."""
+    memorising = experiment(kind="raw", test_rows=12).with_values(
+        {"features.noise.dim": 200, "features.noise.std": 2.0}
+    )
+    memorising = memorising.replace(heldout={"n": 48, "minority_ratio": 1.0}, head={"ridge": 1e-4})
+    memorising = memorising.replace(train={"counts": [12] * 4}, method=[{"kind": "erm"}, {"kind": "llr"}])
+    for method in llrsim.simulate(memorising, 2):
+        assert (method.readout.average_accuracy < 0.95).all()
+
+
+@pytest.mark.parametrize(
+    "change", [{"network.width": 13}, {"network.steps": 59}, {"network.ridge": 0.01}, {"features.core.mean": 1.1}]
+)
+def test_networks_that_are_kept_are_those_that_are_asked_for(change, monkeypatch):
+    """One that was trained from another start, otherwise or on other rows is not taken for it."""
+    llrsim.simulate(experiment())
+    kept = llrsim.simulate(experiment().with_values(change)).features
+    monkeypatch.setattr(engine, "_kept", Kept())
+    assert kept.to_dict() == llrsim.simulate(experiment().with_values(change)).features.to_dict()
+
+
+def test_large_networks_are_not_kept(monkeypatch):
+    monkeypatch.setattr(engine, "LARGEST", 10)
+    monkeypatch.setattr(engine, "_kept", None)
+    assert llrsim.simulate(experiment())["erm"].outcome.ok
+
+
 def test_training_collapses_the_training_features_most():
     """More dimensions than rows: the network fits every row, its training features collapse, held-out ones less."""
     learning = experiment(width=40, steps=300, ridge=1e-3).with_values({"features.noise.dim": 60, "train.n": 40})
@@ -183,6 +214,18 @@ def test_heads_that_start_from_one_that_failed_share_its_status():
     )
     outcome = llrsim.simulate(unlucky.with_values({"features.noise.dim": 0, "train.n": 400}))
     assert [method.outcome for method in outcome] == [Status.NOT_SEPARABLE] * 2
+
+
+def test_too_many_rows_are_refused_with_the_numbers(monkeypatch):
+    large = experiment(test_rows=10**6)
+    message = (
+        r"inputs and features need 0\.7 GB \(4000108 rows, 4000000 of them for the test, 9 inputs, 12 features, 1 "
+    )
+    monkeypatch.setattr(memory, "free_bytes", lambda: 10**8)
+    with pytest.raises(MemoryError, match=message):
+        llrsim.simulate(large)
+    monkeypatch.setattr(memory, "free_bytes", lambda: None)
+    assert llrsim.simulate(experiment())["erm"].outcome.ok
 
 
 def test_there_is_no_prediction():

@@ -151,8 +151,8 @@ class TestRule:
         assert chosen(plan(sized(40, 5)), "auto") == "dense"
 
     @pytest.mark.parametrize("name", llrsim.preset_names())
-    def test_presets_are_dense_but_the_wide_one(self, name):
-        assert chosen(plan(llrsim.load(name)), "auto") == ("lazy" if name == "phase" else "dense")
+    def test_presets_are_dense_but_the_wide_one_and_that_with_a_network(self, name):
+        assert chosen(plan(llrsim.load(name)), "auto") == {"phase": "lazy", "e13": "learned"}.get(name, "dense")
 
 
 class TestDoors:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .lazy.support import obstacle
 
 if TYPE_CHECKING:
+    from ..experiment.schema import Network
     from ..planning import Plan
 
 
@@ -41,6 +42,27 @@ def shortage(plan: Plan, workers: int) -> str | None:
     return (
         f"the dense designs need {needed / 1e9:.1f} GB ({drawn} rows drawn and {used} used, {width} columns, "
         f"{workers} workers) and {free / 1e9:.1f} GB are free; {instead}lower train.n, heldout.n or features.noise.dim"
+    )
+
+
+def learned_shortage(plan: Plan, network: Network, workers: int) -> str | None:
+    """Why the inputs and features of a plan with a network do not fit, with the numbers and what to do; None if so."""
+    inputs = plan.test.signal_dim + plan.test.noise_dim + 1
+    features = inputs if network.kind == "raw" else network.width
+    tested = plan.test.group_count * network.test_rows
+    rows = sum(int(sample.counts.sum()) for sample in plan.samples) + tested
+    used = max(int(stage.selection.used.sum()) for stage in plan.stages)
+    # Doubles for inputs and features; rows of a fit are copied twice in doubles and once in singles; a network, its
+    # gradient, its moves and its start.
+    trained = 32 * inputs * network.width if network.kind == "trained" else 0
+    needed = (8 * rows * (inputs + features) + 20 * used * features + trained) * workers
+    free = free_bytes()
+    if free is None or needed <= free:
+        return None
+    return (
+        f"inputs and features need {needed / 1e9:.1f} GB ({rows} rows, {tested} of them for the test, {inputs} inputs, "
+        f"{features} features, {workers} workers) and {free / 1e9:.1f} GB are free; lower network.test_rows, "
+        "network.width, train.n, heldout.n or features.noise.dim"
     )
 
 
