@@ -50,6 +50,17 @@ def test_predictions_of_neighbours_on_one_law_keep_their_own_masses(experiment, 
         np.testing.assert_allclose(cell.prediction["afr"].masses, alone.masses, atol=1e-8)
 
 
+def test_an_anchor_that_sets_in_along_a_run_is_predicted_as_it_is_alone(experiment, tmp_path):
+    """From 0 on the earlier head's noise is one more coordinate, which the cell before has no solution for."""
+    methods = [{"kind": "erm"}, {"kind": "llr", "from": "erm", "data": "fresh-train"}]
+    swept = experiment.replace(method=methods, sweep={"grid": {"method.llr.anchor": [0.0, 0.1, 1.0]}})
+    run_sweep(swept, out=tmp_path, predict_only=True)
+    for cell in open_results(tmp_path).outcomes():
+        alone = llrsim.predict(swept.replace(sweep={}).with_values(cell.axes))["llr"]
+        np.testing.assert_allclose(cell.prediction["llr"].heads.signal, alone.heads.signal, rtol=1e-6)
+        np.testing.assert_allclose(cell.prediction["llr"].heads.noise_norm, alone.heads.noise_norm, rtol=1e-6)
+
+
 def test_rows_tell_mean_masses_shares_and_cosines(results):
     cell = next(iter(results.outcomes()))
     rows = {row["method"]: row for row in results.rows()[: len(METHODS)]}

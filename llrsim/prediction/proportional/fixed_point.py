@@ -69,8 +69,10 @@ def fixed_point(problem: ProportionalProblem, guess: ArrayLike | None = None) ->
     refused = _refusal(problem)
     if refused is not None:
         return _without_head(problem, refused, 0)
-    known = guess is not None and bool(np.isfinite(guess).all())
-    start = np.asarray(guess, dtype=np.float64) if known else None
+    start = None if guess is None else np.asarray(guess, dtype=np.float64)
+    # A neighbour may have fewer coordinates: an anchor makes the earlier head's noise one more.
+    if start is not None and not (len(start) == problem.means.shape[1] + 3 and np.isfinite(start).all()):
+        start = None
     evaluations = 0
     for least in LEAST_NOISE:
         raised = _kept_from_zero(problem, least)
