@@ -130,6 +130,24 @@ def test_shares_are_those_of_t21(size):
     assert (row["balance"], row["collapse"]) == pytest.approx(KNOWN[size], abs=6e-4)
 
 
+def test_simulated_shares_are_those_of_the_attribution():
+    """Of the least of the groups' means, with which `explain` has the same factorial and the same random numbers."""
+    experiment = separation().replace(sweep={})
+    (row,) = Shares((Variant("cross-entropy", "logistic"),)).simulate(experiment, 5)
+    effects = llrsim.explain(experiment, replicates=5, side="simulation")["llr"].effects
+    assert row["balance"] == pytest.approx(effects["composition"].of_means, abs=1e-12)
+    assert row["collapse"] == pytest.approx(effects["collapse"].of_means, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("differences", "tau"),
+    [((-0.1, 0.1, -0.1, 0.3), 0.35), ((0.1, 0.2, 0.1, 0.3), None), ((-0.1, -0.1, -0.1, 0.0), 0.5)],
+)
+def test_the_largest_crossing_counts(differences, tau):
+    rows = [{"tau": at, "difference": value} for at, value in zip((0.1, 0.2, 0.3, 0.5), differences, strict=True)]
+    assert e03.crossing(rows) == pytest.approx(tau)
+
+
 def test_ridges_are_chosen_as_they_say():
     experiment = separation().replace(sweep={})
     lam = experiment.head.ridge

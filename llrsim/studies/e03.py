@@ -145,6 +145,19 @@ def predict_run(grid: Grid, cells: Sequence[int], stop: Flag) -> list[tuple[str,
     return found
 
 
+def crossing(along: Sequence[Mapping[str, Any]]) -> float | None:
+    """The largest tau at which the difference of the shares is zero, by lines between rows of rising tau.
+
+    >>> crossing([{"tau": tau, "difference": value} for tau, value in ((0.1, -0.1), (0.3, 0.1), (0.5, 0.3))])
+    0.2
+    """
+    for low, high in reversed(list(pairwise(along))):
+        first, last = low["difference"], high["difference"]
+        if first * last <= 0 and first != last:
+            return round(low["tau"] + (high["tau"] - low["tau"]) * first / (first - last), 12)
+    return None
+
+
 def _predict(grid: Grid, ledger: Ledger, jobs: int) -> None:
     """Have the predicted shares of every cell in the ledger."""
     missing = [cell for cell in range(grid.size) if _key(grid.experiment(cell)) not in ledger.rows]
@@ -176,14 +189,7 @@ def _equal(results: Results, rows: Sequence[Row]) -> Iterator[Row]:
             series.setdefault(place(row), []).append(dict(row))
     for found in series.values():
         along = sorted(found, key=lambda row: row["tau"])
-        tau = next(
-            (
-                low["tau"] + (high["tau"] - low["tau"]) * low["difference"] / (low["difference"] - high["difference"])
-                for low, high in reversed(list(pairwise(along)))
-                if low["difference"] * high["difference"] <= 0 and low["difference"] != high["difference"]
-            ),
-            None,
-        )
+        tau = crossing(along)
         at = {name: along[0][name] for name in ("kind", "rows_per_dim", "heldout_ratio", "head", "ridge")}
         mostly = "balance" if sum(row["difference"] for row in along) > 0 else "collapse"
         yield {"part": "equal", **at, "tau": tau, "nc1_ratio": tau and _nc1_ratio(results, at, tau), "mostly": mostly}
