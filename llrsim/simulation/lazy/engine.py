@@ -7,7 +7,7 @@ of a method do not depend on which other methods there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
@@ -23,6 +23,7 @@ from ...mixture import Array
 from ...outcome import MethodOutcome, Outcome, Path
 from ...planning import Plan, Stage
 from ...reweighting import Reweighting
+from ...status import Status
 from ...stream import Role, root_key
 from ..fitting import descent_path
 from ..memory import lazy_shortage
@@ -65,8 +66,13 @@ def simulate_lazily(
             drawn = [_Replicate(plan, laws, seed, law, number, pool).heads() for number in numbers]
         else:
             drawn = list(pool.map(lambda number: _Replicate(plan, laws, seed, law, number, None).heads(), numbers))
+        stable = [
+            _largest_stable_step(drawn, m, lambda number: _Replicate(plan, laws, seed, law, first + number, pool))
+            for m in range(len(plan.stages))
+        ]
     outcomes = {
-        stage.label: _outcome(plan, stage, [heads[m] for heads in drawn]) for m, stage in enumerate(plan.stages)
+        stage.label: _outcome(plan, stage, [heads[m] for heads in drawn], stable[m])
+        for m, stage in enumerate(plan.stages)
     }
     gram = np.full((replicates, len(outcomes), len(outcomes)), nan)
     for m, method in enumerate(outcomes.values()):
@@ -88,6 +94,13 @@ class _Replicate:
         for m in range(len(self._plan.stages)):
             found.append(self._fit(m, found)[1])
         return found
+
+    def largest_stable_step(self, m: int, found: list[LazyFit]) -> float:
+        """That of a stage's descent, whose fit is repeated for it; nan if it had no head to start from."""
+        stage = self._plan.stages[m]
+        if stage.start is not None and not found[stage.start].status.ok:
+            return nan
+        return self._fit(m, found)[0].largest_stable_step(stage.head)
 
     def _fit(self, m: int, earlier: list[LazyFit]) -> tuple[Sample, LazyFit]:
         """The stage's sample and its fit, given the fits of earlier stages."""
@@ -179,7 +192,13 @@ def _law(plan: Plan, stage: Stage) -> SectionLaw:
     )
 
 
-def _outcome(plan: Plan, stage: Stage, fits: list[LazyFit]) -> MethodOutcome:
+def _largest_stable_step(drawn: list[list[LazyFit]], m: int, replicate: Callable[[int], _Replicate]) -> float:
+    """The largest stable step of the first replicate in which a stage diverged; nan if none did."""
+    diverged = [number for number, found in enumerate(drawn) if found[m].status is Status.DIVERGED]
+    return replicate(diverged[0]).largest_stable_step(m, drawn[diverged[0]]) if diverged else nan
+
+
+def _outcome(plan: Plan, stage: Stage, fits: list[LazyFit], largest_stable_step: float) -> MethodOutcome:
     steps = descent_path(stage.head)
     values, _ = plan.test.eigenspaces()
     paths = [fit.path if fit.status.ok else (_no_head(plan),) * len(steps) for fit in fits]
@@ -193,6 +212,7 @@ def _outcome(plan: Plan, stage: Stage, fits: list[LazyFit]) -> MethodOutcome:
         limit="finite",
         masses=_stacked([fit.mass for fit in fits], stage),
         shares=_stacked([fit.share for fit in fits], stage),
+        largest_stable_step=largest_stable_step,
         path=Path(steps, _summary([head for path in paths for head in path], values, len(steps)))
         if len(steps)
         else None,

@@ -29,12 +29,15 @@ import numpy as np
 from numpy.linalg import norm
 from numpy.typing import ArrayLike
 
+from ...descent_rule import stability
 from ...experiment import FitOptions
 from ...mixture import Array
 from ...status import Status
-from .exchangeable_fits import LeastSquares, descend, ridge
+from ..solvers import recipe
+from .exchangeable_fits import LeastSquares, descend, look, ridge
 from .exchangeable_rows import ExchangeableRows, padded
 from .law import LazyFit, LazyHead, SectionLaw
+from .stability import top_eigenvalue
 from .visitors import Visitors
 
 
@@ -75,10 +78,16 @@ class ExchangeableSample:
             return LazyFit(self._head(nowhere), status, nan, 0, self.directions)
         origin = self._coordinates(start)
         bias = self._law.means.shape[1]
-        problem = LeastSquares(self._rows, c, ridge=head.ridge, anchor=anchor, origin=origin, bias=bias)
+        problem = self._problem = LeastSquares(self._rows, c, ridge=head.ridge, anchor=anchor, origin=origin, bias=bias)
         found = ridge(problem) if isinstance(head.solver, str) else descend(problem, head.solver, origin)
         path = tuple(self._head(along) for along in found.path)
         return LazyFit(self._head(found.head), found.status, found.certificate, found.steps, self.directions, path)
+
+    def largest_stable_step(self, head: FitOptions) -> float:
+        """The step size at which descent starts to leave the minimum, for the last fit, which took these options."""
+        how = recipe(head)
+        top = top_eigenvalue(lambda w: look(self._problem, w)[1])
+        return float(stability(how.momentum, how.nesterov > 0) / top)
 
     def _check(self, head: FitOptions, weight: Array, anchor: float, start: LazyHead | None) -> None:
         sections, rows = len(self._law.rows), int(self._law.rows.sum())

@@ -166,13 +166,13 @@ def descend(problem: LeastSquares, how: Descent, start: Array) -> Fitted:
     """Full-batch descent from `start`; statuses and the relative gradient are those of `simulation.descent`."""
     path: list[Array] = []
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows has diverged
-        _, gradient, dropped, _ = _look(problem, np.zeros(len(start)))
+        _, gradient, dropped, _ = look(problem, np.zeros(len(start)))
         reference = norm(gradient) + dropped or 1.0
         head, velocity, limit = start, np.zeros(len(start)), nan
         for done in range(how.steps + 1):
             if done in how.path:
                 path.append(head.copy())
-            head, gradient, dropped, value = _look(problem, head)
+            head, gradient, dropped, value = look(problem, head)
             if done == 0:
                 limit = ceiling(value)
             if not value <= limit < inf:
@@ -187,7 +187,7 @@ def descend(problem: LeastSquares, how: Descent, start: Array) -> Fitted:
         return Fitted(head, status, float((norm(gradient) + dropped) / reference), done, path)
 
 
-def _look(problem: LeastSquares, head: Array) -> tuple[Array, Array, float, float]:
+def look(problem: LeastSquares, head: Array) -> tuple[Array, Array, float, float]:
     """Ask for the gradient at a head: the head in all coordinates now known, its gradient, what it lacks, and F."""
     error = problem.error(padded(head, len(problem.rows.columns)))
     residual = problem.residual(error)

@@ -22,9 +22,8 @@ def look(sweep, loss, softness, state):
 
 
 @kernel
-def look_at_zero(sweep, how, state, softness):
-    """The gradient's length at the head zero, which the state's HEAD then is; or ROOM."""
-    state.vectors[HEAD] = 0.0
+def look_once(sweep, how, state, softness):
+    """`look` as a driver of its own."""
     return look(sweep, how.loss, softness, state)
 
 

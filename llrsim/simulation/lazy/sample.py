@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.linalg import norm
 
-from ...losses import Loss
+from ...descent_rule import stability
+from ...losses import Loss, top_curvature
 from ...mixture import Array
 from ...status import Status
 from ...stream import Role
@@ -34,13 +35,15 @@ from ..fitting import descent_path
 from ..memory import lazy_shortage
 from ..solvers import DESCENT, INTERIOR_POINT, RIDGE, Recipe, recipe
 from .descent import descend
+from .exchangeable_rows import padded
 from .law import LazyFit, LazyHead, SectionLaw
 from .multipliers import STEPS, margins
 from .newton import minimise
-from .query import DONE, REFERENCE, ROOM, look_at_zero
+from .query import DONE, REFERENCE, ROOM, look_once
 from .reveal import admit, aim, draw_signal
 from .revealed import (
     CENTRE,
+    GRADIENT,
     HEAD,
     IMAGE,
     MULTIPLIER,
@@ -55,6 +58,7 @@ from .revealed import (
     with_more_room,
     with_path,
 )
+from .stability import top_eigenvalue
 from .support import INSTEAD
 from .sweeps import ENTER, STEP
 from .threads import drive, sweeping
@@ -108,7 +112,8 @@ class LazySample:
         self._state = with_path(self._state, len(path))
         progress = np.array([0.0, 0.0, nan, nan, nan])
         if origin.any() and how.solver != INTERIOR_POINT:
-            progress[REFERENCE] = self._drive(look_at_zero, how, 0.0) or 1.0
+            self._state.vectors[HEAD] = 0.0
+            progress[REFERENCE] = self._drive(look_once, how, 0.0) or 1.0
         self._state.vectors[VELOCITY] = self._state.vectors[HEAD] = 0.0
         self._state.vectors[HEAD, : len(origin)] = origin
         if how.solver == DESCENT:
@@ -127,6 +132,25 @@ class LazySample:
             self.directions,
             tuple(map(self._head, vectors[PATH:])),
         )
+
+    def largest_stable_step(self, head: FitOptions) -> float:
+        """The step size at which descent starts to leave the minimum, for the last fit, which took these options.
+
+        As of dense samples: for the largest curvature of the loss; nan for the hinge.
+        """
+        how = recipe(head)
+        if how.loss == Loss.HINGE:
+            return nan
+        vectors, curvature = self._state.vectors, top_curvature(how.loss)
+        vectors[CENTRE], vectors[PENALTY] = 0.0, vectors[PENALTY] / curvature
+
+        def gradient(w: Array) -> Array:
+            self._state.vectors[HEAD] = padded(w, self._state.vectors.shape[1])
+            self._drive(look_once, how._replace(loss=int(Loss.SQUARED)), 0.0)
+            found: Array = self._state.vectors[GRADIENT, : len(self._state.signal) + self.directions].copy()
+            return found
+
+        return float(stability(how.momentum, how.nesterov > 0) / (curvature * top_eigenvalue(gradient)))
 
     def average(self, fits: Sequence[LazyFit]) -> LazyFit:
         """The mean of heads fitted on this sample; the first that has no head stands for all."""
