@@ -82,7 +82,7 @@ def differing(first, second):
 
 
 SIZES = {"n above d": ((16, 8, 6, 10), (3, 4)), "n below d": ((4, 3, 2, 3), (20, 10)), "d = 2": ((6, 4, 5, 5), (2, 0))}
-COUNTS = [pytest.param(300, id="300"), pytest.param(3000, marks=pytest.mark.slow, id="3000")]
+COUNTS = [pytest.param(200, id="200"), pytest.param(3000, marks=pytest.mark.slow, id="3000")]
 
 
 def one_fit(law, count):
@@ -200,13 +200,13 @@ class OrthogonalStart(ExchangeableRows):
 def test_a_wrong_degree_of_freedom_is_seen(wrong, monkeypatch):
     monkeypatch.setattr(exchangeable, "ExchangeableRows", wrong)
     law = law_of((4, 3, 4, 3), (2, 3))
-    assert differing(one_fit(law, 300), one_fit_densely(law, 300)) < FALSE_ALARM
+    assert differing(one_fit(law, 200), one_fit_densely(law, 200)) < FALSE_ALARM
 
 
 @pytest.mark.parametrize(("wrong", "late"), [(FreeStart, False), (OrthogonalStart, True)])
 def test_a_wrongly_entered_head_is_seen(wrong, late, monkeypatch):
     monkeypatch.setattr(exchangeable, "ExchangeableRows", wrong)
-    assert differing(two_stages(300, late=late), two_stages_densely(300)) < FALSE_ALARM
+    assert differing(two_stages(200, late=late), two_stages_densely(200)) < FALSE_ALARM
 
 
 # The limit, at n = d = 10^9

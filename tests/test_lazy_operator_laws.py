@@ -15,7 +15,7 @@ from llrsim.simulation.lazy.revealed import CORRECTION, DIMS, GRADIENT, MIXING, 
 FALSE_ALARM = 1e-4
 """Of each family of tests, at fixed seeds."""
 
-DENSE_RUNS = 3000
+DENSE_RUNS = 2000
 
 
 class DenseGaussian:
@@ -94,7 +94,7 @@ def dense():
 
 
 SHAPES = [(6, 5), (4, 7)]
-COUNTS = [pytest.param(600, id="600"), pytest.param(4000, marks=pytest.mark.slow, id="4000")]
+COUNTS = [pytest.param(300, id="300"), pytest.param(4000, marks=pytest.mark.slow, id="4000")]
 
 
 @pytest.mark.parametrize("count", COUNTS)
