@@ -6,19 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
-
 from ..experiment.grid import Grid
 from ..neural_collapse import from_mixture
 from ..planning import plan
-from ..plots.style import LINES, look
 from ..sweep.folder import NUMERICS
 from ..sweep.workers import Workers
-from . import drawing
 from .judging import above, foremost
 from .ledger import Ledger
 from .measuring import Row, of_part
-from .shares import RIDGES, Shares
+from .separation_figure import figure
+from .shares import Shares
 from .verdict import Verdict, concluded, settled_in_parts, tally
 
 if TYPE_CHECKING:
@@ -33,7 +30,7 @@ RATIOS = (0.3, 1.0)
 LARGEST = 8.0
 """Of the cells, those at this tau, these ratios and up to this n/d are simulated."""
 
-DRAWN = "cross-entropy, converged"
+__all__ = ["figure", "table", "verdict"]
 
 
 def table(results: Results, *, jobs: int = 1) -> list[Row]:
@@ -79,47 +76,6 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> Verdict:
     }
     decided = settled_in_parts(findings) if findings else None
     return concluded("e03", findings, words, outcome=decided, told=[tally(findings), *told, _map_told(rows)])
-
-
-def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Shares along tau at balanced held-out groups, and the tau where they are equal; a column a kind of collapse."""
-    own = [row for row in rows if row["head"] == DRAWN]
-    kinds = list(dict.fromkeys(row["kind"] for row in own))
-    sizes = sorted({row["rows_per_dim"] for row in own})
-    drawn, axes = drawing.panels(
-        "Balance, or features that have not collapsed? LLR's gain with converged cross-entropy",
-        len(kinds),
-        2,
-        height=6.2,
-        sharey="row",
-    )
-    for column, kind in enumerate(kinds):
-        top, bottom = axes[:, column]
-        for place, size in enumerate(sizes):
-            here = {"kind": kind, "rows_per_dim": size}
-            _draw_shares(top, own, here, place)
-            for style, ridge in zip((LINES[0], *LINES[2:]), RIDGES, strict=False):
-                along = sorted(of_part(own, "equal", **here, ridge=ridge), key=lambda row: row["heldout_ratio"])
-                met = [(row["heldout_ratio"], row["tau"]) for row in along if row["tau"] is not None]
-                if met:
-                    bottom.plot(*zip(*met, strict=True), color=look(place)["color"], linestyle=style, marker=".")
-        top.set_title(f"{kind} collapse")
-        top.set_xlabel("tau (1: no collapse)")
-        bottom.set_xlabel("minority : majority, held out")
-        bottom.set_ylim(0, 1)
-        bottom.set_xlim(0, 1.05)
-    axes[0, 0].set_ylabel("share of the gain in WGA,\nheld-out groups balanced")
-    axes[1, 0].set_ylabel("tau at which\nthe shares are equal")
-    drawing.legend(
-        drawn,
-        [(f"n/d = {size:g}", place) for place, size in enumerate(sizes)],
-        own,
-        "above: solid lines and filled points are balance's share, dotted and open that of uncollapsed features",
-        "below: equal ridge solid, equal effective ridge dotted, best on validation dashed; no line: no crossing",
-        columns=1,
-        style="-",
-    )
-    return drawn
 
 
 def where(axes: Mapping[str, Any]) -> Row:
@@ -220,16 +176,3 @@ def _map_told(rows: Sequence[Mapping[str, Any]]) -> str:
     }
     shares = ", ".join(f"{name} in {count / len(known):.0%}" for name, count in regions.items())
     return f"of {len(known)} predicted splits {shares}"
-
-
-def _draw_shares(ax: Any, rows: Sequence[Mapping[str, Any]], here: Mapping[str, Any], place: int) -> None:
-    """Both shares along tau at balanced held-out groups and equal ridge."""
-    at = {**here, "heldout_ratio": max(RATIOS), "ridge": RIDGES[0]}
-    along = sorted(of_part(rows, "map", **at), key=lambda row: row["tau"])
-    for name, style, filled in (("balance", "-", True), ("collapse", ":", False)):
-        colour = look(place)["color"]
-        ax.plot([row["tau"] for row in along], [row[name] for row in along], color=colour, linestyle=style)
-        for row in of_part(rows, "simulated", **at):
-            ends = [[row[name] - row[f"{name}_low"]], [row[f"{name}_high"] - row[name]]]
-            face = {"markerfacecolor": colour if filled else "none"}
-            ax.errorbar([row["tau"]], [row[name]], yerr=ends, **(look(place) | face), capsize=2.0, linestyle="none")
