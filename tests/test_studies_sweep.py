@@ -9,6 +9,7 @@ import pytest
 import llrsim
 from llrsim.commands import main_sweep
 from llrsim.experiment.identity import study_hash
+from llrsim.kinds import STUDIES
 from llrsim.studies import e03, study
 from llrsim.studies.concluding import conclude, record
 from llrsim.studies.ledger import Ledger
@@ -31,6 +32,16 @@ def test_a_finished_sweep_leaves_table_figure_and_verdict(tmp_path, capsys):
     assert main_sweep(asked) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert told["verdict"]["sentence"] in printed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(llrsim.preset_names()) & set(STUDIES)))
+def test_every_study_goes_the_whole_way(name, tmp_path, capsys):
+    assert main_sweep([name, "--set", "sweep.replicates=2", "--out", str(tmp_path), "--json"]) == 0
+    verdict = json.loads(capsys.readouterr().out)["verdict"]
+    assert verdict["study"] == name
+    assert verdict["findings"]
+    assert (tmp_path / "study.png").exists()
 
 
 def test_a_prediction_alone_decides_nothing(tmp_path, capsys):

@@ -34,6 +34,8 @@ def half_width_of(standard_error: ArrayLike, freedom: ArrayLike = np.inf, *, com
 
     >>> half_width_of(1.0).round(4).tolist(), half_width_of([1.0, 2.0], [2, 4]).round(4).tolist()
     (1.96, [4.3027, 5.5529])
+    >>> half_width_of(1.0, comparisons=5).round(4).tolist()
+    2.5758
     """
     level = 1 - (1 - LEVEL) / comparisons
     return np.asarray(stdtrit(freedom, 0.5 + level / 2) * np.asarray(standard_error, dtype=np.float64))
