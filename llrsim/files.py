@@ -31,3 +31,26 @@ def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
             table.writerows(rows)
 
     replace_file(path, write)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file by `write_rows`: numbers as numbers, empty cells as None; hashes and versions as text.
+
+    Raises ValueError for a file that is not such a table.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [{key: _typed(key, cell) for key, cell in row.items()} for row in csv.DictReader(file, strict=True)]
+    except (csv.Error, TypeError) as error:  # a line with too few or too many cells
+        raise ValueError(f"{path}: not a table ({error})") from error
+
+
+def _typed(key: str, cell: str) -> Any:
+    if key in ("experiment", "rule", "llrsim"):  # a hash may consist of digits
+        return cell
+    for kind in (int, float):
+        try:
+            return kind(cell)
+        except ValueError:
+            continue
+    return cell or None

@@ -26,6 +26,7 @@ FLOORS = [
     {"plots", "presets"},
     {"sweep"},
     {"studies"},
+    {"report"},
     {"commands"},
     {"__main__", "__init__"},
 ]

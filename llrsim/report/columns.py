@@ -1,0 +1,129 @@
+"""From the flat rows of studies and sweeps to tables for people: a quantity and its interval in one cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..studies.measuring import columns as columns_of
+from .markup import Content, element, joined
+
+Row = Mapping[str, Any]
+
+MINUS = "\N{MINUS SIGN}"
+ORIGIN = ("part", "experiment", "rule", "llrsim")
+"""Columns that say where a row is from, which a table says once."""
+
+MEANINGS = {
+    "wga": "worst-group accuracy: of the group whose mean accuracy over the replicates is least",
+    "direction": "worst-group accuracy at the best bias for the head's direction",
+    "gain": "difference in worst-group accuracy to the method named under “against”, replicate by replicate",
+    "gain_direction": "the part of the gain that remains at the best bias",
+    "gain_bias": "the rest of the gain, which the bias brings",
+    "average": "accuracy on the whole test law",
+    "seen": "mean over the replicates of each replicate's own least group accuracy",
+    "mean_worst": "mean over the replicates of each replicate's own least group accuracy",
+    "predicted": "a closed-form prediction, which has no sampling error and so no interval",
+    "replicates": "independent replicates with a head, on which the simulated numbers of a row rest",
+}
+"""What columns hold that several tables share."""
+
+
+class Table(NamedTuple):
+    """Names of the columns, and a list of cells for each row."""
+
+    columns: list[str]
+    rows: list[list[Content]]
+    meanings: dict[str, str]
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """A table of rows as `studies.measuring` makes them, `x` with `x_low`, `x_high` and `x_count` in one column."""
+    keys = list(dict.fromkeys(key for row in rows for key in row if row[key] is not None and key not in ORIGIN))
+    known = {key for row in rows for key in row}
+    measured = [key for key in keys if {f"{key}_se", f"{key}_count"} <= known]
+    hidden = {f"{key}{end}" for key in measured for end in ("_se", "_low", "_high", "_count")}
+    shown: list[str] = []
+    for key in keys:
+        if key not in hidden and key not in shown:
+            shown.append(key)
+            shown += [other for other in (f"predicted_{key}",) if other in keys]
+    cells: list[list[Content]] = [[_cell(row, key) for key in shown] for row in rows]
+    names = [heading(key) for key in shown]
+    if measured:
+        names.append("replicates")
+        for row, line in zip(rows, cells, strict=True):
+            line.append(_replicates(row[f"{key}_count"] for key in measured if row.get(f"{key}_count") is not None))
+    told = [*shown, *(["replicates"] if measured else [])]
+    meanings = {heading(key): MEANINGS[key] for key in told if key in MEANINGS}
+    if any(key.startswith("predicted_") for key in shown):
+        meanings["…, predicted"] = MEANINGS["predicted"]
+    return Table(names, cells, meanings)
+
+
+def swept(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The rows of `Results.rows` as rows for `table`: axes, method, accuracies; statuses that are not a success."""
+    names = {"wga": "wga_of_means", "mean_worst": "wga", "direction": "direction_wga", "average": "average_accuracy"}
+    found = []
+    for row in rows:
+        told = {key: row[key] for key in list(row)[: list(row).index("method") + 1]}
+        for name, key in names.items():
+            told |= columns_of(name, row[key], row[f"{key}_se"], row["replicates"])
+            told[f"predicted_{name}"] = None if name == "mean_worst" else row[f"predicted_{key}"]
+        if row["status"] not in (None, "converged", "finished"):
+            told["status"] = row["status"]
+        found.append(told)
+    return found
+
+
+def heading(key: str) -> str:
+    """A column's name in words; dotted keys of the experiment file stay as they are.
+
+    >>> heading("predicted_gain_bias"), heading("train.n_per_dim")
+    ('gain bias, predicted', 'train.n_per_dim')
+    """
+    if "." in key:
+        return key
+    name = key.removeprefix("predicted_").replace("_", " ").replace("wga", "WGA").replace("nc1", "NC1")
+    return f"{name}, predicted" if key.startswith("predicted_") else name
+
+
+def number(value: float, spread: float = 0.0, *, sign: str = "") -> str:
+    """A number with two digits of its interval's width, or four digits without an interval.
+
+    >>> number(0.56038, 0.0019), number(-0.25), number(12345.678)
+    ('0.5604', '−0.25', '1.235e+04')
+    """
+    places = min(max(1 - math.floor(math.log10(spread)), 0), 8) if spread > 0 and math.isfinite(spread) else None
+    text = format(value, f"{sign}.4g") if places is None else format(value, f"{sign}.{places}f")
+    return text.replace("-", MINUS, 1) if value < 0 else text
+
+
+def interval(low: float, high: float, *, sign: str = "") -> str:
+    """The ends of an interval in brackets."""
+    return f"[{number(low, high - low, sign=sign)}, {number(high, high - low, sign=sign)}]"
+
+
+def _cell(row: Row, key: str) -> Content:
+    value, low, high = row.get(key), row.get(f"{key}_low"), row.get(f"{key}_high")
+    if isinstance(value, float | int) and isinstance(low, float | int) and isinstance(high, float | int):
+        ends = element("span", interval(low, high), class_="interval")
+        return joined(number(value, high - low), ends, between=" ")
+    return plain(value)
+
+
+def plain(value: Any) -> Content:
+    """A value of an axis or a quantity without an interval, as text."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(str(plain(item)) for item in value)
+    return None if value is None else str(value)
+
+
+def _replicates(counts: Iterable[int]) -> Content:
+    found = sorted(set(counts))
+    return " to ".join(str(count) for count in dict.fromkeys((found[0], found[-1]))) if found else None
