@@ -42,8 +42,8 @@ def table(rows: Sequence[Row]) -> Table:
     """A table of rows as `studies.measuring` makes them, `x` with `x_low`, `x_high` and `x_count` in one column."""
     keys = list(dict.fromkeys(key for row in rows for key in row if row[key] is not None and key not in ORIGIN))
     known = {key for row in rows for key in row}
-    measured = [key for key in keys if {f"{key}_se", f"{key}_count"} <= known]
-    hidden = {f"{key}{end}" for key in measured for end in ("_se", "_low", "_high", "_count")}
+    quantities = [key for key in keys if {f"{key}_se", f"{key}_count"} <= known]
+    hidden = {f"{key}{end}" for key in quantities for end in ("_se", "_low", "_high", "_count")}
     shown: list[str] = []
     for key in keys:
         if key not in hidden and key not in shown:
@@ -51,11 +51,11 @@ def table(rows: Sequence[Row]) -> Table:
             shown += [other for other in (f"predicted_{key}",) if other in keys]
     cells: list[list[Content]] = [[_cell(row, key) for key in shown] for row in rows]
     names = [heading(key) for key in shown]
-    if measured:
+    if quantities:
         names.append("replicates")
         for row, line in zip(rows, cells, strict=True):
-            line.append(_replicates(row[f"{key}_count"] for key in measured if row.get(f"{key}_count") is not None))
-    told = [*shown, *(["replicates"] if measured else [])]
+            line.append(_replicates(row[f"{key}_count"] for key in quantities if row.get(f"{key}_count") is not None))
+    told = [*shown, *(["replicates"] if quantities else [])]
     meanings = {heading(key): MEANINGS[key] for key in told if key in MEANINGS}
     if any(key.startswith("predicted_") for key in shown):
         meanings["…, predicted"] = MEANINGS["predicted"]
@@ -89,27 +89,35 @@ def heading(key: str) -> str:
     return f"{name}, predicted" if key.startswith("predicted_") else name
 
 
-def number(value: float, spread: float = 0.0, *, sign: str = "") -> str:
-    """A number with two digits of its interval's width, or four digits without an interval.
+def number(value: float, places: int | None = None, *, sign: str = "") -> str:
+    """A number with so many decimal places, or four digits.
 
-    >>> number(0.56038, 0.0019), number(-0.25), number(12345.678)
-    ('0.5604', '−0.25', '1.235e+04')
+    >>> number(0.56038, 3), number(-0.25), number(12345.678)
+    ('0.560', '−0.25', '1.235e+04')
     """
-    places = min(max(1 - math.floor(math.log10(spread)), 0), 8) if spread > 0 and math.isfinite(spread) else None
-    text = format(value, f"{sign}.4g") if places is None else format(value, f"{sign}.{places}f")
+    text = format(value, f"{sign}.4g" if places is None else f"{sign}.{places}f")
     return text.replace("-", MINUS, 1) if value < 0 else text
 
 
-def interval(low: float, high: float, *, sign: str = "") -> str:
-    """The ends of an interval in brackets."""
-    return f"[{number(low, high - low, sign=sign)}, {number(high, high - low, sign=sign)}]"
+def measured(value: float, low: float, high: float, *, sign: str = "") -> tuple[str, str]:
+    """A number and the ends of its interval in brackets, with two digits of its width; fewer where it is tiny.
+
+    >>> measured(0.56038, 0.55943, 0.56133), measured(1.0, 1.0, 1.0)
+    (('0.5604', '[0.5594, 0.5613]'), ('1', '[1, 1]'))
+    """
+    places = None
+    if 0 < high - low < math.inf:
+        finest = 4 - min(math.floor(math.log10(abs(value))), 0) if value else 5
+        places = min(max(1 - math.floor(math.log10(high - low)), 0), finest)
+    ends = f"[{number(low, places, sign=sign)}, {number(high, places, sign=sign)}]"
+    return number(value, places, sign=sign), ends
 
 
 def _cell(row: Row, key: str) -> Content:
     value, low, high = row.get(key), row.get(f"{key}_low"), row.get(f"{key}_high")
     if isinstance(value, float | int) and isinstance(low, float | int) and isinstance(high, float | int):
-        ends = element("span", interval(low, high), class_="interval")
-        return joined(number(value, high - low), ends, between=" ")
+        middle, ends = measured(value, low, high)
+        return joined(middle, element("span", ends, class_="interval"), between=" ")
     return plain(value)
 
 

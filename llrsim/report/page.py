@@ -36,7 +36,7 @@ def page(chapters: Sequence[Chapter], left_out: Sequence[str] = ()) -> str:
     )
     main = joined(
         element("main", _opening(chapters, left_out), joined(*map(section, chapters), between="\n")),
-        element("footer", element("p", f"Written by llrsim {__version__} from stored results; nothing was simulated.")),
+        element("footer", element("p", f"Written by llrsim {__version__} from stored results.")),
         element("script", Markup(script)),
         between="\n",
     )

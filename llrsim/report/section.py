@@ -9,8 +9,9 @@ from typing import Any
 from ..studies import Finding, Verdict
 from ..studies.measuring import Row
 from .chapter import Chapter
-from .columns import Table, interval, number, table
+from .columns import Table, measured, number, table
 from .difference import differences
+from .figures import Picture
 from .markup import Content, Markup, element, joined
 from .tables import boxed, folded
 from .words import badge
@@ -66,24 +67,22 @@ def _findings(verdict: Verdict) -> Table:
 
 
 def _finding(finding: Finding) -> list[Content]:
-    ends = None if finding.low is None or finding.high is None else (finding.low, finding.high)
-    spread = ends[1] - ends[0] if ends else 0.0
-    return [
-        finding.text,
-        None if finding.estimate is None else number(finding.estimate, spread, sign="+"),
-        interval(*ends, sign="+") if ends else None,
-        HOLDS[finding.holds],
-    ]
+    estimate, low, high = finding.estimate, finding.low, finding.high
+    told: tuple[Content, Content] = (None, None)
+    if estimate is not None:
+        told = number(estimate, sign="+"), None
+        if low is not None and high is not None:
+            told = measured(estimate, low, high, sign="+")
+    return [finding.text, *told, HOLDS[finding.holds]]
 
 
 def _pictures(chapter: Chapter) -> Markup:
-    figures = []
-    for shown in chapter.pictures:
-        caption = f"{shown.title} (numbers in the tables below)"
-        figures.append(
-            element("figure", element("div", shown.image, class_="paper-white"), element("figcaption", caption))
-        )
-    return joined(*figures, between="\n")
+    return joined(*map(_figure, chapter.pictures), between="\n")
+
+
+def _figure(shown: Picture) -> Markup:
+    box = element("div", shown.image, class_="drawing", tabindex=0, role="region", aria_label=shown.title)
+    return element("figure", box, element("figcaption", f"{shown.title} (numbers in the tables below)"))
 
 
 def _numbers(chapter: Chapter) -> Markup:

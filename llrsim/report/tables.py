@@ -13,8 +13,11 @@ SHORT = 12
 FIRST = 6
 """Rows of a longer one that are shown before it is unfolded."""
 
-PRINTED = 250
+PRINTED = 120
 """Rows above which a table is not unfolded on paper."""
+
+TEXT = 40
+"""Characters above which a cell is a text, not a name or a number."""
 
 MOST = 4000
 """Rows that a page holds of one table; the others stay in the folder."""
@@ -26,12 +29,12 @@ def folded(table: Table, caption: str, *, source: str) -> Markup:
     if count <= SHORT:
         return boxed(table.columns, table.rows, caption)
     held = table.rows[:MOST]
-    note = f"All {count} rows" if len(held) == count else f"The first {MOST} of {count} rows; all are in {source}"
+    note = f"all {count} rows" if len(held) == count else f"the first {MOST} of {count} rows; all are in {source}"
     long = count > PRINTED
     unfolded = element(
         "details",
-        element("summary", note),
-        boxed(table.columns, held, f"{caption}, {note[0].lower()}{note[1:]}"),
+        element("summary", f"{caption}: {note}"),
+        boxed(table.columns, held, f"{caption}, {note}"),
         class_="long" if long else None,
     )
     first = boxed(table.columns, table.rows[:FIRST], f"{caption}, first {FIRST} of {count} rows", sortable=False)
@@ -57,4 +60,10 @@ def boxed(
 
 def _line(row: Sequence[Content]) -> Markup:
     first, *others = row
-    return element("tr", element("th", first, scope="row"), *(element("td", cell) for cell in others))
+    cells = (element("td", cell, class_=_kind(cell)) for cell in others)
+    return element("tr", element("th", first, scope="row", class_=_kind(first)), *cells)
+
+
+def _kind(cell: Content) -> str | None:
+    """The class of a cell with a text to be read, which may take several lines."""
+    return "text" if isinstance(cell, str) and not isinstance(cell, Markup) and len(cell) > TEXT else None

@@ -11,8 +11,8 @@ PAPER = "https://arxiv.org/abs/2512.01766"
 QUESTION = (
     "Retraining only the last layer of a network on held-out data raises the accuracy on its worst group, even where "
     "the held-out data are imbalanced. Hill, LaBonte, Zhang and Muthukumar (arXiv 2512.01766) argue that this is "
-    "mainly because the held-out set is better group-balanced, and not because its features have escaped neural collapse. "
-    "The experiments below put that question, part by part, to a model in which everything is known."
+    "mainly because the held-out set is better group-balanced, and not because its features have escaped neural "
+    "collapse. The experiments below put that question, part by part, to a model in which everything is known."
 )
 
 MODEL = (
@@ -27,8 +27,8 @@ LEFT_OUT = (
     "No network learns the features, unless an experiment says so: how training shapes them, and by how much "
     "they collapse, is put in by hand. Real features are not Gaussian, and the data-set presets match the counts of "
     "their groups and one published accuracy, nothing else. There are two classes. Verdicts are therefore on the "
-    "claims in this model, not on the networks and data sets of the paper; where one refutes a claim, it shows "
-    "that the claim needs more than balance or collapse to hold, in these settings."
+    "claims in this model, not on the networks and data sets of the paper; a claim that is "
+    "refuted here fails in the settings of its experiment, which says nothing of other settings."
 )
 
 RULES = (
