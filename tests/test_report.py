@@ -19,7 +19,7 @@ from llrsim.report.markup import VOID
 from llrsim.report.tables import FIRST, SHORT, folded
 from llrsim.studies import study
 from llrsim.studies.concluding import conclude
-from llrsim.sweep import open_results
+from llrsim.sweep import open_results, run_sweep
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +136,20 @@ def test_a_sweep_without_a_study_has_figures_and_no_verdict(tmp_path):
     assert [tag for tag, _ in told.tags].count("figure") == 1
 
 
+def test_a_study_that_was_only_predicted_has_no_verdict(tmp_path):
+    run_sweep(tiny(), out=tmp_path, jobs=1, predict_only=True)
+    told = Elements(write_report(tmp_path).path.read_text(encoding="utf-8")).text
+    assert "No verdict: this sweep was only predicted" in told
+    assert "1 experiment: 1 no verdict." in told
+
+
+def test_a_rule_that_does_not_fit_its_sweep_says_so(tmp_path):
+    other = tiny().study
+    experiment = tiny().replace(study={"id": "e05", "question": "?", "claim": other.claim, "rule": other.rule})
+    told = Elements(write_report(swept(tmp_path / "e05", experiment)).path.read_text(encoding="utf-8")).text
+    assert "No verdict: the rule does not fit this sweep (KeyError" in told
+
+
 def test_a_stored_table_counts_while_it_is_of_this_experiment_and_newer(finished, tmp_path):
     results = open_results(finished)
     conclude(results, command="")
@@ -173,6 +187,7 @@ def test_long_tables_are_folded_after_their_first_rows():
 def test_a_quantity_and_its_interval_share_a_cell():
     numbers = {"gain": 0.0312, "gain_se": 0.004, "gain_count": 9, "gain_low": 0.0220, "gain_high": 0.0404}
     shown = table([{"part": "cell", "method": "llr", **numbers, "predicted_gain": 0.03, "rule": "00"}])
+    assert "gain" not in shown.meanings  # it is over another method only where a column says which
     assert shown.columns == ["method", "gain", "gain, predicted", "replicates"]
     assert [Elements(cell).text for cell in shown.rows[0]] == ["llr", "0.031 [0.022, 0.040]", "0.03", "9"]
 

@@ -103,11 +103,10 @@ def _progress(reader: Reader, results: Results) -> Progress:
     runs = list(reader.runs())
     ended = bool(runs) and runs[-1]["finished"] is not None
     if not reader.has_simulations():
-        waiting = {
-            tuple(str(row[key]) for key in grid.axes) for row in results.rows() if row["predicted_status"] is None
-        }
-        known = {tuple(str(row[key]) for key in grid.axes) for row in results.rows()}
-        return Progress(grid.size, len(known - waiting), False, ended)
+        rows, methods = results.rows(), len(experiment.method)
+        cells = (rows[first : first + methods] for first in range(0, len(rows), methods))
+        predicted = sum(all(row["predicted_status"] is not None for row in cell) for cell in cells)
+        return Progress(grid.size, predicted, False, ended)
     replicates, rows_per_cell = experiment.sweep.replicates, len(experiment.method) * experiment.sweep.replicates
     done = 0
     for _, axes in grid_keys(grid):

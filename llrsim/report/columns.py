@@ -18,9 +18,6 @@ ORIGIN = ("part", "experiment", "rule", "llrsim")
 MEANINGS = {
     "wga": "worst-group accuracy: of the group whose mean accuracy over the replicates is least",
     "direction": "worst-group accuracy at the best bias for the head's direction",
-    "gain": "difference in worst-group accuracy to the method named under “against”, replicate by replicate",
-    "gain_direction": "the part of the gain that remains at the best bias",
-    "gain_bias": "the rest of the gain, which the bias brings",
     "average": "accuracy on the whole test law",
     "seen": "mean over the replicates of each replicate's own least group accuracy",
     "mean_worst": "mean over the replicates of each replicate's own least group accuracy",
@@ -28,6 +25,22 @@ MEANINGS = {
     "replicates": "independent replicates with a head, on which the simulated numbers of a row rest",
 }
 """What columns hold that several tables share."""
+
+PAIRED = {
+    "gain": "difference in worst-group accuracy to the method named under “against”, replicate by replicate",
+    "gain_direction": "the part of the gain that remains at the best bias",
+    "gain_bias": "the rest of the gain, which the bias brings",
+}
+"""What columns hold beside one that says `against` which method."""
+
+SHARED = {
+    "balance": "Shapley share, in the gain of LLR over ERM, of the held-out set's balance",
+    "collapse": "Shapley share, in the gain of LLR over ERM, of features that have not collapsed",
+    "gain": "the two shares together, the gain in worst-group accuracy",
+    "difference": "balance less collapse",
+    "dominance": "balance less twice collapse",
+}
+"""What columns hold where a gain is split into shares, which `dominance` tells."""
 
 
 class Table(NamedTuple):
@@ -56,7 +69,8 @@ def table(rows: Sequence[Row]) -> Table:
         for row, line in zip(rows, cells, strict=True):
             line.append(_replicates(row[f"{key}_count"] for key in quantities if row.get(f"{key}_count") is not None))
     told = [*shown, *(["replicates"] if quantities else [])]
-    meanings = {heading(key): MEANINGS[key] for key in told if key in MEANINGS}
+    known_words = MEANINGS | (PAIRED if "against" in shown else {}) | (SHARED if "dominance" in shown else {})
+    meanings = {heading(key): known_words[key] for key in told if key in known_words}
     if any(key.startswith("predicted_") for key in shown):
         meanings["…, predicted"] = MEANINGS["predicted"]
     return Table(names, cells, meanings)

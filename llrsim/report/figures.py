@@ -45,7 +45,7 @@ def picture(draw: Callable[[], Figure], name: str) -> Picture:
     """The figure that `draw` makes; `name`, unique in the page, keeps its ids apart from those of the others."""
     with settings():
         figure = draw()
-        title = " ".join(figure.get_suptitle().split())
+        title = "; ".join(figure.get_suptitle().splitlines())
         file = io.BytesIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
         image = inlined(file.getvalue(), title, name)
