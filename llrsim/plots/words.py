@@ -140,7 +140,13 @@ def joint_name(key: str, equals: Sequence[str]) -> str | None:
 
 
 def value(setting: Any) -> str:
-    """A swept value in few characters."""
+    """A swept value in few characters.
+
+    >>> value(0.12345), value((0.4761904761904762, 0.0238)), value("hinge")
+    ('0.123', '[0.476, 0.0238]', 'hinge')
+    """
+    if isinstance(setting, tuple | list):
+        return f"[{', '.join(map(value, setting))}]"
     return f"{setting:.3g}" if isinstance(setting, float) else str(setting)
 
 
