@@ -7,6 +7,7 @@ is shortened until it brings a share of the rise that its gradient promises.
 
 from __future__ import annotations
 
+from math import inf, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -38,9 +39,11 @@ HEIGHT, LENGTH, SECANTS = range(3)
 @kernel
 def begin(units):
     """An ascent from equal masses."""
-    known = np.array([-np.inf, 1.0, 0.0])
-    equal = np.full(units, 1.0 / units)
-    return Ascent(equal, np.zeros(units), np.zeros(units), np.zeros(units), np.eye(units), known)
+    known, equal = np.zeros(3), np.empty(units)
+    known[HEIGHT], known[LENGTH] = -inf, 1.0
+    for u in range(units):
+        equal[u] = 1.0 / units
+    return Ascent(equal, np.zeros(units), np.zeros(units), np.zeros(units), np.zeros((units, units)), known)
 
 
 @kernel
@@ -48,30 +51,51 @@ def advance(ascent, rise, height):
     """Take in the gradient (U,) and the function at `ascent.trial`, and set the next trial."""
     trial, base, known, bend = ascent.trial, ascent.base, ascent.known, ascent.bend
     U = trial.size
-    promised = known[LENGTH] * (ascent.rise * ascent.step).sum()
+    promised = 0.0
+    for u in range(U):
+        promised += known[LENGTH] * ascent.rise[u] * ascent.step[u]
     enough = known[HEIGHT] + SUFFICIENT * promised - 1e-13 * abs(known[HEIGHT])
-    if known[HEIGHT] > -np.inf and height < enough and known[LENGTH] > SHORTEST:
+    if known[HEIGHT] > -inf and height < enough and known[LENGTH] > SHORTEST:
         known[LENGTH] *= SHORTER
         for u in range(U):
             trial[u] = base[u] + known[LENGTH] * ascent.step[u]
         return
-    if known[HEIGHT] > -np.inf:
-        moved, fall = trial - base, ascent.rise - rise
-        along = (moved * fall).sum()
+    if known[HEIGHT] > -inf:
+        moved, fall = np.empty(U), np.empty(U)
+        along = 0.0
+        for u in range(U):
+            moved[u], fall[u] = trial[u] - base[u], ascent.rise[u] - rise[u]
+            along += moved[u] * fall[u]
         if known[SECANTS] == 0.0 and along > 0.0:
             # The first secant sets the scale of the whole matrix; a gradient's part along all ones moves no mass.
-            apart = fall - fall.mean()
-            bend[:] = np.eye(U) * ((apart * apart).sum() / along)
+            _spread(bend, U * _variance(fall) / along)
             known[SECANTS] = 1.0
         learn(bend, moved, fall)
     else:
-        bend *= max(np.std(rise), 1e-12) / FIRST_MOVE
-    base[:] = trial
-    ascent.rise[:] = rise
-    known[HEIGHT], known[LENGTH] = height, 1.0
-    ascent.step[:] = propose(base, rise, bend)
+        _spread(bend, max(sqrt(_variance(rise)), 1e-12) / FIRST_MOVE)
+    step = propose(trial, rise, bend)
     for u in range(U):
-        trial[u] = max(base[u] + ascent.step[u], 0.0)
+        base[u], ascent.rise[u], ascent.step[u] = trial[u], rise[u], step[u]
+        trial[u] = max(base[u] + step[u], 0.0)
+    known[HEIGHT], known[LENGTH] = height, 1.0
+
+
+@private
+def _variance(values):
+    mean = square = 0.0
+    for value in values:
+        mean += value / values.size
+    for value in values:
+        square += (value - mean) * (value - mean) / values.size
+    return square
+
+
+@private
+def _spread(bend, scale):
+    """bend = scale times the identity."""
+    for u in range(len(bend)):
+        for v in range(len(bend)):
+            bend[u, v] = scale if u == v else 0.0
 
 
 @kernel
@@ -81,7 +105,9 @@ def propose(masses, rise, bend):
     `masses` (U,) are on it already, `rise` (U,) is the gradient and `bend` (U, U) positive definite.
     """
     U = masses.size
-    step, free = np.zeros(U), masses > 0.0
+    step, free = np.zeros(U), np.zeros(U, np.bool_)
+    for u in range(U):
+        free[u] = masses[u] > 0.0
     for _ in range(10 * U):
         target, level = _on_face(free, masses, rise, bend)
         # As far towards the face's maximum as all masses stay positive.
@@ -127,8 +153,34 @@ def _on_face(free, masses, rise, bend):
             right[u] = -masses[u]
             right[U] += masses[u]
     # In the rows of masses that are held, the steps of the others stand on the right already.
-    solution = np.linalg.solve(system, right)
-    return solution[:U], solution[U]
+    _eliminate(system, right)
+    return right[:U], right[U]
+
+
+@private
+def _eliminate(system, right):
+    """Solve a small system (n, n) in place, its solution into `right` (n,): Gaussian elimination, partial pivoting.
+
+    By hand, because numba compiles LAPACK's in seconds.
+    """
+    n = right.size
+    for j in range(n):
+        best = j
+        for i in range(j + 1, n):
+            if abs(system[i, j]) > abs(system[best, j]):
+                best = i
+        for k in range(j, n):
+            system[j, k], system[best, k] = system[best, k], system[j, k]
+        right[j], right[best] = right[best], right[j]
+        for i in range(j + 1, n):
+            factor = system[i, j] / system[j, j]
+            for k in range(j, n):
+                system[i, k] -= factor * system[j, k]
+            right[i] -= factor * right[j]
+    for j in range(n - 1, -1, -1):
+        for k in range(j + 1, n):
+            right[j] -= system[j, k] * right[k]
+        right[j] /= system[j, j]
 
 
 @private

@@ -3,6 +3,7 @@
 import naive_rules as naive
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 from test_engine import redrawn, summary
 
 import llrsim
@@ -83,9 +84,13 @@ def early(rows):
     return w
 
 
-def head(outcome, label):
-    h = outcome[label].heads[REPLICATE]
+def head_of(method):
+    h = method.heads[REPLICATE]
     return np.concatenate([h.signal, [h.bias, h.noise_norm]])
+
+
+def head(outcome, label):
+    return head_of(outcome[label])
 
 
 def same(outcome, label, w, rel=2e-6):
@@ -134,6 +139,29 @@ def test_group_dro_is_a_saddle_point(outcome, rows):
     assert outcome["group-dro"].certificate.max() <= 1e-9
     equal = naive.logistic(X, y, naive.matched(np.full(4, 0.25), groups), ridge=RIDGE)
     assert max(naive.cross_entropy(y, X @ equal)[groups == g].mean() for g in range(4)) > losses.max() + 1e-3
+
+
+LOSSES = {"squared": lambda m: (1 - m) ** 2 / 2, "squared_hinge": lambda m: np.maximum(1 - m, 0.0) ** 2 / 2}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_group_dro_of_other_losses_is_a_saddle_point(experiment, rows, loss):
+    """The masses sit on the largest losses, and no step of the head lowers the objective at these masses."""
+    only = experiment.replace(method=[{"kind": "group-dro", "head": {"loss": loss}}])
+    found = simulate(only, REPLICATE + 1, seed=SEED)["group-dro"]
+    assert found.outcome.label == "converged"
+    X, y, groups = rows["heldout"]
+    mass = found.masses[REPLICATE]
+    c = naive.matched(mass, groups)
+    free = np.append(np.ones(X.shape[1] - 1), 0.0)
+
+    def objective(w):
+        return c @ LOSSES[loss](y * (X @ w)) + 0.5 * RIDGE * free @ w**2
+
+    w = minimize(objective, np.zeros(X.shape[1]), method="BFGS", options={"gtol": 1e-9}).x
+    np.testing.assert_allclose(head_of(found), summary(w, 2), atol=1e-5)
+    losses = np.array([LOSSES[loss](y * (X @ w))[groups == g].mean() for g in range(4)])
+    assert losses @ mass == pytest.approx(losses.max(), abs=1e-6)
 
 
 def test_group_dro_ascends_on_the_masses(outcome, rows):

@@ -7,7 +7,7 @@ masses sit on the largest losses; for fixed masses the head is a weighted fit. D
 with gradient L(w_p), so the saddle point is found by maximising D, or is followed by mirror ascent.
 """
 
-from math import isfinite, nan
+from math import exp, inf, isfinite, nan, sqrt
 
 import numpy as np
 
@@ -67,7 +67,7 @@ def _weigh(masses, rows, unit, c):
 def _losses(loss, X, y, unit, rows, shift, w, out):
     """The mean loss of each unit into `out` (U,); -inf for units without rows."""
     for u in range(out.size):
-        out[u] = 0.0 if rows[u] > 0.0 else -np.inf
+        out[u] = 0.0 if rows[u] > 0.0 else -inf
     for i in range(y.size):
         out[unit[i]] += value(loss, y[i] * inner(X[i], w) - shift[i]) / rows[unit[i]]
 
@@ -83,8 +83,12 @@ def _penalty(penalty, centre, w):
 @private
 def _saddle(newton, how, X, y, c, unit, rows, masses, shift, penalty, centre, w, single, stream):
     """Maximise D over the masses of the units that have rows."""
-    kept = np.flatnonzero(rows)
-    losses, ascent = np.empty(rows.size), begin(kept.size)
+    kept, present = np.empty(rows.size, np.intp), 0
+    for u in range(rows.size):
+        if rows[u] > 0.0:
+            kept[present] = u
+            present += 1
+    losses, here, ascent = np.empty(rows.size), np.empty(present), begin(present)
     no_path, no_heads = np.empty(0, np.int64), np.empty((0, w.size))
     inner_how = Recipe(
         how.solver, how.loss, 0, 0, how.iterations, 0.0, 0.0, 0.0, min(how.tolerance, INNER_TOLERANCE), 0.0
@@ -92,7 +96,7 @@ def _saddle(newton, how, X, y, c, unit, rows, masses, shift, penalty, centre, w,
     iterations = 0
     gap = certificate = nan
     for _ in range(ROUNDS):
-        for k in range(kept.size):
+        for k in range(present):
             masses[kept[k]] = ascent.trial[k]
         _weigh(masses, rows, unit, c)
         status, certificate, used = newton(
@@ -102,9 +106,12 @@ def _saddle(newton, how, X, y, c, unit, rows, masses, shift, penalty, centre, w,
         if status != CONVERGED and not (status == NOT_CONVERGED and certificate <= how.tolerance):
             return status, certificate, iterations
         _losses(how.loss, X, y, unit, rows, shift, w, losses)
-        here = losses[kept]
-        mean = (ascent.trial * here).sum()
-        gap = (here.max() - mean) / value(how.loss, 0.0)
+        mean, top = 0.0, -inf
+        for k in range(present):
+            here[k] = losses[kept[k]]
+            mean += ascent.trial[k] * here[k]
+            top = max(top, here[k])
+        gap = (top - mean) / value(how.loss, 0.0)
         if gap + certificate <= how.tolerance:
             return CONVERGED, gap + certificate, iterations
         if not isfinite(mean):
@@ -121,22 +128,25 @@ def _mirror(how, ascent, X, y, c, unit, rows, masses, shift, penalty, centre, w,
     margins, pulls = np.empty(n), np.empty(n)
     _weigh(masses, rows, unit, c)
     gradient(how.loss, X, y, c, shift, penalty, centre, step, margins, pulls, grad)
-    reference = np.sqrt(inner(grad, grad))
+    reference = sqrt(inner(grad, grad))
     recorded = done = 0
     diverged = False
     while True:
         while recorded < path.size and path[recorded] == done:
-            path_w[recorded] = w
+            for q in range(p):
+                path_w[recorded, q] = w[q]
             recorded += 1
         _losses(how.loss, X, y, unit, rows, shift, w, losses)
-        top = losses.max()
+        top = -inf
+        for u in range(rows.size):
+            top = max(top, losses[u])
         diverged = not isfinite(top + _penalty(penalty, centre, w))
         if diverged:
             break
         if done < how.steps:
             total = 0.0
             for u in range(rows.size):
-                masses[u] *= np.exp(ascent * (losses[u] - top)) if rows[u] > 0.0 else 0.0
+                masses[u] *= exp(ascent * (losses[u] - top)) if rows[u] > 0.0 else 0.0
                 total += masses[u]
             for u in range(rows.size):
                 masses[u] /= total
@@ -144,9 +154,10 @@ def _mirror(how, ascent, X, y, c, unit, rows, masses, shift, penalty, centre, w,
         gradient(how.loss, X, y, c, shift, penalty, centre, w, margins, pulls, grad)
         if done == how.steps:
             break
-        rate = how.step_size * clipping(np.sqrt(inner(grad, grad)), how.clip)
+        rate = how.step_size * clipping(sqrt(inner(grad, grad)), how.clip)
         move(w, step, grad, rate, how.momentum, how.nesterov)
         done += 1
     for s in range(recorded, path.size):
-        path_w[s] = nan
-    return DIVERGED if diverged else FINISHED, np.sqrt(inner(grad, grad)) / (reference or 1.0), done
+        for q in range(p):
+            path_w[s, q] = nan
+    return DIVERGED if diverged else FINISHED, sqrt(inner(grad, grad)) / (reference or 1.0), done

@@ -30,7 +30,7 @@ def reweigh(rule, strength, y, first, second, weight):
     else:
         for i in range(n):
             weight[i] = -y[i] * first[i] if rule == LOSS else _divergence(first[i], second[i])
-        kept = np.sort(weight)[max(0, n - int(strength))]
+        kept = _largest(weight.copy(), min(int(strength), n))
         for i in range(n):
             weight[i] = 1.0 if weight[i] >= kept else 0.0
     rows, total = np.zeros(2), 0.0
@@ -42,6 +42,31 @@ def reweigh(rule, strength, y, first, second, weight):
             total += weight[i]
     for i in range(n):
         weight[i] /= total
+
+
+@private
+def _largest(values, k):
+    """The k-th largest of the values (n,), 1 <= k <= n, which are reordered: Hoare's selection."""
+    target, low, high = values.size - k, 0, values.size - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        i, j = low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if target <= j:
+            high = j
+        elif target >= i:
+            low = i
+        else:
+            break
+    return values[target]
 
 
 @private
@@ -79,8 +104,8 @@ def match(group, used, mass, c):
 def tell(group, used, c, mass, share):
     """The mass of each group under the weights c, and its share of the rows that have weight."""
     kept, i = 0, 0
-    mass[:] = 0.0
-    share[:] = 0.0
+    for g in range(mass.size):
+        mass[g] = share[g] = 0.0
     for b in range(used.size):
         for _ in range(used[b]):
             mass[group[b]] += c[i]
