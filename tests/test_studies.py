@@ -2,6 +2,7 @@
 
 import re
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -255,6 +256,29 @@ RECORDED = {
 @pytest.mark.parametrize("name", HELD)
 def test_records_decide(name):
     assert study(name).verdict(read(name)).outcome == RECORDED[name]
+
+
+def test_the_readme_says_what_the_records_say():
+    table = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"\| `(e\d\d)` \| [^|]+ \| ([a-z ]+) \|", table))
+    assert told == RECORDED
+
+
+def test_the_readme_says_where_shares_are_equal():
+    """The values of tau in the README: converged cross-entropy at balanced held-out groups and equal ridge."""
+    text = " ".join((Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8").split())
+    at = {"part": "equal", "head": "cross-entropy, converged", "ridge": "equal", "heldout_ratio": 1.0}
+    rows = [row for row in read("e03") if all(row[key] == value for key, value in at.items())]
+
+    def taus(kind):
+        found = sorted((row["rows_per_dim"], row["tau"]) for row in rows if row["kind"] == kind and row["tau"])
+        return [f"{tau:.2f}"[1:] for _, tau in found]
+
+    assert f"τ = {taus('class')[0]} and {taus('class')[1]} under class collapse with n/d = 8 and 32" in text
+    assert len(taus("class")) == 2
+    first, second, third = taus("minority")
+    assert f"τ = {first}, {second} and {third} with n/d = 2, 8 and 32" in text
+    assert taus("group") == []
 
 
 def test_every_study_can_confirm_refute_and_stay_open():
