@@ -8,8 +8,10 @@ from test_engine import redrawn, summary
 
 import llrsim
 from llrsim.planning import plan
+from llrsim.reweighting import Rule
 from llrsim.simplex import propose
 from llrsim.simulation import simulate
+from llrsim.simulation.weighing import reweigh
 
 SEED, REPLICATE, RIDGE = 3, 1, 0.05
 EARLY = {"steps": 4, "step_size": 0.5}
@@ -204,6 +206,29 @@ def test_the_angle_is_that_of_the_whole_weights(outcome, rows, erm):
     w = naive.logistic(X, y, np.full(len(y), 1 / len(y)), ridge=RIDGE)
     cosine = w[:-1] @ erm[:-1] / np.linalg.norm(w[:-1]) / np.linalg.norm(erm[:-1])
     assert outcome["llr"].cosine[REPLICATE] == pytest.approx(cosine, abs=1e-6)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 3.0, 60.0, 1e9])
+def test_weights_are_the_literal_ones_and_stay_numbers(gamma):
+    rng = np.random.default_rng(2)
+    y, f = np.where(rng.random(50) < 0.3, 1.0, -1.0), 3.0 * rng.standard_normal(50)
+    weight = np.empty(50)
+    reweigh(int(Rule.CONFIDENCE), gamma, y, f, f, weight)
+    if gamma < 1e3:
+        np.testing.assert_allclose(weight, naive.confidence(gamma, y, f), rtol=1e-12)
+    else:
+        assert np.flatnonzero(weight).tolist() == [int(np.argmin(y * f))]
+    assert weight.sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("k", [1, 2, 17, 49, 50, 60])
+def test_so_many_rows_are_selected(k):
+    rng = np.random.default_rng(k)
+    y, f, g = np.where(rng.random(50) < 0.3, 1.0, -1.0), *rng.standard_normal((2, 50))
+    for rule, score in ((Rule.LOSS, -y * f), (Rule.DISAGREEMENT, naive.divergence(f, g))):
+        weight = np.empty(50)
+        reweigh(int(rule), float(k), y, f, g, weight)
+        np.testing.assert_allclose(weight, naive.hardest(k, y, score), rtol=1e-12)
 
 
 def test_what_has_no_earlier_head_has_none_either():

@@ -127,7 +127,8 @@ def explain(
         )
     retraining = [stage for stage in retraining if stage in split]
     if not retraining:
-        raise ExperimentError(f"method: explain needs a method beside {baseline.label!r} to compare with it")
+        others = f"; {', '.join(whole)}: made by a rule, which is no switch" if whole else ""
+        raise ExperimentError(f"method: explain needs a method beside {baseline.label!r} to compare with it{others}")
     found: list[Attribution] = []
     weightings = None
     if side != "prediction":

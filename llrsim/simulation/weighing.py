@@ -23,10 +23,14 @@ def reweigh(rule, strength, y, first, second, weight):
     if n == 0:
         return
     if rule == CONFIDENCE:
+        least = 1.0
         for i in range(n):
             # P(true class) = sigmoid(y f) = 1 + l'(y f) of the logistic loss.
-            weight[i] = exp(-strength * (1.0 + slope(LOGISTIC, y[i] * first[i])))
-        kept = 0.0
+            weight[i] = 1.0 + slope(LOGISTIC, y[i] * first[i])
+            least = min(least, weight[i])
+        for i in range(n):
+            # Relative to the largest weight, so that a large gamma leaves some.
+            weight[i] = exp(-strength * (weight[i] - least))
     else:
         for i in range(n):
             weight[i] = -y[i] * first[i] if rule == LOSS else _divergence(first[i], second[i])
@@ -35,7 +39,8 @@ def reweigh(rule, strength, y, first, second, weight):
             weight[i] = 1.0 if weight[i] >= kept else 0.0
     rows, total = np.zeros(2), 0.0
     for i in range(n):
-        rows[int(y[i] > 0.0)] += 1.0 if weight[i] > 0.0 else 0.0
+        # Rows of AFR's class; those selected of SELF's.
+        rows[int(y[i] > 0.0)] += 1.0 if rule == CONFIDENCE or weight[i] > 0.0 else 0.0
     for i in range(n):
         if weight[i] > 0.0:
             weight[i] /= rows[int(y[i] > 0.0)]

@@ -61,7 +61,12 @@ def afr_weight(gamma: float, labels: Array, shares: Array) -> Callable[[Array], 
     is reweighted.
     """
     class_share = np.where(labels > 0, shares[labels > 0].sum(), shares[labels < 0].sum())
-    return lambda score: np.exp(-gamma * expit(labels[:, None] * score)) / class_share[:, None]
+
+    def weight(score: Array) -> Array:
+        probability = expit(labels[:, None] * score)
+        return np.exp(-gamma * (probability - probability.min())) / class_share[:, None]
+
+    return weight
 
 
 def score_law(problem: ProportionalProblem, first: Head) -> tuple[Array, Array]:

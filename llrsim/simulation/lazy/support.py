@@ -17,6 +17,13 @@ MOST_EIGENSPACES = 8
 ONE_SCORE = (Rule.CONFIDENCE, Rule.LOSS)
 """Rules whose weights are a function of the scores of the head that the stage starts from."""
 
+_OWN_ROWS = "and each head of the lazy simulator has rows of its own"
+_WHY = {
+    Rule.DISAGREEMENT: f"two earlier heads are compared, {_OWN_ROWS}",
+    Rule.MASS: f"its masses are those of another method on the same rows, {_OWN_ROWS}",
+    Rule.WORST: "the lazy simulator does not look for the worst masses",
+}
+
 INSTEAD = 'use simulator = "dense"'
 
 
@@ -49,10 +56,7 @@ def _obstacle_of(stage: Stage) -> str | None:
     if stage.adjustment is not None:
         return f"{stage.label}: kind = {stage.kind!r}: the lazy simulator does not adjust logits; {INSTEAD}"
     if stage.reweighting is not None and stage.reweighting.rule not in ONE_SCORE:
-        return (
-            f"{stage.label}: kind = {stage.kind!r}: its weights are made of more than one earlier head's scores, and "
-            f"heads of the lazy simulator have rows of their own; {INSTEAD}"
-        )
+        return f"{stage.label}: kind = {stage.kind!r}: {_WHY[stage.reweighting.rule]}; {INSTEAD}"
     if isinstance(head.solver, str):
         if head.loss == "hinge" and head.ridge + stage.anchor == 0:
             return (
