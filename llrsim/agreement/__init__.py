@@ -1,6 +1,15 @@
-"""Agreement: simulation against prediction, judged by a calibrated test."""
+"""Agreement: simulation against prediction, or against a user's formula, judged by calibrated tests."""
 
+from .door import check
+from .formula import FormulaAgreement, FormulaCell, FormulaError
 from .result import Agreement, CellAgreement, MethodAgreement
-from .size_study import check
 
-__all__ = ["Agreement", "CellAgreement", "MethodAgreement", "check"]
+__all__ = [
+    "Agreement",
+    "CellAgreement",
+    "FormulaAgreement",
+    "FormulaCell",
+    "FormulaError",
+    "MethodAgreement",
+    "check",
+]

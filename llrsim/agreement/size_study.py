@@ -62,12 +62,11 @@ def check(
             a group without rows at one of `dims`, or fewer than k + 4 replicates.
         MemoryError: the largest size does not fit.
     """
-    growth = _growth(limit, ratios, dims)
+    growth = growth_towards(limit, ratios, dims)
     judge = predictor or partial(predict, limit=limit)
     if replicates < experiment.signal_dim + 4:
         raise ValueError(f"replicates: {replicates}; the joint test needs at least {experiment.signal_dim + 4}")
     grid = Grid(experiment)
-    chosen = np.unique(np.linspace(0, len(grid) - 1, min(cells, len(grid))).round().astype(int))
 
     def pair(sized: Experiment, cell: str, cell_seed: int) -> tuple[Outcome, Outcome]:
         say(f"{cell}: {replicates} x {sum(sized.train_counts())} training rows, d = {sized.noise_dim}")
@@ -75,10 +74,10 @@ def check(
         return simulated, judge(sized)
 
     judged = []
-    for i in chosen.tolist():
+    for i in spread_evenly(grid, cells):
         axes = grid.cell(i)
         name = ", ".join(f"{key} = {value}" for key, value in axes.items()) or experiment.name
-        drawn = partial(pair, cell=name, cell_seed=_cell_seed(experiment.sweep.seed if seed is None else seed, i))
+        drawn = partial(pair, cell=name, cell_seed=seed_of_cell(experiment.sweep.seed if seed is None else seed, i))
         judged.append(CellAgreement(axes, _compare_methods(grid.experiment(i), growth, drawn)))
     return Agreement(
         name=experiment.name,
@@ -90,7 +89,13 @@ def check(
     )
 
 
-def _growth(limit: str, ratios: Sequence[float] | None, dims: Sequence[int] | None) -> Growth:
+def spread_evenly(grid: Grid, cells: int) -> list[int]:
+    """Indices of up to `cells` cells of the grid, from the first to the last."""
+    return np.unique(np.linspace(0, len(grid) - 1, min(cells, len(grid))).round().astype(int)).tolist()
+
+
+def growth_towards(limit: str, ratios: Sequence[float] | None, dims: Sequence[int] | None) -> Growth:
+    """How sizes grow towards a limit, through these sizes or its default; ValueError for those of the other."""
     if limit not in LIMITS:
         raise ValueError(f"limit: {limit!r}; expected one of {', '.join(LIMITS)}")
     if limit == "population":
@@ -102,7 +107,7 @@ def _growth(limit: str, ratios: Sequence[float] | None, dims: Sequence[int] | No
     return ProportionalGrowth(None if dims is None else tuple(dims))
 
 
-def _cell_seed(seed: int, cell: int) -> int:
+def seed_of_cell(seed: int, cell: int) -> int:
     """A seed for each cell: cells that differ in the head alone have one law, and one seed would pair their draws."""
     return int(np.random.SeedSequence((seed, cell)).generate_state(1, np.uint64)[0])
 

@@ -1,0 +1,38 @@
+"""`check`: one door to both judges, of llrsim's own predictions and of a user's formula."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, overload
+
+from . import size_study
+from .formula import FormulaAgreement, check_formula
+from .result import Agreement
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
+
+
+@overload
+def check(experiment: Experiment, *, formula: None = None, **options: Any) -> Agreement: ...
+
+
+@overload
+def check(experiment: Experiment, *, formula: Any, **options: Any) -> FormulaAgreement: ...
+
+
+def check(experiment: Experiment, *, formula: Any = None, **options: Any) -> Agreement | FormulaAgreement:
+    """Does simulation approach llrsim's prediction, or with `formula` a theorist's own?
+
+    The options are those of `size_study.check` (limit, replicates, ratios, dims, seed, false_alarm, cells, jobs,
+    predictor, say), or with a formula those of `check_formula` (method, limit, against, eps, budget, seconds, ratios,
+    dims, seed, false_alarm, cells, jobs, name, say).
+
+    >>> import llrsim
+    >>> quick = llrsim.load("quick")
+    >>> found = llrsim.check(quick, formula=lambda rho: (1 + rho) / 2, method="dfr", against="predict", cells=1)
+    >>> found.verdict, found.cells[0].claim.accuracy.round(4).tolist()
+    ('disagrees', [0.545])
+    """
+    if formula is None:
+        return size_study.check(experiment, **options)
+    return check_formula(experiment, formula, **options)

@@ -1,0 +1,136 @@
+"""Independent draws of a cell's accuracies in a limit: one simulation at each size, extrapolated to infinite size.
+
+A draw is sum_i a_i acc(size_i), with one replicate of each size and the weights of the least-variance polynomial
+extrapolation (`intercept_weights`); sizes are independent, so the draws are independent rows of one law, whose mean is
+the extrapolated accuracy and whose spread carries the extrapolation's variance. With the limit "finite" nothing grows:
+a draw is one replicate of the cell as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd, lcm
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...mixture import Array
+from ...outcome import Limit
+from ...planning import Plan, plan
+from ...simulation import simulate_plan
+from ..size_study import growth_towards
+from ..statistics import intercept_weights
+from .claim import Claim, Formula
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...experiment import Experiment
+
+
+def plan_of(experiment: Experiment, label: str) -> Plan:
+    """The plan with one method and those that it needs; the method is the last stage."""
+    resolved = plan(experiment)
+    return resolved.restricted([next(i for i, stage in enumerate(resolved.stages) if stage.label == label)])
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The experiments of one cell that are simulated, and how their accuracies are combined.
+
+    Attributes:
+        experiments: one a size.
+        sizes: d, n/d, or nan for the experiment's own.
+        weights: (N,) of the sizes in the extrapolation.
+    """
+
+    experiments: tuple[Experiment, ...]
+    sizes: tuple[float, ...]
+    weights: Array
+
+    @classmethod
+    def of(
+        cls,
+        cell: Experiment,
+        limit: Limit,
+        *,
+        ratios: Sequence[float] | None = None,
+        dims: Sequence[int] | None = None,
+    ) -> Sizes:
+        """The sizes that a cell takes towards a limit; ValueError where it cannot grow so."""
+        if limit == "finite":
+            if ratios is not None or dims is not None:
+                raise ValueError("limit: 'finite'; nothing grows, so there are no sizes to give")
+            return cls((cell,), (np.nan,), np.ones(1))
+        growth = growth_towards(limit, ratios, dims)
+        sizes = growth.sizes(cell)
+        if ratios is None and dims is None:
+            sizes = _in_proportion(sizes, cell, limit)
+        x = 1.0 / np.array(sizes)
+        weights = intercept_weights(x, min(growth.degree, len(x) - 1))
+        return cls(tuple(growth.resized(cell, size) for size in sizes), sizes, weights)
+
+    def uneven(self, cell: Experiment) -> list[tuple[float, tuple[int, ...]]]:
+        """Sizes at which a sample cannot have the shares that it has in the cell, with its group counts there."""
+        found = []
+        for sized, size in zip(self.experiments, self.sizes, strict=True):
+            for now, before in zip(_counts(sized), _counts(cell), strict=True):
+                if not np.allclose(np.array(now) * sum(before), np.array(before) * sum(now), rtol=1e-12):
+                    found.append((size, now))
+        return found
+
+    def claim(self, formula: Formula, label: str, cell: str) -> Claim:
+        """The formula at every size, extrapolated as the simulations are: for a limit it is the same at all sizes."""
+        claims = [
+            formula.claim(sized, label, cell if np.isnan(size) else f"{cell}, at size {size:g}")
+            for sized, size in zip(self.experiments, self.sizes, strict=True)
+        ]
+        accuracy = sum(a * claim.accuracy for a, claim in zip(self.weights, claims, strict=True))
+        return Claim(np.asarray(accuracy), claims[0].of_groups)
+
+
+class SimulatedDraws:
+    """A sampler of a method's extrapolated group accuracies, by whichever simulator the experiment asks for."""
+
+    def __init__(self, sizes: Sizes, label: str, *, seed: int, jobs: int = 1) -> None:
+        self._weights, self._seed, self._jobs = sizes.weights, seed, jobs
+        self._simulators = [experiment.sweep.simulator for experiment in sizes.experiments]
+        self._laws = [experiment.cell_law_hash for experiment in sizes.experiments]
+        self._plans = [plan_of(experiment, label) for experiment in sizes.experiments]
+
+    def __call__(self, first: int, count: int) -> Array:
+        """Draws first, ..., first + count - 1: (count, G); nan where a simulation has no head."""
+        total: Array = np.zeros((count, self._plans[0].test.group_count))
+        for sized, law, simulator, weight in zip(self._plans, self._laws, self._simulators, self._weights, strict=True):
+            outcome = simulate_plan(
+                sized,
+                replicates=count,
+                first=first,
+                seed=self._seed,
+                law=law,
+                jobs=self._jobs,
+                simulator=simulator,
+            )
+            method = outcome[sized.stages[-1].label]
+            total += weight * np.where(method.kept[:, None], method.readout.group_accuracy, np.nan)
+        return total
+
+
+def _in_proportion(sizes: tuple[float, ...], cell: Experiment, limit: Limit) -> tuple[float, ...]:
+    """The sizes moved to the nearest with exactly the cell's shares in all samples, if none moves by over a fifth.
+
+    A formula for equal shares is else judged at shares that are off by up to half a row a group.
+    """
+    if limit == "population":
+        rows = lcm(*(sum(counts) // gcd(*counts) for counts in _counts(cell)))
+        unit = rows / cell.noise_dim
+    else:
+        spectrum = cell.features.noise.spectrum
+        dims = [cell.noise_dim] if spectrum is None else [multiplicity for _, multiplicity in spectrum]
+        unit = cell.noise_dim // gcd(*dims, *(count for counts in _counts(cell) for count in counts))
+    return sizes if unit > 0.4 * min(sizes) else tuple(round(size / unit) * unit for size in sizes)
+
+
+def _counts(experiment: Experiment) -> list[tuple[int, ...]]:
+    """Group counts of the samples that the experiment has."""
+    return [experiment.train_counts(), *([] if experiment.heldout is None else [experiment.heldout_counts()])]

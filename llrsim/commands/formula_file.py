@@ -1,0 +1,52 @@
+"""A formula named on the command line, FILE.py:NAME. Only here is a user's file run; experiment files hold no code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+
+def formula_place(text: str) -> tuple[Path, str]:
+    """The file and the name in FILE.py:NAME."""
+    file, _, name = text.rpartition(":")
+    if not file.endswith(".py") or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r}: must be FILE.py:NAME, for example my_theory.py:my_wga")
+    return Path(file), name
+
+
+def read_formula(path: Path, name: str) -> Any:
+    """Run the file and give the object of this name; files beside it can be imported by it.
+
+    Raises:
+        ExperimentError: no such file, an exception while it runs, or no such name in it.
+    """
+    from ..experiment.errors import ExperimentError, suggestion
+
+    if not path.is_file():
+        raise ExperimentError(f"{path}: no such file")
+    spec = spec_from_file_location(f"formula_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ExperimentError(f"{path}: not a Python file")
+    module = module_from_spec(spec)
+    sys.path.insert(0, str(path.parent.resolve()))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ExperimentError(f"{_place(path, error)}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(path.parent.resolve()))
+    if not hasattr(module, name):
+        known = [known for known in vars(module) if not known.startswith("_")]
+        raise ExperimentError(f"{path}: defines no {name!r}{suggestion(name, known)}")
+    return getattr(module, name)
+
+
+def _place(path: Path, error: Exception) -> str:
+    if isinstance(error, SyntaxError):
+        return f"{path}, line {error.lineno}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f"{path}, line {lines[-1]}" if lines else str(path)
