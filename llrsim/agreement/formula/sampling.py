@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...experiment.schema import Collapse
 from ...mixture import Array
 from ...outcome import Limit
 from ...planning import Plan, plan
@@ -52,12 +53,13 @@ class Sizes:
     def of(
         cls,
         cell: Experiment,
+        label: str,
         limit: Limit,
         *,
         ratios: Sequence[float] | None = None,
         dims: Sequence[int] | None = None,
     ) -> Sizes:
-        """The sizes that a cell takes towards a limit; ValueError where it cannot grow so."""
+        """The sizes at which a method of a cell is simulated towards a limit; ValueError where it cannot grow so."""
         if limit == "finite":
             if ratios is not None or dims is not None:
                 raise ValueError("limit: 'finite'; nothing grows, so there are no sizes to give")
@@ -65,16 +67,16 @@ class Sizes:
         growth = growth_towards(limit, ratios, dims)
         sizes = growth.sizes(cell)
         if ratios is None and dims is None:
-            sizes = _in_proportion(sizes, cell, limit)
+            sizes = _in_proportion(sizes, cell, label, limit)
         x = 1.0 / np.array(sizes)
         weights = intercept_weights(x, min(growth.degree, len(x) - 1))
         return cls(tuple(growth.resized(cell, size) for size in sizes), sizes, weights)
 
-    def uneven(self, cell: Experiment) -> list[tuple[float, tuple[int, ...]]]:
+    def uneven(self, cell: Experiment, label: str) -> list[tuple[float, tuple[int, ...]]]:
         """Sizes at which a sample cannot have the shares that it has in the cell, with its group counts there."""
         found = []
         for sized, size in zip(self.experiments, self.sizes, strict=True):
-            for now, before in zip(_counts(sized), _counts(cell), strict=True):
+            for now, before in zip(_counts(sized, label), _counts(cell, label), strict=True):
                 if not np.allclose(np.array(now) * sum(before), np.array(before) * sum(now), rtol=1e-12):
                     found.append((size, now))
         return found
@@ -116,21 +118,26 @@ class SimulatedDraws:
         return total
 
 
-def _in_proportion(sizes: tuple[float, ...], cell: Experiment, limit: Limit) -> tuple[float, ...]:
+def _in_proportion(sizes: tuple[float, ...], cell: Experiment, label: str, limit: Limit) -> tuple[float, ...]:
     """The sizes moved to the nearest with exactly the cell's shares in all samples, if none moves by over a fifth.
 
     A formula for equal shares is else judged at shares that are off by up to half a row a group.
     """
+    counted = _counts(cell, label)
     if limit == "population":
-        rows = lcm(*(sum(counts) // gcd(*counts) for counts in _counts(cell)))
+        rows = lcm(*(sum(counts) // gcd(*counts) for counts in counted))
         unit = rows / cell.noise_dim
     else:
         spectrum = cell.features.noise.spectrum
         dims = [cell.noise_dim] if spectrum is None else [multiplicity for _, multiplicity in spectrum]
-        unit = cell.noise_dim // gcd(*dims, *(count for counts in _counts(cell) for count in counts))
+        unit = cell.noise_dim // gcd(*dims, *(count for counts in counted for count in counts))
     return sizes if unit > 0.4 * min(sizes) else tuple(round(size / unit) * unit for size in sizes)
 
 
-def _counts(experiment: Experiment) -> list[tuple[int, ...]]:
-    """Group counts of the samples that the experiment has."""
-    return [experiment.train_counts(), *([] if experiment.heldout is None else [experiment.heldout_counts()])]
+def _counts(experiment: Experiment, label: str) -> list[tuple[int, ...]]:
+    """Group counts of the samples that a method's accuracy depends on: those fitted, and what features collapse to."""
+    counts = [tuple(sample.counts.tolist()) for sample in plan_of(experiment, label).samples]
+    heldout = Collapse() if experiment.heldout is None else experiment.heldout.collapse
+    if {experiment.train.collapse, heldout, experiment.test_collapse} != {Collapse()}:
+        counts.append(experiment.train_counts())
+    return counts

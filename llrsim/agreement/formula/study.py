@@ -88,14 +88,14 @@ def check_formula(
     sized = {}
     for i in chosen:
         cell = grid.experiment(i)
-        at = Sizes.of(cell, "finite" if against == "predict" else limit, ratios=ratios, dims=dims)
+        at = Sizes.of(cell, label, "finite" if against == "predict" else limit, ratios=ratios, dims=dims)
         sized[i] = at, at.claim(judged, label, named[i])
 
     def simulated(i: int, left: float) -> Judgement:
         at, claim = sized[i]
         sizes = ", ".join(f"{size.noise_dim} x {sum(size.train_counts())}" for size in at.experiments)
         say(f"{named[i]}: d x training rows {sizes}")
-        for size, counts in at.uneven(grid.experiment(i)):
+        for size, counts in at.uneven(grid.experiment(i), label):
             say(f"  at size {size:g} groups have {list(counts)} rows, in other shares than the cell's")
         seed_here = seed_of_cell(experiment.sweep.seed if seed is None else seed, i)
         draws = SimulatedDraws(at, label, seed=seed_here, jobs=jobs)
