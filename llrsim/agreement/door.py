@@ -31,7 +31,7 @@ def check(experiment: Experiment, *, formula: Any = None, **options: Any) -> Agr
     >>> quick = llrsim.load("quick")
     >>> found = llrsim.check(quick, formula=lambda rho: (1 + rho) / 2, method="dfr", against="predict", cells=1)
     >>> found.verdict, found.cells[0].claim.accuracy.round(4).tolist()
-    ('disagrees', [0.545])
+    ('disagrees', [0.952])
     """
     if formula is None:
         return size_study.check(experiment, **options)

@@ -24,11 +24,11 @@ def read_formula(path: Path, name: str) -> Any:
     Raises:
         ExperimentError: no such file, an exception while it runs, or no such name in it.
     """
-    from ..experiment.errors import ExperimentError, suggestion
+    from ..experiment.errors import ExperimentError
 
     if not path.is_file():
         raise ExperimentError(f"{path}: no such file")
-    spec = spec_from_file_location(f"formula_{path.stem}", path)
+    spec = spec_from_file_location(f"formula_{path.stem}", path.resolve())
     if spec is None or spec.loader is None:
         raise ExperimentError(f"{path}: not a Python file")
     module = module_from_spec(spec)
@@ -41,12 +41,14 @@ def read_formula(path: Path, name: str) -> Any:
         sys.path.remove(str(path.parent.resolve()))
     if not hasattr(module, name):
         known = [known for known in vars(module) if not known.startswith("_")]
-        raise ExperimentError(f"{path}: defines no {name!r}{suggestion(name, known)}")
+        raise ExperimentError(f"{path}: defines no {name!r}; it has {', '.join(known) or 'nothing'}")
     return getattr(module, name)
 
 
 def _place(path: Path, error: Exception) -> str:
     if isinstance(error, SyntaxError):
         return f"{path}, line {error.lineno}"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path.resolve())
+    ]
     return f"{path}, line {lines[-1]}" if lines else str(path)

@@ -48,8 +48,8 @@ def names_of(experiment: Experiment, label: str) -> dict[str, Value]:
 
     >>> import llrsim
     >>> names = names_of(llrsim.load("quick"), "llr")
-    >>> names["heldout_minority_ratio"](), names["features_core_std"](), round(names["S_y"](), 4), names["alpha"]()
-    (0.2987012987012987, 0.6, 2.7778, 100.0)
+    >>> [round(names[name](), 4) for name in ("heldout_minority_ratio", "features_core_std", "S_y", "alpha")]
+    [0.2995, 0.6, 2.7778, 100.0]
     """
     names: dict[str, Value] = {}
     for field in fields_of(type(experiment)):

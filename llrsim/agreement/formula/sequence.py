@@ -17,8 +17,6 @@ from __future__ import annotations
 
 from math import exp, inf, log, sqrt
 
-import numpy as np
-
 from ...mixture import Array
 
 TUNED_FOR = 1000

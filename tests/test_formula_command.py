@@ -1,0 +1,131 @@
+"""`llrsim check --formula`: its exit statuses and refusals, and that the README shows what it prints."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from formula_cases import BALANCED
+
+import llrsim
+from llrsim.commands import main
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+THEORY = """
+import numpy as np
+from formula_cases import t1, t1_off
+from sympy import symbols
+
+half = symbols("rho") / 2
+number = 3
+
+def broken(rho):
+    x = rho - rho
+    return 1 / x
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "balanced.toml").write_text(llrsim.load(BALANCED).to_toml())
+    (tmp_path / "theory.py").write_text(THEORY)
+    (tmp_path / "fails.py").write_text("import math\n\nmath.sqrt(-1)\n")
+    (tmp_path / "typo.py").write_text("def wga(rho:\n")
+    return tmp_path
+
+
+def said(capsys, *argv, status):
+    assert main(["check", "balanced.toml", "--limit", "population", "--jobs", "1", *argv]) == status
+    return capsys.readouterr()
+
+
+def test_exit_statuses_are_the_verdicts(capsys, here):
+    assert "agrees everywhere" in said(capsys, "--formula", "theory.py:t1", "--eps", "0.008", status=0).out
+    wrong = said(capsys, "--formula", "theory.py:t1_off", "--eps", "0.001", "--json", status=1)
+    assert json.loads(wrong.out)["verdict"] == "disagrees"
+    spent = said(capsys, "--formula", "theory.py:t1", "--budget", "100", status=3).out
+    assert "undecided after 100 draws" in spent
+    assert "undecided" in said(capsys, "--formula", "theory.py:t1", "--budget", "0.01s", status=3).out
+    assert "disagrees" in said(capsys, "--formula", "theory.py:half", "--against", "predict", status=1).out
+
+
+def test_the_failing_experiment_in_print_is_a_file(capsys, here):
+    told = said(capsys, "--formula", "theory.py:t1_off", "--eps", "0.001", status=1).out
+    failing = here / "failing.toml"
+    failing.write_text(told[told.index("# The smallest") :])
+    assert llrsim.load(str(failing)) == llrsim.load(BALANCED)
+    argv = ["check", str(failing), "--limit", "population", "--formula", "theory.py:t1_off", "--eps", "0.001"]
+    assert main(argv) == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--formula", "nowhere.py:f"], "nowhere.py: no such file"),
+        (
+            ["--formula", "theory.py:t2"],
+            "theory.py: defines no 't2'; it has np, t1, t1_off, symbols, half, number, broken",
+        ),
+        (["--formula", "fails.py:f"], "fails.py, line 3: ValueError: "),
+        (["--formula", "typo.py:wga"], "typo.py, line 1: SyntaxError: "),
+        (["--formula", "theory.py:broken"], "theory.py, line 11) raised ZeroDivisionError: "),
+        (["--formula", "theory.py:number"], "formula number: a int; expected a function"),
+        (["--formula", "theory.py:t1", "--method", "emr"], "did you mean method.erm?"),
+        (["--formula", "theory.py:t1", "--replicates", "5"], "--replicates: a formula is judged until"),
+        (["--formula", "theory.py:t1", "--eps", "-1"], "eps: -1.0"),
+        (["--formula", "theory.py:t1", "--limit", "finite", "--sizes", "1,2"], "nothing grows"),
+        (["--limit", "finite"], "--limit finite: only with --formula"),
+        (["--eps", "0.1"], "--eps: only with --formula"),
+        (["--against", "predict"], "--against: only with --formula"),
+    ],
+)
+def test_refusals_are_one_line(capsys, here, argv, message):
+    told = said(capsys, *argv, status=2)
+    assert told.out == ""
+    assert message in told.err
+    assert [line for line in told.err.splitlines() if "kernels" not in line] == told.err.splitlines()[-1:]
+
+
+@pytest.mark.parametrize("argv", [["--formula", "theory.py"], ["--formula", "theory:f"], ["--budget", "soon"]])
+def test_words_that_are_no_formula_or_budget(capsys, here, argv):
+    with pytest.raises(SystemExit):
+        said(capsys, *argv, status=2)
+    assert "must be" in capsys.readouterr().err
+
+
+def masked(text):
+    """The text with its numbers taken out, and the numbers that are accuracies or differences."""
+    number = r"[+-]?\d+(?:\.\d+)?"
+    return re.sub(number, "#", text), [float(found) for found in re.findall(r"[+-]?\d\.\d{4}", text)]
+
+
+def test_the_readme_shows_what_is_printed(capsys, tmp_path, monkeypatch):
+    """Verdicts and words as they are; accuracies to .002, as draws may differ in the last digit between machines."""
+    section = README.split("## From a formula on paper to a verdict")[1].split("\n## ")[0]
+    described, theory, *shown = re.findall(r"```(?:python)?\n(.*?)```", section, flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "balance.toml").write_text(described)
+    (tmp_path / "my_theory.py").write_text(theory)
+    statuses = []
+    for block in shown:
+        command, printed = block.split("\n", 1)
+        statuses.append(main(command.removeprefix("$ llrsim ").split()))
+        words, numbers = masked(capsys.readouterr().out)
+        expected_words, expected_numbers = masked(printed)
+        assert re.sub(" +", " ", words) == re.sub(" +", " ", expected_words)
+        assert numbers == pytest.approx(expected_numbers, abs=0.002)
+    assert statuses == [0, 1]
+    assert tomllib.loads(shown[1][shown[1].index("# The smallest") :])["name"] == "balance"
+
+
+def test_the_readme_lists_the_names():
+    from llrsim.agreement.formula import names
+
+    listed = re.findall(r"^\| (`.*?`) \|", names.__doc__, flags=re.MULTILINE)
+    assert listed == [row for row in re.findall(r"^\| (`.*?`) \|", README, flags=re.MULTILINE) if row in listed]
+    every = names.names_of(llrsim.load("quick"), "llr")
+    assert len(listed) == 8
+    for row in listed:
+        assert set(re.findall(r"`(\w+)`", row)) <= set(every)
