@@ -212,6 +212,21 @@ def test_a_limit_is_not_claimed_at_finite_size_and_a_limit_is_bias_corrected():
     assert llrsim.check(small, limit="proportional", **options, dims=(20, 40)).verdict == "disagrees"
 
 
+def test_a_formula_for_infinite_n_is_judged_at_a_million_rows_by_the_lazy_simulator():
+    """T1 at n/d = 10^5, as it is: d/n is far below eps. At n/d = 10 the same simulator tells the difference."""
+    large = llrsim.load(BALANCED).with_values({"train.n": 1_000_000, "sweep.simulator": "lazy"})
+    assert llrsim.check(large, formula=t1, limit="finite").verdict == "agrees"
+    small = large.with_values({"train.n": 1000, "features.noise.dim": 100})
+    assert llrsim.check(small, formula=t1, limit="finite").verdict == "disagrees"
+
+
+def test_separable_samples_leave_it_undecided():
+    separable = llrsim.load(BALANCED).with_values({"head.loss": "logistic", "features.noise.dim": 1000})
+    found = llrsim.check(separable, formula=t1, limit="finite")
+    assert found.verdict == "undecided"
+    assert "64 of 64 simulations have no head" in repr(found)
+
+
 def test_seeds_and_threads_repeat_a_verdict():
     experiment = llrsim.load(BALANCED)
     options = {"formula": t1_off, "limit": "population", "eps": 0.001, "seed": 4}

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class FormulaCell:
-    """One cell of the grid: its index, its axes, its experiment, what the formula claims and what was found."""
+    """One cell of the grid: its index, axes and experiment, what the formula claims, and what was found.
+
+    `sizes` are those that were simulated: d, n/d, or nan for the cell as it is.
+    """
 
     index: int
     axes: dict[str, Any]
     experiment: Experiment
+    sizes: tuple[float, ...]
     claim: Claim
     judgement: Judgement
 
@@ -52,7 +56,7 @@ class FormulaAgreement:
         name: the experiment.
         formula: the formula's name, `method` whose accuracies it is for.
         against: "simulation" or "predict".
-        limit: that it was judged in, and `sizes` that were simulated: d, n/d, or nan for the cell's own.
+        limit: that it was judged in.
         eps: largest difference that is none.
         false_alarm: probability of any wrong verdict over all cells.
         group_names: of the groups.
@@ -64,7 +68,6 @@ class FormulaAgreement:
     method: str
     against: str
     limit: Limit
-    sizes: tuple[float, ...]
     eps: float
     false_alarm: float
     group_names: tuple[str, ...]
@@ -105,7 +108,6 @@ class FormulaAgreement:
             "method": self.method,
             "against": self.against,
             "limit": self.limit,
-            "sizes": plain(self.sizes),
             "verdict": self.verdict,
             "eps": self.eps,
             "false_alarm": self.false_alarm,
@@ -119,6 +121,7 @@ class FormulaAgreement:
         of = self.group_names if cell.claim.of_groups else ("wga",)
         return {
             "axes": cell.axes,
+            "sizes": plain(cell.sizes),
             "verdict": cell.verdict,
             "reason": found.reason or None,
             "draws": found.draws,
@@ -128,7 +131,7 @@ class FormulaAgreement:
             },
         }
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return told(self)
 
 

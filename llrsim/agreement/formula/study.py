@@ -109,14 +109,13 @@ def check_formula(
             judgement = predicted(cell, label, claim, limit, eps)
         else:
             judgement = simulated(i, (seconds - (monotonic() - began)) / (len(chosen) - place))
-        found.append(FormulaCell(i, grid.cell(i), cell, claim, judgement))
+        found.append(FormulaCell(i, grid.cell(i), cell, sized[i][0].sizes, claim, judgement))
     return FormulaAgreement(
         name=experiment.name,
         formula=judged.name,
         method=label,
         against=against,
         limit=limit,
-        sizes=sized[chosen[-1]][0].sizes,
         eps=eps,
         false_alarm=false_alarm,
         group_names=features(experiment).group_names,

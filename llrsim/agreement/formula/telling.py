@@ -33,14 +33,16 @@ def _title(agreement: FormulaAgreement) -> str:
     title = f"{agreement.name}: {agreement.formula} for {agreement.method} against "
     if agreement.against == "predict":
         return f"{title}llrsim's prediction, {agreement.limit} limit; eps = {agreement.eps:g}"
-    sizes = ", ".join(f"{size:g}" for size in agreement.sizes if np.isfinite(size))
-    where = f"{agreement.limit} limit, {UNITS[agreement.limit]} = {sizes}" if sizes else "at its own size"
+    where = "at its own size" if agreement.limit == "finite" else f"{agreement.limit} limit"
     return f"{title}simulation, {where}; eps = {agreement.eps:g}, false alarm {agreement.false_alarm:g}"
 
 
 def _cell(agreement: FormulaAgreement, cell: FormulaCell) -> list[str]:
     found = cell.judgement
     draws = f" after {found.draws} draws" if found.draws else ""
+    sizes = ", ".join(f"{size:.3g}" for size in cell.sizes if np.isfinite(size))
+    if sizes:
+        draws += f" at {UNITS[agreement.limit]} = {sizes}"
     reason = f": {found.reason}" if found.reason else ""
     lines = [f"{_axes(cell.axes)}: {cell.verdict}{draws}{reason}"]
     simulated = agreement.against == "simulation"
