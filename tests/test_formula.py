@@ -11,6 +11,7 @@ from formula_cases import BALANCED, t1, t1_off, t1_wga
 
 import llrsim
 from llrsim.agreement.formula import Formula, FormulaError
+from llrsim.agreement.formula.judging import judge
 from llrsim.agreement.formula.names import UndefinedName, names_of
 from llrsim.agreement.formula.sampling import SimulatedDraws, Sizes
 from llrsim.agreement.formula.study import method_of
@@ -237,6 +238,18 @@ def test_seeds_and_threads_repeat_a_verdict():
 SWEPT = BALANCED | {"sweep": {"grid": {"train.n": [1000, 400], "head.ridge": [0.0, 1.0, 3.0]}}}
 
 
+def test_the_level_is_split_over_the_cells(monkeypatch):
+    levels = []
+
+    def recorded(draw, claim, *, level, **options):
+        levels.append(level)
+        return judge(draw, claim, level=level, **options)
+
+    monkeypatch.setattr("llrsim.agreement.formula.study.judge", recorded)
+    llrsim.check(llrsim.load(SWEPT), formula=t1, limit="population", cells=3, budget=64, false_alarm=0.03)
+    assert levels == [pytest.approx(0.01)] * 3
+
+
 def test_the_map_and_the_smallest_failing_experiment():
     """T1 without ridge: it disagrees wherever there is one, and 400 rows are the smaller sample."""
     found = llrsim.check(llrsim.load(SWEPT), formula=t1, limit="population", against="predict", cells=6)
@@ -269,6 +282,8 @@ def test_against_prediction_is_exact_and_simulates_nothing(monkeypatch):
     assert not llrsim.check(experiment, formula=t1, against="predict", eps=0.001).agrees, (
         "n/d = 100 is not the population"
     )
+    off = llrsim.check(experiment, formula=t1_off, limit="population", against="predict").cells[0]
+    assert off.judgement.low == pytest.approx(np.array(t1(0.9, 1.96, 1.44)) - t1_off(0.9, 1.96, 1.44))
     hard = experiment.with_values({"head.loss": "max_margin"})
     undecided = llrsim.check(hard, formula=t1, limit="population", against="predict")
     assert undecided.verdict == "undecided"

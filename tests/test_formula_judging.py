@@ -92,6 +92,14 @@ def test_three_verdicts():
     assert judged(draws, [0.9, 0.7], draws=100)[3:5] == ("undecided", 100)
 
 
+def test_the_level_is_split_over_the_groups():
+    draws = normal_draws([0.9, 0.7, 0.8, 0.6])
+    found = judged(draws, [0.9, 0.7, 0.8, 0.6], draws=500, level=0.04)
+    low, high = interval(draws(0, 500), 0.01)
+    assert found.low == pytest.approx(low - [0.9, 0.7, 0.8, 0.6], abs=1e-15)
+    assert found.high == pytest.approx(high - [0.9, 0.7, 0.8, 0.6], abs=1e-15)
+
+
 def test_a_larger_difference_takes_fewer_draws():
     draws = normal_draws([0.9, 0.7])
     taken = [judged(draws, [0.9, 0.7 + gap]).draws for gap in (0.005, 0.01, 0.1)]
