@@ -24,3 +24,32 @@ def small(**values) -> Experiment:
         }
     )
     return experiment.with_values({key.replace("__", "."): value for key, value in values.items()})
+
+
+EVERY_METHOD = [
+    {"kind": "erm"},
+    {"kind": "llr", "head": {"solver": {"steps": 6, "step_size": 0.2, "path": [2, 4]}}},
+    {"kind": "llr-on-train"},
+    {"kind": "cb-llr"},
+    {"kind": "dfr", "balance": "subset", "average": 3},
+    {"kind": "afr"},
+    {"kind": "llr", "name": "mass-matched", "control": {"kind": "mass-matched", "of": "afr"}, "angle_to": "afr"},
+    {"kind": "dfr", "name": "one-subset", "balance": "subset"},
+    {"kind": "llr", "name": "size-matched", "control": {"kind": "size-matched", "of": "one-subset"}},
+    {"kind": "self", "k": 9},
+    {"kind": "group-dro"},
+    {"kind": "logit-adjusted"},
+]
+"""Every kind of method and of control, averaged subsets and a path of descent."""
+
+DENSE_ALONE = ("mass-matched", "self", "group-dro", "logit-adjusted")
+"""Those of them that the lazy simulator does not take, by name or kind."""
+
+
+def every(simulator: str = "dense", **values) -> Experiment:
+    """Every method on a grid whose inner axis changes one method alone, so that cells share the rows of the others."""
+    lazy = [method for method in EVERY_METHOD if method.get("name", method["kind"]) not in DENSE_ALONE]
+    methods = EVERY_METHOD if simulator == "dense" else lazy
+    grid = {"train.n": [80, 120], "method.cb-llr.head.ridge": [0.1, 0.2, 0.4]}
+    experiment = small().replace(method=methods, sweep={"replicates": 6, "grid": grid, "simulator": simulator})
+    return experiment.with_values({key.replace("__", "."): value for key, value in values.items()})

@@ -16,6 +16,7 @@ from llrsim.experiment.grid import Grid
 from llrsim.experiment.identity import canonical_json
 from llrsim.planning import plan
 from llrsim.sweep import StoreError
+from llrsim.sweep.checksums import sealed
 from llrsim.sweep.folder import NUMERICS, fixed_keys, folder_name, is_network, locked, sqlite_errors
 from llrsim.sweep.format import CREATE, FIELDS, FILE, decode, encode
 from llrsim.sweep.reader import Reader
@@ -40,7 +41,11 @@ def register(store, count=5):
 
 
 def rows(cell, replicates, method="a"):
-    return [(f"law{cell}", f"{method}{cell}", replicate, "dense", *record()) for replicate in replicates]
+    return [row(f"law{cell}", f"{method}{cell}", replicate) for replicate in replicates]
+
+
+def row(law, method, replicate, **changed):
+    return sealed(law, method, 0, NUMERICS, replicate, "dense", *record(**changed))
 
 
 def missing(store, replicates=10, size=4):
@@ -113,9 +118,9 @@ def test_rows_of_another_seed_are_not_counted(tmp_path):
 
 def test_predictions_are_missing_until_every_method_has_one(store):
     register(store, 2)
-    store.write([], [("law0", "a0", "population", *record())])
+    store.write([], [sealed("law0", "a0", NUMERICS, "population", *record())])
     assert store.missing_predictions(AXES) == [0, 1]
-    store.write([], [("law0", "b0", "population", *record())])
+    store.write([], [sealed("law0", "b0", NUMERICS, "population", *record())])
     assert store.missing_predictions(AXES) == [1]
 
 
@@ -135,7 +140,7 @@ def test_a_failed_write_commits_nothing_and_keeps_what_was_there(store):
     register(store, 1)
     store.write(rows(0, range(4)), [])
     with pytest.raises(StoreError, match=FILE):
-        store.write([*rows(0, range(4, 8)), ("law0", "a0", 8, "dense", *record(head=None))], [])
+        store.write([*rows(0, range(4, 8)), row("law0", "a0", 8, head=None)], [])
     assert store.connection.execute("SELECT count(*) FROM rows").fetchone() == (4,)
 
 
@@ -145,7 +150,7 @@ def test_a_full_disk_is_told_and_what_was_committed_stays(store):
     pages = store.connection.execute("PRAGMA page_count").fetchone()[0]
     store.connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreError, match="disk is full"):
-        store.write([("law0", "a0", r, "dense", *record(head=b"\0" * 4000)) for r in range(4, 400)], [])
+        store.write([row("law0", "a0", r, head=b"\0" * 4000) for r in range(4, 400)], [])
     assert store.connection.execute("SELECT count(*) FROM rows").fetchone() == (4,)
 
 
@@ -284,7 +289,7 @@ def test_cells_of_a_grid_have_distinct_keys():
 @pytest.mark.slow
 def test_a_hundred_thousand_rows_are_written_and_found_again_quickly(store):
     count = 100_000
-    block = [(f"law{i // 1000}", "a", i % 1000, "dense", *record(head=b"\0" * 72)) for i in range(count)]
+    block = [row(f"law{i // 1000}", "a", i % 1000, head=b"\0" * 72) for i in range(count)]
     store.register([Cell(AXES[0][:-1] + f', "i": {i}}}', f"law{i}", (("erm", "a", "{}"),)) for i in range(100)])
     began = time.perf_counter()
     for start in range(0, count, 5000):

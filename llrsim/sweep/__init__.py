@@ -13,10 +13,22 @@ _HOME = {
     "StoreError": ".folder",
     "SweepFailed": ".runner",
     "open_results": ".results",
+    "Verification": ".verifying",
     "run_sweep": ".runner",
+    "verify_results": ".verifying",
 }
 
-__all__ = ["Grid", "Interrupted", "Results", "StoreError", "SweepFailed", "open_results", "run_sweep"]
+__all__ = [
+    "Grid",
+    "Interrupted",
+    "Results",
+    "StoreError",
+    "SweepFailed",
+    "Verification",
+    "open_results",
+    "run_sweep",
+    "verify_results",
+]
 
 if TYPE_CHECKING:
     from ..experiment.grid import Grid
@@ -24,6 +36,7 @@ if TYPE_CHECKING:
     from .interruption import Interrupted
     from .results import Results, open_results
     from .runner import SweepFailed, run_sweep
+    from .verifying import Verification, verify_results
 
 
 def __getattr__(name: str) -> Any:

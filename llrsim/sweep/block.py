@@ -41,15 +41,15 @@ class Failure:
 
 @dataclass
 class Block:
-    """What came of some units of so many cells in all: rows to commit, and the cells that failed."""
+    """What came of some units of so many cells in all: rows for `Store.write`, and the cells that failed."""
 
     units: int = 0
     cells: int = 0
     seconds: float = 0.0
     simulated: list[tuple[Any, ...]] = field(default_factory=list)
     predicted: list[tuple[Any, ...]] = field(default_factory=list)
-    masses: list[tuple[str, str, str]] = field(default_factory=list)
-    networks: list[tuple[str, int, str]] = field(default_factory=list)
+    masses: list[tuple[Any, ...]] = field(default_factory=list)
+    networks: list[tuple[Any, ...]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
     @contextmanager

@@ -35,6 +35,7 @@ _MEANINGS = (
     ("unable to open", "cannot be opened; check that the folder exists and may be read and written"),
     ("not a database", "is damaged or is not a results file; move the folder away and run the sweep again"),
     ("malformed", "is damaged; `sqlite3 FILE .recover` saves what can be read, then run the sweep again"),
+    ("decode", "is damaged; `llrsim verify` tells where"),
     ("disk i/o error", "the disk reports an error"),
     ("no such table", "is not a results file of llrsim"),
     ("locked", "is locked by another process; wait for it, then run the same command"),
@@ -46,7 +47,7 @@ def sqlite_errors(path: Path) -> Iterator[None]:
     """Turn SQLite's errors on the file into a StoreError; what was committed stays committed."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         text = str(error).lower()
         meaning = next((words for sign, words in _MEANINGS if sign in text), "cannot be used")
         raise StoreError(f"{path}: {meaning} ({error})") from error

@@ -4,6 +4,7 @@ sweep: what the folder holds, one row
     schema INTEGER       version of these tables
     numerics INTEGER     version of the numbers (`folder.NUMERICS`)
     experiment TEXT      the experiment last asked for, canonical JSON, with its grid and replicates
+    shard TEXT           "1/3" where the folder takes only this share of the sweep's units; else NULL
 cells: grid cells met so far
     cell INTEGER         row id
     axes TEXT            canonical JSON of the swept keys and their values, unique
@@ -39,6 +40,9 @@ runs: provenance, one row for every run that wrote here
     command TEXT, jobs INTEGER
     environment TEXT     JSON: versions, git state, BLAS, CPU (`provenance`)
 
+Every table has a last column, `checksum INTEGER`, of what was written into the row (`CHECKED`); it is NULL in rows from
+before there were checksums.
+
 Rows are keyed by what they are, not by where in a grid they stand: running again adds nothing twice, a grown grid finds
 the rows it shares, and folders can be joined by copying rows.
 
@@ -72,37 +76,42 @@ if TYPE_CHECKING:
     from ..planning import Stage
 
 
-SCHEMA = 3
+SCHEMA = 4
+BEFORE_CHECKSUMS = 3  # read as it is, and given the new columns by the next sweep into it
 FILE = "sweep.sqlite"
 
 _SHARED_COLUMNS = """
     status INTEGER NOT NULL, wga REAL, direction_wga REAL, average_accuracy REAL,
     iterations INTEGER NOT NULL, certificate REAL, largest_stable_step REAL, cosine REAL, head BLOB NOT NULL,
-    path BLOB, composition BLOB"""
+    path BLOB, composition BLOB, checksum INTEGER"""
 
 CREATE = (
-    "CREATE TABLE IF NOT EXISTS sweep (schema INTEGER NOT NULL, numerics INTEGER NOT NULL, experiment TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS cells (cell INTEGER PRIMARY KEY, axes TEXT NOT NULL UNIQUE, law TEXT NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS sweep (schema INTEGER NOT NULL, numerics INTEGER NOT NULL, experiment TEXT NOT NULL,
+    shard TEXT, checksum INTEGER)""",
+    """CREATE TABLE IF NOT EXISTS cells (cell INTEGER PRIMARY KEY, axes TEXT NOT NULL UNIQUE, law TEXT NOT NULL,
+    checksum INTEGER)""",
     """CREATE TABLE IF NOT EXISTS cell_methods (cell INTEGER NOT NULL, label TEXT NOT NULL, method TEXT NOT NULL,
-    PRIMARY KEY (cell, label)) WITHOUT ROWID""",
-    "CREATE TABLE IF NOT EXISTS methods (method TEXT PRIMARY KEY, label TEXT NOT NULL, definition TEXT NOT NULL)",
+    checksum INTEGER, PRIMARY KEY (cell, label)) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS methods (method TEXT PRIMARY KEY, label TEXT NOT NULL, definition TEXT NOT NULL,
+    checksum INTEGER)""",
     """CREATE TABLE IF NOT EXISTS masses (law TEXT NOT NULL, method TEXT NOT NULL, mass TEXT NOT NULL,
-    PRIMARY KEY (law, method)) WITHOUT ROWID""",
+    checksum INTEGER, PRIMARY KEY (law, method)) WITHOUT ROWID""",
     f"""CREATE TABLE IF NOT EXISTS rows (law TEXT NOT NULL, method TEXT NOT NULL, seed INTEGER NOT NULL,
     numerics INTEGER NOT NULL, replicate INTEGER NOT NULL, simulator TEXT NOT NULL, {_SHARED_COLUMNS},
     PRIMARY KEY (law, method, seed, numerics, replicate)) WITHOUT ROWID""",
     f"""CREATE TABLE IF NOT EXISTS predictions (law TEXT NOT NULL, method TEXT NOT NULL, numerics INTEGER NOT NULL,
     outcome_limit TEXT NOT NULL, {_SHARED_COLUMNS}, PRIMARY KEY (law, method, numerics)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS networks (law TEXT NOT NULL, seed INTEGER NOT NULL, numerics INTEGER NOT NULL,
-    replicate INTEGER NOT NULL, record TEXT NOT NULL, PRIMARY KEY (law, seed, numerics, replicate)) WITHOUT ROWID""",
+    replicate INTEGER NOT NULL, record TEXT NOT NULL, checksum INTEGER,
+    PRIMARY KEY (law, seed, numerics, replicate)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS runs (run INTEGER PRIMARY KEY, started TEXT NOT NULL, finished TEXT,
-    command TEXT NOT NULL, jobs INTEGER NOT NULL, environment TEXT NOT NULL)""",
+    command TEXT NOT NULL, jobs INTEGER NOT NULL, environment TEXT NOT NULL, checksum INTEGER)""",
 )
 
 
 def check_versions(path: pathlib.Path, schema: int, numerics: int) -> None:
     """StoreError where the file was written by an llrsim with other tables or other numbers."""
-    if (schema, numerics) != (SCHEMA, NUMERICS):
+    if schema not in (SCHEMA, BEFORE_CHECKSUMS) or numerics != NUMERICS:
         raise StoreError(
             f"{path}: written with tables version {schema} and numbers version {numerics}; this llrsim has {SCHEMA} "
             f"and {NUMERICS}. Read it with the llrsim that wrote it, or choose another --out"
@@ -135,6 +144,24 @@ FIELDS = (
     "composition",
 )
 """Columns that a simulated replicate and a prediction share, in the order of `encode`."""
+
+CHECKED: dict[str, tuple[str, ...]] = {
+    "sweep": ("schema", "numerics", "experiment", "shard"),
+    "cells": ("axes", "law"),
+    "cell_methods": ("axes", "label", "method"),  # the cell by its axes, which say what its number stands for
+    "methods": ("method", "label", "definition"),
+    "masses": ("law", "method", "mass"),
+    "rows": ("law", "method", "seed", "numerics", "replicate", "simulator", *FIELDS),
+    "predictions": ("law", "method", "numerics", "outcome_limit", *FIELDS),
+    "networks": ("law", "seed", "numerics", "replicate", "record"),
+    "runs": ("started", "command", "jobs", "environment"),
+}
+"""What a row's checksum is of: the columns of its table, but for row ids and the time when a run finished."""
+
+ADD_CHECKSUMS = (
+    "ALTER TABLE sweep ADD COLUMN shard TEXT",
+    *(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER" for table in CHECKED),
+)
 
 _BLOB = np.dtype("<f8")
 

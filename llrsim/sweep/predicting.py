@@ -19,6 +19,8 @@ from ..head import Head
 from ..outcome import MethodOutcome
 from ..planning import Plan, Stage, plan
 from .block import Block, Place
+from .checksums import sealed
+from .folder import NUMERICS
 from .format import encode, encode_mass
 
 if TYPE_CHECKING:
@@ -36,8 +38,8 @@ def predict_run(grid: Grid, places: Sequence[Place], block: Block) -> None:
         own = [(place, method) for place, method in found if method.label == label]
         for (place, method), record in zip(own, _records([method for _, method in own]), strict=True):
             key = place.law, place.methods[label]
-            block.predicted.append((*key, method.limit, *record))
-            block.masses.append((*key, encode_mass(method)))
+            block.predicted.append(sealed(*key, NUMERICS, method.limit, *record))
+            block.masses.append(sealed(*key, encode_mass(method)))
 
 
 class Chain:

@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
+from ..experiment.errors import ExperimentError
 from .folder import NUMERICS, StoreError, sqlite_errors
-from .format import FIELDS, FILE, check_versions, experiment_from_json, json_list
+from .format import CHECKED, FIELDS, FILE, SCHEMA, check_versions, experiment_from_json, json_list
 
 Keys = tuple[str, dict[str, str]]
 """What the rows of a cell are stored by: the hash of its law, and that of each method by label."""
@@ -31,7 +32,12 @@ _CHOSEN = """
 
 
 class Reader:
-    """Read-only access, a context manager; StoreError where there is no results file."""
+    """Read-only access, a context manager; StoreError where there is no results file.
+
+    Attributes:
+        experiment: the experiment that was last asked for.
+        shard: the share of it that is here, None for all of it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
@@ -40,14 +46,20 @@ class Reader:
         with sqlite_errors(self.path):
             self._connection = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True, timeout=30.0)
             try:
-                held = self._connection.execute("SELECT schema, numerics, experiment FROM sweep").fetchone()
+                held = self._connection.execute("SELECT * FROM sweep").fetchone()
                 if held is None:
                     raise StoreError(f"{folder}: no sweep was begun here")
                 check_versions(self.path, *held[:2])
             except BaseException:
                 self._connection.close()
                 raise
-        self.experiment = experiment_from_json(held[2])
+        try:
+            self.experiment = experiment_from_json(held[2])
+        except (msgspec.DecodeError, ExperimentError, TypeError) as error:
+            self._connection.close()
+            raise StoreError(f"{self.path}: is damaged: its experiment cannot be read ({error})") from error
+        self._sealed = held[0] == SCHEMA
+        self.shard: str | None = held[3] if self._sealed else None
 
     def __enter__(self) -> Reader:
         return self
@@ -122,6 +134,42 @@ class Reader:
                 "jobs": jobs,
                 "environment": msgspec.json.decode(environment),
             }
+
+    def integrity(self, most: int) -> list[str]:
+        """What SQLite's own check of the file finds, at most so many lines; none where all is well."""
+        lines = [line for (line,) in self._rows(f"PRAGMA integrity_check({most})", ())]
+        return [] if lines == ["ok"] else lines
+
+    def sealed(self, table: str, where: str = "", values: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        """Rows of the columns in `CHECKED`, with the checksums that they were written with.
+
+        StoreError in a folder from before there were checksums.
+        """
+        if not self._sealed:
+            raise StoreError(
+                f"{self.path}: written before rows had checksums; run its sweep again, which adds their columns"
+            )
+        source = "cell_methods LEFT JOIN cells USING (cell)" if table == "cell_methods" else table
+        columns = ", ".join((*CHECKED[table], f"{table}.checksum"))
+        with sqlite_errors(self.path):
+            # A damaged text must be read to be told.
+            self._connection.text_factory = lambda text: text.decode(errors="replace")
+            try:
+                yield from self._connection.execute(f"SELECT {columns} FROM {source} {where}", values)
+            finally:
+                self._connection.text_factory = str
+
+    def place(self, law: str, method: str) -> tuple[str, str] | None:
+        """(axes, label) of the first cell with rows of such keys."""
+        rows = self._rows(
+            "SELECT axes, label FROM cells JOIN cell_methods USING (cell) WHERE law = ? AND method = ? LIMIT 1",
+            (law, method),
+        )
+        return rows[0] if rows else None
+
+    def count(self, table: str) -> int:
+        """Rows of a table."""
+        return int(self._rows(f"SELECT count(*) FROM {table}", ())[0][0])
 
     def _rows(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         with sqlite_errors(self.path):

@@ -12,8 +12,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .folder import NUMERICS, check_same_sweep, is_network, sqlite_errors
-from .format import CREATE, FIELDS, FILE, SCHEMA, check_versions, experiment_from_json, json_list
+from .checksums import checksum, sealed
+from .folder import NUMERICS, StoreError, check_same_sweep, is_network, sqlite_errors
+from .format import (
+    ADD_CHECKSUMS,
+    BEFORE_CHECKSUMS,
+    CHECKED,
+    CREATE,
+    FILE,
+    SCHEMA,
+    check_versions,
+    experiment_from_json,
+    json_list,
+)
 from .reader import Keys, keys_of
 
 if TYPE_CHECKING:
@@ -31,12 +42,14 @@ class Cell(NamedTuple):
 class Store:
     """The one writer of a folder; a context manager. Open it under the folder's lock (`folder.locked`).
 
+    `shard` names the share of the sweep that the folder takes, None for all of it.
+
     Raises StoreError for a folder that holds another sweep, or a file that cannot be read or written.
     """
 
-    def __init__(self, folder: Path, experiment: Experiment) -> None:
+    def __init__(self, folder: Path, experiment: Experiment, *, shard: str | None = None) -> None:
         self.path = folder / FILE
-        self._experiment = experiment
+        self._experiment, self._shard = experiment, shard
         with sqlite_errors(self.path):
             self.connection = sqlite3.connect(self.path, isolation_level=None, timeout=30.0)
             try:
@@ -52,19 +65,30 @@ class Store:
         if held is not None:
             check_versions(self.path, *held[:2])
             check_same_sweep(folder, experiment_from_json(held[2]), asked)
+            self._check_same_shard(folder, held[3])
         # Write-ahead logging needs memory shared between processes, which network file systems do not give.
         self.connection.execute(f"PRAGMA journal_mode = {'DELETE' if is_network(folder) else 'WAL'}")
         self.connection.execute("PRAGMA synchronous = NORMAL")
         with self._transaction():
-            for table in CREATE:
-                self.connection.execute(table)
+            for statement in CREATE if held is None or held[0] != BEFORE_CHECKSUMS else (*CREATE, *ADD_CHECKSUMS):
+                self.connection.execute(statement)
             self.connection.execute("DELETE FROM sweep")
-            self.connection.execute("INSERT INTO sweep VALUES (?, ?, ?)", (SCHEMA, NUMERICS, asked.to_json()))
+            self._insert("sweep", [sealed(SCHEMA, NUMERICS, asked.to_json(), self._shard)])
 
     def _held(self) -> Any:
-        """Schema, numerics and experiment of the folder; None for a new one."""
-        made = self.connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sweep'").fetchone()
-        return made and self.connection.execute("SELECT schema, numerics, experiment FROM sweep").fetchone()
+        """Schema, numerics, experiment and shard of the folder; None for a new one."""
+        if self.connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sweep'").fetchone() is None:
+            return None
+        held = self.connection.execute("SELECT * FROM sweep").fetchone()
+        return held and (held if held[0] != BEFORE_CHECKSUMS else (*held, None))
+
+    def _check_same_shard(self, folder: Path, held: str | None) -> None:
+        if held != self._shard:
+            holds, asked = (f"shard {shard}" if shard else "the whole" for shard in (held, self._shard))
+            raise StoreError(
+                f"{folder} holds {holds} of this sweep, and {asked} is asked for; nothing was changed. "
+                "Choose another --out; `llrsim merge` joins shards"
+            )
 
     def __enter__(self) -> Store:
         return self
@@ -98,16 +122,16 @@ class Store:
     def register(self, cells: Iterable[Cell]) -> None:
         """Store what cells are, so that later runs need not build their experiments to know what is there."""
         cells = list(cells)
-        named = [(label, method, cell.axes) for cell in cells for label, method, _ in cell.methods]
+        named = [(cell.axes, label, method) for cell in cells for label, method, _ in cell.methods]
         defined = {(method, label, definition) for cell in cells for label, method, definition in cell.methods}
         with self._transaction():
+            self._insert("cells", [sealed(cell.axes, cell.law) for cell in cells])
             self.connection.executemany(
-                "INSERT OR IGNORE INTO cells (axes, law) VALUES (?, ?)", [(cell.axes, cell.law) for cell in cells]
+                "INSERT OR REPLACE INTO cell_methods (cell, label, method, checksum) "
+                "SELECT cell, ?, ?, ? FROM cells WHERE axes = ?",
+                [(label, method, checksum((axes, label, method)), axes) for axes, label, method in named],
             )
-            self.connection.executemany(
-                "INSERT OR REPLACE INTO cell_methods SELECT cell, ?, ? FROM cells WHERE axes = ?", named
-            )
-            self.connection.executemany("INSERT OR IGNORE INTO methods VALUES (?, ?, ?)", sorted(defined))
+            self._insert("methods", [sealed(*row) for row in sorted(defined)])
 
     def keys(self, axes: Sequence[str]) -> dict[int, Keys]:
         """Position in `axes` of every registered cell -> hash of its law, and of each method by label."""
@@ -161,43 +185,35 @@ class Store:
         self,
         simulated: Iterable[Sequence[Any]],
         predicted: Iterable[Sequence[Any]],
-        masses: Iterable[tuple[str, str, str]] = (),
-        networks: Iterable[tuple[str, int, str]] = (),
+        masses: Iterable[Sequence[Any]] = (),
+        networks: Iterable[Sequence[Any]] = (),
     ) -> None:
         """Commit whole units in one transaction.
 
-        Simulated rows are (law, method, replicate, simulator, *FIELDS), predicted ones (law, method, limit, *FIELDS),
-        masses (law, method, JSON), networks (law, replicate, JSON). A row that is there already stays: simulated anew
-        by the same simulator it is the same, by another it has the same law, and predictions are the same within their
+        Rows are of the columns in `CHECKED`, `sealed`. A row that is there already stays: simulated anew by the same
+        simulator it is the same, by another it has the same law, and predictions are the same within their
         certificates.
         """
-        rest = ", ".join("?" * len(FIELDS))
         with self._transaction():
-            self.connection.executemany(
-                f"INSERT INTO rows (seed, numerics, law, method, replicate, simulator, {', '.join(FIELDS)}) "
-                f"VALUES ({self._experiment.sweep.seed}, {NUMERICS}, ?, ?, ?, ?, {rest}) ON CONFLICT DO NOTHING",
-                simulated,
-            )
-            self.connection.executemany(
-                f"INSERT OR IGNORE INTO predictions (numerics, law, method, outcome_limit, {', '.join(FIELDS)}) "
-                f"VALUES ({NUMERICS}, ?, ?, ?, {rest})",
-                predicted,
-            )
-            self.connection.executemany("INSERT OR REPLACE INTO masses VALUES (?, ?, ?)", masses)
-            self.connection.executemany(
-                "INSERT OR IGNORE INTO networks (seed, numerics, law, replicate, record) "
-                f"VALUES ({self._experiment.sweep.seed}, {NUMERICS}, ?, ?, ?)",
-                networks,
-            )
+            self._insert("rows", simulated)
+            self._insert("predictions", predicted)
+            self._insert("masses", masses)
+            self._insert("networks", networks)
+
+    def _insert(self, table: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Sealed rows; one that is there already stays."""
+        columns = CHECKED[table]
+        self.connection.executemany(
+            f"INSERT INTO {table} ({', '.join(columns)}, checksum) "
+            f"VALUES ({', '.join('?' * len(columns))}, ?) ON CONFLICT DO NOTHING",
+            rows,
+        )
 
     def begin_run(self, command: str, jobs: int, environment: str) -> int:
         """Record that a run began; returns its number."""
         with self._transaction():
-            cursor = self.connection.execute(
-                "INSERT INTO runs (started, command, jobs, environment) VALUES (?, ?, ?, ?)",
-                (_now(), command, jobs, environment),
-            )
-            return int(cursor.lastrowid or 0)
+            self._insert("runs", [sealed(_now(), command, jobs, environment)])
+            return int(self.connection.execute("SELECT last_insert_rowid()").fetchone()[0])
 
     def end_run(self, run: int) -> None:
         """Record that a run came to its end."""

@@ -17,6 +17,8 @@ from ..experiment.identity import canonical_json
 from ..outcome import Outcome
 from ..planning import plan
 from .block import Block, Failure, Place, Unit
+from .checksums import sealed
+from .folder import NUMERICS
 from .format import encode, encode_mass, encode_networks
 from .interruption import Flag
 from .predicting import predict_run
@@ -116,13 +118,15 @@ def simulate_unit(experiment: Experiment, first: int, replicates: int) -> Outcom
 def _simulate(grid: Grid, unit: Unit, block: Block) -> None:
     place = unit.places[0]
     with block.failing(grid, place.cell):
-        outcome = simulate_unit(grid.experiment(place.cell), unit.first, unit.replicates)
+        experiment = grid.experiment(place.cell)
+        law, seed = place.law, experiment.sweep.seed
+        outcome = simulate_unit(experiment, unit.first, unit.replicates)
         # Everything is encoded before the block is touched, so that a unit that fails leaves nothing in it.
         records = () if outcome.features is None else encode_networks(outcome.features)
-        networks = [(place.law, unit.first + r, record) for r, record in enumerate(records)]
-        masses = [(place.law, place.methods[method.label], encode_mass(method)) for method in outcome]
+        networks = [sealed(law, seed, NUMERICS, unit.first + r, record) for r, record in enumerate(records)]
+        masses = [sealed(law, place.methods[method.label], encode_mass(method)) for method in outcome]
         block.simulated += [
-            (place.law, place.methods[method.label], unit.first + r, outcome.simulator, *record)
+            sealed(law, place.methods[method.label], seed, NUMERICS, unit.first + r, outcome.simulator, *record)
             for method in outcome
             for r, record in enumerate(encode(method))
         ]

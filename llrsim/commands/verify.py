@@ -1,0 +1,32 @@
+"""`llrsim verify`: is a results folder what its sweep computed?"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .options import add_json, emit, positive, tell
+
+SUMMARY = "look for damage in a results folder, and compute some of its rows anew"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """DIR, --rows, --seed and --json."""
+    parser.description = (
+        f"{SUMMARY}. Exit status 0: nothing is wrong; 1: a row is damaged or comes out otherwise; 2: not readable."
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path, help="folder of a sweep")
+    parser.add_argument(
+        "--rows", metavar="K", type=positive, default=20, help="rows to compute anew, drawn at random; default: 20"
+    )
+    parser.add_argument("--seed", metavar="S", type=int, default=0, help="of that draw; default: 0")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what was found; exit status 1 where something is wrong."""
+    from ..sweep.verifying import verify_results
+
+    found = verify_results(args.folder, rows=args.rows, seed=args.seed, say=tell)
+    emit(found, as_json=args.json)
+    return 0 if found.fine else 1

@@ -1,0 +1,44 @@
+"""What is damaged in a results folder's database: its structure by SQLite's own check, its rows by their checksums."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from .checksums import checksum
+from .format import CHECKED
+from .reader import Reader
+
+SHOWN = 10  # findings of SQLite's check that are told
+_NAMES = ("axes", "label", "law", "method", "replicate")
+
+
+class Damage(NamedTuple):
+    """What was found, in words; how many rows were looked at, and how many of them have no checksum."""
+
+    found: tuple[str, ...]
+    rows: int
+    unsealed: int
+
+
+def damage_in(reader: Reader) -> Damage:
+    """Look at the whole file, what SQLite's check finds first; StoreError where it cannot be read to its end."""
+    found = [f"sqlite: {line}" for line in reader.integrity(SHOWN)]
+    rows = unsealed = 0
+    for table in CHECKED:
+        for *values, stored in reader.sealed(table):
+            rows += 1
+            if stored is None:
+                unsealed += 1
+            elif stored != checksum(values):
+                found.append(f"{place_in(reader, table, values)}: the row is not what was written")
+    return Damage(tuple(found), rows, unsealed)
+
+
+def place_in(reader: Reader, table: str, values: Sequence[Any]) -> str:
+    """Where a row belongs, in words: its cell's axes, its method's label, its replicate, as far as it has them."""
+    named = dict(zip(CHECKED[table], values, strict=True))
+    if "law" in named and "method" in named and (known := reader.place(named["law"], named["method"])):
+        named |= zip(("axes", "label"), known, strict=True)
+        del named["law"], named["method"]
+    return ", ".join([table, *(f"{name} {named[name]}" for name in _NAMES if name in named)])
