@@ -40,8 +40,7 @@ runs: provenance, one row for every run that wrote here
     command TEXT, jobs INTEGER
     environment TEXT     JSON: versions, git state, BLAS, CPU (`provenance`)
 
-Every table has a last column, `checksum INTEGER`, of what was written into the row (`CHECKED`); it is NULL in rows from
-before there were checksums.
+Every table has a last column, `checksum INTEGER`, of what was written into the row (`CHECKED`).
 
 Rows are keyed by what they are, not by where in a grid they stand: running again adds nothing twice, a grown grid finds
 the rows it shares, and folders can be joined by copying rows.
@@ -77,7 +76,7 @@ if TYPE_CHECKING:
 
 
 SCHEMA = 4
-BEFORE_CHECKSUMS = 3  # read as it is, and given the new columns by the next sweep into it
+BEFORE_CHECKSUMS = 3  # read as it is, and given checksums by the next sweep into it
 FILE = "sweep.sqlite"
 
 _SHARED_COLUMNS = """
@@ -157,11 +156,6 @@ CHECKED: dict[str, tuple[str, ...]] = {
     "runs": ("started", "command", "jobs", "environment"),
 }
 """What a row's checksum is of: the columns of its table, but for row ids and the time when a run finished."""
-
-ADD_CHECKSUMS = (
-    "ALTER TABLE sweep ADD COLUMN shard TEXT",
-    *(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER" for table in CHECKED),
-)
 
 _BLOB = np.dtype("<f8")
 

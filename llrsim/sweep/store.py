@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .checksums import checksum, sealed
 from .folder import NUMERICS, StoreError, check_same_sweep, is_network, sqlite_errors
 from .format import (
-    ADD_CHECKSUMS,
     BEFORE_CHECKSUMS,
     CHECKED,
     CREATE,
@@ -70,10 +69,22 @@ class Store:
         self.connection.execute(f"PRAGMA journal_mode = {'DELETE' if is_network(folder) else 'WAL'}")
         self.connection.execute("PRAGMA synchronous = NORMAL")
         with self._transaction():
-            for statement in CREATE if held is None or held[0] != BEFORE_CHECKSUMS else (*CREATE, *ADD_CHECKSUMS):
+            for statement in CREATE:
                 self.connection.execute(statement)
+            if held is not None and held[0] == BEFORE_CHECKSUMS:
+                self._add_checksums()
             self.connection.execute("DELETE FROM sweep")
             self._insert("sweep", [sealed(SCHEMA, NUMERICS, asked.to_json(), self._shard)])
+
+    def _add_checksums(self) -> None:
+        """Add them to a folder from before there were any, whose rows are taken to be as they were written."""
+        self.connection.execute("ALTER TABLE sweep ADD COLUMN shard TEXT")
+        self.connection.create_function("checksum", -1, lambda *values: checksum(values), deterministic=True)
+        axes = "(SELECT axes FROM cells WHERE cells.cell = cell_methods.cell)"
+        for table, columns in CHECKED.items():
+            self.connection.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER")
+            of = [axes if (table, name) == ("cell_methods", "axes") else name for name in columns]
+            self.connection.execute(f"UPDATE {table} SET checksum = checksum({', '.join(of)})")
 
     def _held(self) -> Any:
         """Schema, numerics, experiment and shard of the folder; None for a new one."""

@@ -34,7 +34,6 @@ class Verification:
 
     Attributes:
         rows: looked at for damage.
-        unsealed: of these, from before there were checksums.
         simulated, predicted: computed anew.
         exact: simulated rows had to come out bit for bit, as all were computed on a machine like this one.
         damage, differences: what is wrong, a line each.
@@ -42,7 +41,6 @@ class Verification:
 
     folder: Path
     rows: int
-    unsealed: int
     simulated: int
     predicted: int
     exact: bool
@@ -63,8 +61,6 @@ class Verification:
         near = f"within {FACTOR:.0f} times their certificates, {LEAST:g} to {MOST:g}"
         how = "bit for bit" if self.exact else f"{near}, as they are from another machine or other libraries"
         lines = [f"{self.folder}: {self.rows} rows read, {len(self.damage)} findings of damage"]
-        if self.unsealed:
-            lines.append(f"{self.unsealed} rows are from before there were checksums")
         lines += [f"  {line}" for line in self.damage]
         if not self.damage:
             lines.append(
@@ -102,7 +98,6 @@ def verify_results(
     return Verification(
         folder=folder,
         rows=damage.rows,
-        unsealed=damage.unsealed,
         simulated=counts["rows"],
         predicted=counts["predictions"],
         exact=exact,
