@@ -1,8 +1,8 @@
 """The command line. One module a command, each with SUMMARY, `add_arguments(parser)` and `run(args) -> exit status`.
 
 Modules import nothing heavy before they run, so that help appears at once. Exit statuses: 0 done; 1 some cells
-failed, no method has a head, simulation and prediction disagree, stored rows are wrong, or a report leaves folders out;
-2 refused; 3 nothing could be judged; 128 + n stopped by signal n.
+failed or are missing, no method has a head, simulation and prediction disagree, stored rows are wrong, or a report leaves
+folders out; 2 refused; 3 nothing could be judged; 128 + n stopped by signal n.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Sequence
 
 from .. import __version__
-from . import check, explain, export, predict, report, schema, simulate, status, sweep, verify
+from . import check, explain, export, merge, predict, report, schema, simulate, status, sweep, verify
 from .failures import guarded
 
 COMMANDS = {
@@ -22,6 +22,7 @@ COMMANDS = {
     "check": check,
     "status": status,
     "export": export,
+    "merge": merge,
     "report": report,
     "verify": verify,
     "schema": schema,

@@ -15,19 +15,37 @@ from .options import add_experiment, add_jobs, add_json, add_simulator, experime
 if TYPE_CHECKING:
     from ..experiment import Experiment
     from ..sweep.results import Results
+    from ..sweep.shards import Shard
 
 SUMMARY = "simulate and predict a grid of experiments into a folder; the same command again goes on where it was"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE, --set, --simulator, --jobs, --out, --dry-run, --predict-only and --json."""
+    """FILE, --set, --simulator, --jobs, --out, --dry-run, --predict-only, --shard and --json."""
     add_experiment(parser, default="quick")
     add_simulator(parser)
     add_jobs(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, help="results folder; default: results/<name>-<hash>")
     parser.add_argument("--dry-run", action="store_true", help="count cells and estimate the time; store nothing")
     parser.add_argument("--predict-only", action="store_true", help="leave the simulation out")
+    parser.add_argument(
+        "--shard",
+        metavar="K/N",
+        type=shard,
+        help="compute the share K of N alone, into a folder of its own; shares need not know of each other, and "
+        "`llrsim merge` joins them",
+    )
     add_json(parser)
+
+
+def shard(text: str) -> Shard:
+    """The share that K/N names."""
+    from ..sweep.shards import Shard
+
+    try:
+        return Shard.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     from ..sweep.results import open_results
     from ..sweep.runner import SweepFailed, default_folder, run_sweep
 
-    folder = args.out or default_folder(experiment)
+    folder = args.out or default_folder(experiment, args.shard)
     command = _command(args, folder)
     failed = ""
     try:
@@ -50,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
             predict_only=args.predict_only,
             progress=True,
             command=command,
+            shard=args.shard,
         )
     except KeyboardInterrupt as stopped:
         sys.stderr.write(f"stopped; what was computed is kept. To go on:\n  {command}\n")
@@ -57,7 +76,10 @@ def run(args: argparse.Namespace) -> int:
     except SweepFailed as error:
         failed = str(error)
         results = open_results(folder)
-    _show(results, args, command, complete=not failed)
+    if args.shard:
+        _show_shard(results, args)
+    else:
+        _show(results, args, command, complete=not failed)
     if failed:
         sys.stderr.write(f"llrsim: error: {failed}\n")
     return 1 if failed else 0
@@ -104,6 +126,13 @@ def _show(results: Results, args: argparse.Namespace, command: str, *, complete:
         console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
 
 
+def _show_shard(results: Results, args: argparse.Namespace) -> None:
+    """What a share is goes into tables and figures only with the others."""
+    told = {"name": results.experiment.name, "folder": str(results.folder), "shard": str(args.shard)}
+    text = f"shard {args.shard} is in {results.folder}; with all of them: llrsim merge OUT {results.folder} ..."
+    sys.stdout.write(f"{json.dumps(told) if args.json else text}\n")
+
+
 def _dry_run(experiment: Experiment, args: argparse.Namespace) -> int:
     from ..sweep.dry_run import dry_run
 
@@ -129,4 +158,6 @@ def _command(args: argparse.Namespace, folder: Path) -> str:
         words += ["--jobs", str(args.jobs)]
     if args.predict_only:
         words.append("--predict-only")
+    if args.shard:
+        words += ["--shard", str(args.shard)]
     return shlex.join(words)

@@ -10,8 +10,10 @@ _HOME = {
     "Grid": "..experiment.grid",
     "Interrupted": ".interruption",
     "Results": ".results",
+    "Shard": ".shards",
     "StoreError": ".folder",
     "SweepFailed": ".runner",
+    "merge_results": ".merging",
     "open_results": ".results",
     "Verification": ".verifying",
     "run_sweep": ".runner",
@@ -22,9 +24,11 @@ __all__ = [
     "Grid",
     "Interrupted",
     "Results",
+    "Shard",
     "StoreError",
     "SweepFailed",
     "Verification",
+    "merge_results",
     "open_results",
     "run_sweep",
     "verify_results",
@@ -34,8 +38,10 @@ if TYPE_CHECKING:
     from ..experiment.grid import Grid
     from .folder import StoreError
     from .interruption import Interrupted
+    from .merging import merge_results
     from .results import Results, open_results
     from .runner import SweepFailed, run_sweep
+    from .shards import Shard
     from .verifying import Verification, verify_results
 
 

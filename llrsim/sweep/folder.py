@@ -80,14 +80,21 @@ def folder_name(experiment: Experiment) -> str:
 
 def check_same_sweep(folder: Path, stored: Experiment, asked: Experiment) -> None:
     """StoreError with a diff where the folder holds another sweep."""
-    before, after = fixed_keys(stored), fixed_keys(asked)
-    changed = [key for key in before | after if before.get(key, ABSENT) != after.get(key, ABSENT)]
-    if changed:
-        lines = [f"  {key}: stored {before.get(key, ABSENT)}, asked {after.get(key, ABSENT)}" for key in changed]
+    if lines := differing_keys(stored, asked, words=("stored", "asked")):
         raise StoreError(
             f"{folder} holds another sweep; nothing was changed. Only sweep.replicates and the grid may grow. "
             "Choose another --out, or undo:\n" + "\n".join(lines)
         )
+
+
+def differing_keys(one: Experiment, other: Experiment, *, words: tuple[str, str]) -> list[str]:
+    """A line for each key that a folder fixes in which two experiments differ; `words` say which is which."""
+    before, after = fixed_keys(one), fixed_keys(other)
+    return [
+        f"  {key}: {words[0]} {before.get(key, ABSENT)}, {words[1]} {after.get(key, ABSENT)}"
+        for key in before | after
+        if before.get(key, ABSENT) != after.get(key, ABSENT)
+    ]
 
 
 def _flat(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:

@@ -135,6 +135,11 @@ class Reader:
                 "environment": msgspec.json.decode(environment),
             }
 
+    def stored_runs(self) -> list[tuple[Any, ...]]:
+        """(started, command, jobs, environment, checksum, finished) of every run, oldest first."""
+        columns = ", ".join(CHECKED["runs"])
+        return self._rows(f"SELECT {columns}, checksum, finished FROM runs ORDER BY run", ())
+
     def integrity(self, most: int) -> list[str]:
         """What SQLite's own check of the file finds, at most so many lines; none where all is well."""
         lines = [line for (line,) in self._rows(f"PRAGMA integrity_check({most})", ())]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from itertools import chain, islice
 from pathlib import Path
@@ -24,6 +24,7 @@ from .workers import Workers
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
+    from .shards import Shard
 
 TARGET = 1.5  # seconds a block is meant to take: long against a commit, short against a person's patience
 LARGEST_BLOCK = 4096
@@ -43,9 +44,10 @@ class SweepFailed(RuntimeError):
         self.failures = failures
 
 
-def default_folder(experiment: Experiment) -> Path:
-    """results/<name>-<hash>, the same whatever the replicates and the grid, so that both can grow."""
-    return Path("results") / folder_name(experiment)
+def default_folder(experiment: Experiment, shard: Shard | None = None) -> Path:
+    """results/<name>-<hash>, the same whatever the replicates and the grid, so that both can grow; one a shard."""
+    share = f"-{shard.number}-of-{shard.of}" if shard else ""
+    return Path("results") / f"{folder_name(experiment)}{share}"
 
 
 def run_sweep(
@@ -56,6 +58,7 @@ def run_sweep(
     predict_only: bool = False,
     progress: bool = False,
     command: str = "",
+    shard: Shard | None = None,
 ) -> Results:
     """Simulate and predict every cell of the experiment's grid into a folder, and open the results.
 
@@ -64,10 +67,11 @@ def run_sweep(
     how often the sweep was stopped.
 
     Args:
-        out: the folder; default `default_folder(experiment)`.
+        out: the folder; default `default_folder(experiment, shard)`.
         predict_only: leave the simulation out.
         progress: show it on standard error.
         command: what to record as the command that was run.
+        shard: compute this share of the units alone, into a folder of its own; `merge_results` joins them.
 
     Raises:
         ExperimentError: an axis has an impossible value.
@@ -85,7 +89,7 @@ def run_sweep(
     grid = Grid(experiment)
     grid.check()
     count = jobs or os.cpu_count() or 1
-    folder = Path(out) if out is not None else default_folder(experiment)
+    folder = Path(out) if out is not None else default_folder(experiment, shard)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -96,9 +100,11 @@ def run_sweep(
         interruptible(),
         SweepProgress(grid.size, units_per_cell(replicates), shown=progress) as shown,
         locked(folder),
-        Store(folder, experiment) as store,
+        Store(folder, experiment, shard=str(shard) if shard else None) as store,
     ):
         units = missing_units(store, grid, replicates, present=shown.present, failed=failures.append)
+        if shard is not None:
+            units = _share(units, shard, present=shown.present)
         first = next(units, None)
         if first is not None:
             compile_kernels(heads_of(grid), shown.say, simulators=() if predict_only else simulators_of(grid))
@@ -109,6 +115,15 @@ def run_sweep(
     if failures:
         raise SweepFailed(folder, failures)
     return open_results(folder)
+
+
+def _share(units: Iterator[Unit], shard: Shard, *, present: Callable[[int], None]) -> Iterator[Unit]:
+    """The units of a shard; those of others count as if they were there."""
+    for unit in units:
+        if shard.holds(unit):
+            yield unit
+        else:
+            present(len(unit.places))
 
 
 def _compute_all(

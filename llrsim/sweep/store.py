@@ -226,6 +226,15 @@ class Store:
             self._insert("runs", [sealed(_now(), command, jobs, environment)])
             return int(self.connection.execute("SELECT last_insert_rowid()").fetchone()[0])
 
+    def adopt_runs(self, runs: Iterable[Sequence[Any]]) -> None:
+        """Record runs into another folder, (started, command, jobs, environment, checksum, finished), each once."""
+        with self._transaction():
+            self.connection.executemany(
+                "INSERT INTO runs (started, command, jobs, environment, checksum, finished) "
+                "SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE ?5 NOT IN (SELECT checksum FROM runs)",
+                runs,
+            )
+
     def end_run(self, run: int) -> None:
         """Record that a run came to its end."""
         with self._transaction():
