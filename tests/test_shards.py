@@ -70,19 +70,21 @@ def test_workers_and_shards_give_the_same_bytes(tmp_path, case):
     assert stored(tmp_path / "backwards") == one
 
 
-def test_predictions_alone_are_merged_to_the_same_bytes(tmp_path):
-    """Here ERM's key is in every run of cells, whose searches begin elsewhere: the first run's number must stay."""
+def test_of_predictions_of_one_key_that_stays_which_one_run_would_have_stored(tmp_path):
+    """Some cells round to the same counts, and are predicted from elsewhere: only the first one's number is kept."""
     grid = {
-        "method.dfr.head.ridge": [0.1, 0.2, 0.4, 0.8],
-        "heldout.minority_ratio": [0.2, 0.5, 1.0],
-        "train.n": [80, 120],
+        "heldout.class_prior": [0.3, 0.35, 0.4, 0.45, 0.5],
+        "heldout.minority_ratio": [0.2, 0.35, 0.6, 1.0],
     }
-    experiment = small(sweep__grid=grid)
+    experiment = small(heldout__n=10, sweep__grid=grid)
     run_sweep(experiment, out=tmp_path / "one", jobs=1, predict_only=True)
-    merged = merge_results(tmp_path / "merged", sharded(experiment, tmp_path, predict_only=True)[::-1])
-    assert (merged.missing, merged.rows) == (0, 0)
-    assert stored(tmp_path / "merged") == stored(tmp_path / "one")
-    assert not stored(tmp_path / "one")["rows"]
+    folders = sharded(experiment, tmp_path, predict_only=True)
+    found = {row for folder in folders for row in stored(folder)["predictions"]}
+    assert len(found) > len({row[:2] for row in found})
+    for order in (1, -1):
+        merged = merge_results(tmp_path / f"merged{order}", folders[::order])
+        assert (merged.missing, merged.rows) == (0, 0)
+        assert stored(merged.folder) == stored(tmp_path / "one")
 
 
 @pytest.mark.usefixtures("few_replicates_a_unit")
