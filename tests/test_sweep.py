@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -190,7 +191,7 @@ def test_a_second_process_is_refused(tmp_path):
     first = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], cwd=os.path.dirname(__file__))
     try:
         wait_for_rows(tmp_path, first)
-        with pytest.raises(StoreError, match=f"process {first.pid}"):
+        with pytest.raises(StoreError, match=f"process {first.pid} on {socket.gethostname()}"):
             run_sweep(small(sweep__replicates=40000), out=tmp_path)
     finally:
         first.kill()

@@ -9,13 +9,14 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
 
-REFUSED = 2
+INCOMPLETE, REFUSED = 1, 2
 
 
 def guarded(run: Callable[[Namespace], int], args: Namespace) -> int:
     """The exit status of a command, with what a person did not mean told in a line."""
     from ..experiment.errors import ExperimentError
     from ..sweep.folder import StoreError
+    from ..sweep.interruption import WorkerDied
 
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
@@ -33,6 +34,8 @@ def guarded(run: Callable[[Namespace], int], args: Namespace) -> int:
             return _told(f"out of memory: {error}")
         except (ExperimentError, StoreError) as error:
             return _told(str(error))
+        except WorkerDied as error:
+            return _told(str(error), INCOMPLETE)
         except OSError as error:
             return _told(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         except ImportError as error:
@@ -41,9 +44,9 @@ def guarded(run: Callable[[Namespace], int], args: Namespace) -> int:
             return _told(str(error))
 
 
-def _told(message: str) -> int:
+def _told(message: str, status: int = REFUSED) -> int:
     sys.stderr.write(f"llrsim: error: {message}\n")
-    return REFUSED
+    return status
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -28,6 +28,16 @@ class Interrupted(KeyboardInterrupt):
         self.exit_status = 128 + number
 
 
+class WorkerDied(RuntimeError):
+    """A worker process that came to an end by itself, as those do that the system kills where memory is short."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a worker process died; what was computed is kept. Run the same command to go on, with fewer --jobs if "
+            "memory was short"
+        )
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Raise Interrupted where a signal arrives.

@@ -77,6 +77,7 @@ def run_sweep(
         ExperimentError: an axis has an impossible value.
         StoreError: the folder holds another sweep, is being written by another process, or cannot be written.
         SweepFailed: some cells failed; all others are computed and kept.
+        WorkerDied: a worker process did; what was computed is kept.
         Interrupted: a signal stopped the sweep; what was computed is kept.
 
     >>> import tempfile, llrsim

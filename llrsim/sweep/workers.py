@@ -13,11 +13,12 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from threading import Event, Thread
 from typing import Any, TypeVar
 
-from .interruption import Flag
+from .interruption import Flag, WorkerDied
 
 T = TypeVar("T")
 
@@ -25,7 +26,7 @@ _stop: Flag = Event()  # of a worker process, put there as it begins
 
 
 class Workers:
-    """So many workers; a context manager, which waits for them at its end.
+    """So many workers; a context manager, which waits for them at its end; WorkerDied where a process of theirs died.
 
     Attributes:
         count: their number.
@@ -53,10 +54,12 @@ class Workers:
 
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         # Where committing failed, the workers must not go on for nothing.
         self.stop.set()
         self._pool.shutdown(cancel_futures=True)
+        if isinstance(error, BrokenProcessPool):
+            raise WorkerDied from error
 
 
 def _begin(stop: Flag) -> None:
