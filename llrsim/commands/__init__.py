@@ -1,8 +1,8 @@
 """The command line. One module a command, each with SUMMARY, `add_arguments(parser)` and `run(args) -> exit status`.
 
 Modules import nothing heavy before they run, so that help appears at once. Exit statuses: 0 done; 1 some cells
-failed or are missing, no method has a head, simulation and prediction disagree, stored rows are wrong, or a report leaves
-folders out; 2 refused; 3 nothing could be judged; 128 + n stopped by signal n.
+failed or are missing, no method has a head, simulation and prediction disagree, stored rows are wrong, or a report
+leaves folders out; 2 refused; 3 nothing could be judged; 128 + n stopped by signal n.
 """
 
 from __future__ import annotations
