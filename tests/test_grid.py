@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from llrsim.experiment import Axis, Descent, ExperimentError, Sweep, load
 from llrsim.experiment.grid import Grid
+from llrsim.experiment.identity import canonical_json
 
 
 def grid(axes, zipped=()):
@@ -136,3 +137,8 @@ def test_axes_of_structs_and_tables_are_one():
     axes = (Axis(key="train.n", values=(400, 800)), Axis(key="head.ridge", log10=(-2.0, 0.0), num=3))
     tables = changed({("sweep",): {"grid": {"train.n": [400, 800], "head.ridge": {"log10": [-2, 0], "num": 3}}}})
     assert load(SMALL).replace(sweep=Sweep(grid=axes)) == load(tables)
+
+
+def test_cells_of_a_grid_have_distinct_keys():
+    cells = grid({"train.n": [400, 800], "head.ridge": [0.1, 1]})
+    assert len({canonical_json(cells.cell(i)) for i in range(len(cells))}) == 4

@@ -12,7 +12,6 @@ import pytest
 from sweep_cases import small
 
 import llrsim
-from llrsim.experiment.grid import Grid
 from llrsim.experiment.identity import canonical_json
 from llrsim.planning import plan
 from llrsim.sweep import StoreError
@@ -279,11 +278,6 @@ def test_network_file_systems_are_recognised(tmp_path):
     assert is_network(home / "sub", mounts)
     assert not is_network(home / "local", mounts)
     assert not is_network(home, tmp_path / "none")
-
-
-def test_cells_of_a_grid_have_distinct_keys():
-    grid = Grid(small())
-    assert len({canonical_json(grid.cell(i)) for i in range(len(grid))}) == 4
 
 
 @pytest.mark.slow
