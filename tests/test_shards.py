@@ -232,6 +232,8 @@ def test_every_unit_is_in_one_shard_by_what_it_is():
         assert {sum(row) for row in found} == {1}
         counts = [sum(column) for column in zip(*found, strict=True)]
         assert max(counts) < 1.3 * len(every_unit) / of
+    # One cell with many replicates is shared out too.
+    assert len({Shard(1, 2).holds(Unit((places[0],), 64 * block, 64)) for block in range(20)}) == 2
     elsewhere = Unit((places[5]._replace(cell=90, methods=dict(reversed(places[5].methods.items()))),), 64, 20)
     assert Shard(1, 5).holds(elsewhere) == Shard(1, 5).holds(Unit((places[5],), 64, 64))
 
