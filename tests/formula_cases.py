@@ -28,6 +28,15 @@ LOGISTIC = BALANCED | {
 """T8 at n/d = 2."""
 
 
+RETRAINED = {
+    "features": {"core": {"mean": [1.0, 0.5], "std": 0.5}, "spurious": {"mean": 2.0, "std": 0.8}, "noise": {"dim": 40}},
+    "train": {"n": 400, "proportions": [0.45, 0.05, 0.1, 0.4], "collapse": {"noise": 0.5, "attribute": [0.1] * 4}},
+    "heldout": {"n": 120, "minority_ratio": 0.5, "class_prior": 0.25},
+    "head": {"loss": "squared", "ridge": 0.1},
+    "method": [{"kind": "erm"}, {"kind": "dfr", "name": "dfr-s", "balance": "subset", "head": {"ridge": 0.3}}],
+}
+
+
 def t1(rho, S_y, S_a, factor=1.0):
     """Group accuracies of T1; `factor` multiplies the argument of every Phi."""
     c_y, c_a = 1 + (1 - rho**2) * S_a, rho

@@ -125,7 +125,7 @@ class Formula:
         return f"({self.source}, line {lines[-1]})" if lines else ""
 
     def _failed(self, what: str, cell: str) -> FormulaError:
-        return FormulaError(f"formula {self.name} {what} (cell: {cell})".replace("  ", " "))
+        return FormulaError(" ".join(f"formula {self.name} {what} (cell: {cell})".split()))
 
 
 class _Unfit(ValueError):
@@ -147,6 +147,10 @@ def _claim(result: Any, law: GroupMixture) -> Claim:
         values = np.asarray(result)
     except ValueError:
         values = np.asarray(None)
+    if values.dtype.kind == "O":  # fractions, or SymPy's numbers
+        with suppress(TypeError, ValueError):
+            values = np.reshape([complex(value) for value in values.flat], values.shape)
+            values = values if values.imag.any() else values.real
     if values.dtype.kind not in "biufc":
         raise _Unfit(f"a {type(result).__name__}; expected {expected}")
     if values.shape not in ((), (groups,)):
