@@ -55,7 +55,7 @@ def with_noise_direction(problem: ProportionalProblem, noise_norm: float) -> Pro
 
 
 def afr_weight(gamma: float, labels: Array, shares: Array) -> Callable[[Array], Array]:
-    """AFR's weight before normalisation, exp(-gamma P(true class)) / (class share), of scores f0 (G, X).
+    """AFR's weight up to a common factor, exp(-gamma P(true class)) / (class share), of scores f0 (G, X).
 
     Qiu et al. (2306.11074). The probability is sigmoid(y f0); `labels` and `shares` (G,) are those of the sample that
     is reweighted.
