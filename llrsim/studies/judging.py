@@ -6,7 +6,9 @@ A comparison holds or fails only where the whole interval says so; else, and whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from math import inf
 from typing import Any
 
 from ..outcome import half_width_of
@@ -31,12 +33,26 @@ def above(text: str, row: Row, name: str, threshold: float = 0.0, *, comparisons
     >>> [above("gain", row, "gain", threshold).holds for threshold in (0.0, 0.03, 0.1)]
     [True, None, False]
     """
-    return _found(text, row, name, comparisons, lambda low, high: (low > threshold, high < threshold))
+    return _found(
+        text,
+        row,
+        name,
+        comparisons,
+        lambda low, high: (low > threshold, high < threshold),
+        lambda mean: mean - threshold,
+    )
 
 
 def below(text: str, row: Row, name: str, threshold: float = 0.0, *, comparisons: int = 1) -> Finding:
     """The finding that the quantity is less than the threshold; it fails where the interval lies above."""
-    return _found(text, row, name, comparisons, lambda low, high: (high < threshold, low > threshold))
+    return _found(
+        text,
+        row,
+        name,
+        comparisons,
+        lambda low, high: (high < threshold, low > threshold),
+        lambda mean: threshold - mean,
+    )
 
 
 def within(text: str, row: Row, name: str, margin: float, *, comparisons: int = 1) -> Finding:
@@ -54,22 +70,39 @@ def within(text: str, row: Row, name: str, margin: float, *, comparisons: int = 
         name,
         comparisons,
         lambda low, high: (-margin <= low and high <= margin, low > margin or high < -margin),
+        lambda mean: margin - abs(mean),
     )
 
 
 def foremost(text: str, findings: Sequence[Finding]) -> Finding:
     """A family of findings as one, which holds if all do and fails if one does; the number is the worst one's.
 
-    The worst is the one that fails, else is open, else is largest, and of several the one largest in absolute value.
+    The worst is one that fails, else is open, else holds; of several the one with the least slack, that is the farthest
+    beyond its threshold, or the nearest to it if all hold.
+
+    >>> rows = [{"gain": gain, "gain_se": 0.001, "gain_count": 40} for gain in (0.04, 0.02, 0.3)]
+    >>> foremost("least", [above("gain", row, "gain", 0.01) for row in rows]).estimate
+    0.02
+    >>> foremost("largest", [below("gain", row, "gain", 0.1) for row in rows]).told
+    'largest (of 3: gain): +0.300 [+0.298, +0.302]'
     """
-    rank = {False: 2, None: 1, True: 0}
-    one = max(findings, key=lambda finding: (rank[finding.holds], abs(finding.estimate or 0.0)))
-    return Finding(f"{text} (of {len(findings)}: {one.text})", one.estimate, one.low, one.high, one.holds)
+    rank = {False: 0, None: 1, True: 2}
+    one = min(findings, key=lambda finding: (rank[finding.holds], -inf if finding.slack is None else finding.slack))
+    return replace(one, text=f"{text} (of {len(findings)}: {one.text})")
 
 
-def _found(text: str, row: Row, name: str, comparisons: int, decide: Any) -> Finding:
-    ends = interval(row, name, comparisons)
+def _found(
+    text: str,
+    row: Row,
+    name: str,
+    comparisons: int,
+    decide: Callable[[float, float], tuple[bool, bool]],
+    slack: Callable[[float], float],
+) -> Finding:
+    """The finding on a quantity: `decide` tells of an interval whether it holds and whether it fails."""
+    mean, ends = row[name], interval(row, name, comparisons)
+    left = None if mean is None else slack(mean)
     if ends is None:
-        return Finding(text, row[name], None, None, None)
+        return Finding(text, mean, None, None, None, left)
     holds, fails = decide(*ends)
-    return Finding(text, row[name], *ends, True if holds else False if fails else None)
+    return Finding(text, mean, *ends, True if holds else False if fails else None, left)

@@ -21,6 +21,8 @@ class Finding:
         low, high: ends of its 95 % interval, at the level of the family of comparisons it belongs to; None for a
             prediction, which has no sampling error.
         holds: whether it is as the claim expects; None where the data do not decide.
+        slack: how far the number lies on the claim's side of its threshold, negative on the other side; None where
+            there is no threshold. It orders the findings of a family.
     """
 
     text: str
@@ -28,6 +30,7 @@ class Finding:
     low: float | None
     high: float | None
     holds: bool | None
+    slack: float | None = None
 
     @property
     def told(self) -> str:
