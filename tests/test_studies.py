@@ -4,13 +4,18 @@ import re
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import llrsim
 from figures.reading import read
+from llrsim.attribution.effects import Effect
+from llrsim.attribution.split import verdict_of
 from llrsim.kinds import STUDIES
 from llrsim.studies import Finding, data_sets, settled, study
+from llrsim.studies.judging import above, below, foremost, within
 from llrsim.studies.measuring import columns
+from llrsim.studies.separation import by_kind, predicted_splits, simulated_cells
 
 HELD = [name for name in llrsim.preset_names() if name in STUDIES]
 SHARP, BLUNT = (0.001, 60), (0.2, 3)
@@ -46,13 +51,25 @@ def e02_rows(precision, squared=0.0, logistic=0.0):
     ]
 
 
-def e03_rows(precision, *dominance, kinds=("class", "group")):
+def e03_rows(precision, *shares, ridges=("equal", "effective")):
+    """Of two heads under two kinds of collapse, cells with these shares of balance and of uncollapsed features."""
     return [
-        row("simulated", precision, {"dominance": value}, head=head, kind=kind, ridge=ridge)
+        row("simulated", precision, split(balance, collapse), head=head, kind=kind, ridge=ridge)
         | {"heldout_ratio": 1.0, "rows_per_dim": 2.0}
-        for (head, kind), value in zip(product(("ridge", "max margin"), kinds), dominance, strict=True)
-        for ridge in ("equal", "effective")
+        for (head, kind), (balance, collapse) in zip(
+            product(("ridge", "max margin"), ("class", "group")), shares, strict=True
+        )
+        for ridge in ridges
     ]
+
+
+def split(balance, collapse):
+    numbers = {"gain": balance + collapse, "dominance": balance - 2 * collapse, "difference": balance - collapse}
+    return {"balance": balance, "collapse": collapse} | numbers
+
+
+CARRIED, SHARED, LOST = (0.1, 0.0), (0.1, 0.2), (0.02, -0.1)
+"""Shares of balance and of uncollapsed features where balance dominates, where it does not, and without a gain."""
 
 
 def e04_rows(precision, *gains):
@@ -150,11 +167,16 @@ CASES = {
         ("undecided", e02_rows(BLUNT)),
     ],
     "e03": [
-        ("confirmed", e03_rows(SHARP, 0.1, 0.1, 0.1, 0.1)),
-        ("refuted", e03_rows(SHARP, -0.1, -0.1, -0.1, -0.1)),
-        ("complicated", e03_rows(SHARP, 0.1, 0.1, -0.1, 0.1)),
-        ("undecided", e03_rows(BLUNT, 0.1, 0.1, 0.1, 0.1)),
-        ("undecided", e03_rows(SHARP, 0.1, 0.1, 0.0, 0.1)),
+        ("confirmed", e03_rows(SHARP, *[CARRIED] * 4)),
+        ("confirmed", e03_rows(SHARP, CARRIED, LOST, CARRIED, LOST)),
+        ("refuted", e03_rows(SHARP, *[SHARED] * 4)),
+        ("refuted", e03_rows(SHARP, SHARED, LOST, LOST, LOST)),
+        ("refuted", e03_rows(SHARP, *[(-0.2, 0.3)] * 4)),
+        ("complicated", e03_rows(SHARP, CARRIED, CARRIED, SHARED, CARRIED)),
+        ("undecided", e03_rows(BLUNT, *[CARRIED] * 4)),
+        ("undecided", e03_rows((None, 1), *[CARRIED] * 4)),
+        ("undecided", e03_rows(SHARP, CARRIED, CARRIED, (0.1, 0.05), CARRIED)),
+        ("undecided", e03_rows(SHARP, *[LOST] * 4)),
         ("undecided", []),
     ],
     "e04": [
@@ -234,6 +256,49 @@ def test_made_up_tables_decide(name, outcome, rows):
     assert ("by construction" in verdict.sentence) >= bool(verdict.by_construction)
 
 
+def test_cells_without_a_gain_count_neither_way_and_costly_ones_are_told():
+    verdict = study("e03").verdict(e03_rows(SHARP, CARRIED, LOST, SHARED, (0.3, -0.1)))
+    assert "class collapse: balance dominates in 1 of 2 (in 0 of them" in verdict.sentence
+    assert "group collapse: balance dominates in 1 of 1 (in 1 of them" in verdict.sentence
+    told = {finding.text.partition(" (of")[0]: finding.holds for finding in verdict.findings}
+    at = "group collapse, ridge, ratio 1, n/d 2, where uncollapsed features cost: no gain to split"
+    assert told[at] is None
+
+
+def test_the_separation_and_explain_have_one_notion_of_dominance():
+    """Exact splits come out alike from the study's cells and from the verdict on an attribution."""
+    named = {"dominates": "balance", "no gain": "no gain to split"}
+    for balance, collapse in product((-0.1, 0.002, 0.01, 0.1), repeat=2):
+        at = {"part": "map", "kind": "class", "head": "ridge", "ridge": "equal"}
+        (case,) = predicted_splits([at | split(balance, collapse)])
+        of, none = (
+            {name: Effect(np.array([x]), np.zeros(1), x, True) for name, x in numbers.items()}
+            for numbers in (
+                {"balance": balance, "collapse": collapse, "gain": balance + collapse},
+                {"rest": 0.0, "interaction": 0.0},
+            )
+        )
+        explained = verdict_of(**of, **none)
+        assert named.get(case.state) == (explained if explained in named.values() else None)
+
+
+def test_the_worst_of_a_family_is_nearest_to_its_threshold_or_farthest_beyond():
+    def gains(*means, error=0.001):
+        return [row("cell", (error, 40), {"gain": mean}) for mean in means]
+
+    def worst(judge, rows, threshold):
+        return foremost("all", [judge("one", row, "gain", threshold) for row in rows]).estimate
+
+    assert worst(above, gains(0.3, 0.02, 0.1), 0.01) == 0.02
+    assert worst(above, gains(0.3, -0.1, -0.02), 0.01) == -0.1
+    assert worst(below, gains(-0.3, -0.02, -0.1), 0.01) == -0.02
+    assert worst(below, gains(-0.9, 0.1, 0.3), 0.01) == 0.3
+    assert worst(within, gains(0.0, -0.005, 0.001), 0.01) == -0.005
+    open_one = gains(0.01, error=0.1)
+    assert worst(above, [*gains(0.011 + 0.004), *open_one], 0.01) == 0.01
+    assert worst(above, [*open_one, *gains(-0.1)], 0.01) == -0.1
+
+
 RECORDED = {
     "e01": "complicated",
     "e02": "complicated",
@@ -279,6 +344,30 @@ def test_the_readme_says_where_shares_are_equal():
     first, second, third = taus("minority")
     assert f"τ = {first}, {second} and {third} with n/d = 2, 8 and 32" in text
     assert taus("group") == []
+
+
+def test_the_readme_counts_where_balance_carries_the_gain():
+    text = " ".join((Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8").split())
+    rows = read("e03")
+
+    def counts(cases):
+        """Of each kind of collapse, how many are carried by balance, at what cost, of how many with a gain."""
+        kinds = [[case for case in own if case.state != "no gain"] for _, own in by_kind(cases)]
+        carried = [[case for case in own if case.state == "dominates"] for own in kinds]
+        told = [f"{len(held)} of {len(own)}" for held, own in zip(carried, kinds, strict=True)]
+        return told, [sum(case.costs for case in held) for held in carried]
+
+    predicted = predicted_splits(rows)
+    without = sum(case.state == "no gain" for case in predicted)
+    assert f"Of {len(predicted)} predicted splits" in text
+    assert f"n/d, heads and ridges) {without} have no gain to split" in text
+    (by_class, by_group, by_minority), (first, second, third) = counts(predicted)
+    assert (
+        f"in {by_class} under class collapse, in {by_group} under group collapse and in {by_minority} if only" in text
+    )
+    assert f"in {first}, {second} and {third} of these uncollapsed features cost" in text
+    (by_class, by_group, by_minority), _ = counts(simulated_cells(rows))
+    assert f"it does in {by_class}, {by_group} and {by_minority}." in text
 
 
 def test_every_study_can_confirm_refute_and_stay_open():

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from .dominance import DOMINANCE, SMALLEST_GAIN
 from .effects import Effect
 from .factorial import SWITCHES
-from .split import DOMINANCE, SMALLEST_GAIN, Split, Verdict
+from .split import Split, Verdict
 
 MEANING: dict[Verdict, str] = {
     "balance": (

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..mixture import Array
 from ..outcome import Limit, Outcome
+from .dominance import DOMINANCE, dominates, has_gain
 from .effects import Effect, interaction, interval, joint_interaction, shapley
 from .factorial import Factorial
 
@@ -29,12 +30,6 @@ Verdict = Literal[
     "no gain to split",
     "undecided",
 ]
-
-SMALLEST_GAIN = 0.005
-"""Gains in worst-group accuracy up to half a point are not split."""
-
-DOMINANCE = 2.0
-"""One of balance and collapse carries the gain when it is more than so many times the other."""
 
 _BALANCE = ("composition", "weighting")
 
@@ -64,19 +59,20 @@ def verdict_of(*, gain: Effect, balance: Effect, collapse: Effect, rest: Effect,
     def absolute(effect: Effect) -> Array:
         return copysign(1.0, effect.mean) * effect.wga
 
-    low, high = gain.interval
-    if high <= SMALLEST_GAIN:
-        return "no gain to split"
-    if low <= 0:
-        return "undecided"
+    def carries(share: Array, other: Array) -> bool:
+        return dominates(interval(share, gain.exact), interval(share - DOMINANCE * other, gain.exact)) is True
+
+    found = has_gain(gain.interval)
+    if not found:
+        return "undecided" if found is None else "no gain to split"
     b, c, r, i = balance.wga, collapse.wga, rest.wga, absolute(interaction)
     if all(positive(r - other) for other in (0 * r, b, c, b + c)):
         return "neither"
     if positive(i - absolute(balance)) and positive(i - absolute(collapse)):
         return "interaction larger than either"
-    if positive(b) and positive(b - DOMINANCE * c):
+    if carries(b, c):
         return "balance"
-    if positive(c) and positive(c - DOMINANCE * b):
+    if carries(c, b):
         return "collapse"
     if positive(b) and positive(c) and positive(DOMINANCE * c - b) and positive(DOMINANCE * b - c):
         return "both"

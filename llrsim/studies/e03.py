@@ -11,19 +11,18 @@ from ..neural_collapse import from_mixture
 from ..planning import plan
 from ..sweep.folder import NUMERICS
 from ..sweep.workers import Workers
-from .judging import above, foremost
 from .ledger import Ledger
 from .measuring import Row, of_part
+from .separation import by_kind, counted, predicted_splits, simulated_cells
 from .separation_figure import figure
 from .shares import Shares
-from .verdict import Verdict, concluded, settled_in_parts, tally
+from .verdict import Verdict, concluded, settled_in_parts
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
     from ..sweep.interruption import Flag
     from ..sweep.results import Results
 
-DOMINANCE = 2.0
 MATERIAL = 0.02
 TAU = 0.25
 RATIOS = (0.3, 1.0)
@@ -55,27 +54,21 @@ def table(results: Results, *, jobs: int = 1) -> list[Row]:
 
 
 def verdict(rows: Sequence[Mapping[str, Any]]) -> Verdict:
-    """Whether balance dominates, by head and cell, at every ridge; and what the map says."""
-    simulated = of_part(rows, "simulated")
-    findings, told = [], []
-    for head in dict.fromkeys(row["head"] for row in simulated):
-        cells: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
-        for row in of_part(simulated, "simulated", head=head):
-            cells.setdefault((row["kind"], row["heldout_ratio"], row["rows_per_dim"]), []).append(row)
-        judged = []
-        for (kind, ratio, size), own in cells.items():
-            compared = [above(f"{row['ridge']} ridge", row, "dominance", comparisons=len(simulated)) for row in own]
-            text = f"{head}: {kind} collapse, ratio {ratio:g}, n/d {size:g}: balance less {DOMINANCE:g} times collapse"
-            judged.append(foremost(text, compared))
-        findings += judged
-        told.append(f"{head} in {sum(one.holds is True for one in judged)} of {len(judged)} cells")
+    """Whether balance dominates, by kind of collapse, head and cell, at every ridge; and what the map says."""
+    cells = simulated_cells(rows)
+    told = [f"{kind} collapse: {counted(own)}" for kind, own in by_kind(cells)]
+    for head in dict.fromkeys(case.head for case in cells):
+        states = [case.state for case in cells if case.head == head and case.state != "no gain"]
+        told.append(f"{head} in {states.count('dominates')} of {len(states)}")
     words = {
-        "confirmed": "balance dominates in every simulated cell and head",
-        "refuted": "balance dominates in no simulated cell and head",
+        "confirmed": "balance dominates in every simulated cell and head with a gain",
+        "refuted": "balance dominates in no simulated cell and head with a gain",
         "complicated": "balance dominates in some cells and heads and not in others",
     }
-    decided = settled_in_parts(findings) if findings else None
-    return concluded("e03", findings, words, outcome=decided, told=[tally(findings), *told, _map_told(rows)])
+    gained = [case.finding for case in cells if case.state != "no gain"]
+    findings = [case.finding for case in cells]
+    decided = settled_in_parts(gained)
+    return concluded("e03", findings, words, outcome=decided, told=[*told, *_map_told(rows)])
 
 
 def where(axes: Mapping[str, Any]) -> Row:
@@ -163,16 +156,16 @@ def _nc1_ratio(results: Results, at: Mapping[str, Any], tau: float) -> float:
     return from_mixture(train.mixture).nc1 / from_mixture(heldout.mixture).nc1
 
 
-def _map_told(rows: Sequence[Mapping[str, Any]]) -> str:
-    """How much of the predicted map each of the regions takes."""
-    known = [row for row in of_part(rows, "map") if row["difference"] is not None]
-    if not known:
-        return "no predicted map"
-    regions = {
-        "balance more than twice collapse": sum(row["dominance"] > 0 for row in known),
-        "collapse the larger": sum(row["difference"] < 0 for row in known),
-        f"collapse share above {MATERIAL:g}": sum(row["collapse"] > MATERIAL for row in known),
-        f"below -{MATERIAL:g}": sum(row["collapse"] < -MATERIAL for row in known),
-    }
-    shares = ", ".join(f"{name} in {count / len(known):.0%}" for name, count in regions.items())
-    return f"of {len(known)} predicted splits {shares}"
+def _map_told(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How much of the predicted map each of the regions takes, by kind of collapse."""
+    told = []
+    for kind, cases in by_kind(predicted_splits(rows)):
+        known = [row for row in of_part(rows, "map", kind=kind) if row["gain"] is not None]
+        regions = {
+            "collapse the larger": sum(row["difference"] < 0 for row in known),
+            f"collapse share above {MATERIAL:g}": sum(row["collapse"] > MATERIAL for row in known),
+            f"below -{MATERIAL:g}": sum(row["collapse"] < -MATERIAL for row in known),
+        }
+        shares = ", ".join(f"{name} in {count}" for name, count in regions.items())
+        told.append(f"of {len(known)} predicted splits under {kind} collapse {counted(cases)}; {shares}")
+    return told or ["no predicted map"]

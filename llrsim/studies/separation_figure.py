@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from ..plots.style import look
 from . import drawing
 from .measuring import of_part
+from .separation import by_kind, simulated_cells
 
 DRAWN = "cross-entropy, converged"
 STYLES = {"equal": "-", "effective": ":", "validated": "--"}
@@ -61,10 +62,23 @@ def figure(rows: Sequence[Row]) -> Figure:
         "lines: closed-form prediction, proportional limit",
         "first row: solid and filled are balance's share, dotted and open that of uncollapsed features",
         "below: equal ridge solid, equal effective ridge dotted, best on validation dashed; no line: no crossing",
+        *([_told(rows)] if of_part(rows, "simulated") else []),
         columns=1,
         style="-",
     )
     return drawn
+
+
+def _told(rows: Sequence[Row]) -> str:
+    """In how many simulated cells balance dominates, over all heads and ridges."""
+    parts = []
+    for kind, cases in by_kind(simulated_cells(rows)):
+        states = [case.state for case in cases]
+        gained, none = len(states) - states.count("no gain"), states.count("no gain")
+        parts.append(
+            f"{kind} {states.count('dominates')} of {gained}{f' ({none} more without a gain)' if none else ''}"
+        )
+    return f"simulated cells with a gain, all heads, in which balance dominates: {', '.join(parts)}"
 
 
 def _draw_shares(ax: Axes, rows: Sequence[Row], here: Row, place: int) -> None:

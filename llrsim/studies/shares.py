@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..attribution import build, shapley
-from ..attribution.split import DOMINANCE
+from ..attribution.dominance import DOMINANCE
 from ..experiment import Descent, FitOptions, groups
 from ..mixture import Array
 from ..outcome import MethodOutcome
