@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 
 from . import data_sets, drawing
-from .judging import below
+from .judging import below, within
 from .measuring import Row, measured_cells, of_part
 from .verdict import Verdict, concluded, settled_in_parts, tally
 
@@ -27,7 +27,7 @@ def table(results: Results, *, jobs: int = 1) -> list[Row]:
 
 
 def verdict(rows: Sequence[Mapping[str, Any]]) -> Verdict:
-    """No gain, in each data set and at each collapse of training and of test features."""
+    """No gain, in each data set and at each collapse of training and of test features; a loss is none either."""
     cells = of_part(rows, "cell", method="retrained")
     findings = [
         below(
@@ -53,7 +53,7 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> Verdict:
         words,
         outcome=settled_in_parts(findings) if findings else None,
         by_construction=(_BY_CONSTRUCTION,) if matched else (),
-        told=[tally(findings), *(finding.told for finding in extremes)],
+        told=[tally(findings), _losses(cells), *(finding.told for finding in extremes)],
     )
 
 
@@ -84,6 +84,13 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         ax.set_ylabel("gain in\nworst-group accuracy")
     drawing.legend(drawn, entries, cells, f"grey: within {MARGIN:g} of no gain", columns=1)
     return drawn
+
+
+def _losses(cells: Sequence[Mapping[str, Any]]) -> str:
+    """How many cells lose, and in how many there is no difference."""
+    lost = [below("", row, "gain", -MARGIN, comparisons=len(cells)).holds is True for row in cells]
+    same = [within("", row, "gain", MARGIN, comparisons=len(cells)).holds is True for row in cells]
+    return f"a loss beyond {MARGIN:g} in {sum(lost)}, within {MARGIN:g} of no gain in {sum(same)}"
 
 
 def _where(axes: Mapping[str, Any]) -> Row:
