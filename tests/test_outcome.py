@@ -8,6 +8,7 @@ import pytest
 from made_up_outcomes import EXPERIMENT, outcome
 from scipy.stats import t, ttest_1samp
 
+import llrsim
 from llrsim.experiment import Descent, Method
 from llrsim.head import read_out
 from llrsim.outcome import MethodOutcome, half_width, half_width_of, plain
@@ -236,3 +237,24 @@ def test_a_data_set_runs_along_the_methods(several):
     data = placed.to_xarray()
     assert float(data["wga"].sel({"method": "llr"})) == several["llr"].wga
     assert data.attrs == {"name": "small", "head.ridge": 0.1}
+
+
+@pytest.mark.parametrize("limit", ["proportional", "population"])
+def test_a_prediction_of_heads_on_a_network_says_that_the_network_is_why(limit):
+    """And names longer than the column are told apart from what follows."""
+    told = predict(llrsim.load("e13"), limit)
+    longest = max(told, key=lambda method: len(method.label))
+    assert len(longest.label) >= 16
+    assert f"  {longest.label}  no-prediction: there is no closed-form prediction of features that a network" in repr(
+        told
+    )
+    assert all("network" in method["message"] for method in told.to_dict()["methods"].values())
+    starts = {line.index("no-prediction") for line in repr(told).splitlines()[2:]}
+    assert len(starts) == 1
+
+
+def test_long_names_widen_the_table():
+    named = EXPERIMENT.replace(method=[{"kind": "erm", "name": "a-method-with-a-long-name"}], sweep={})
+    _, header, line, *_ = repr(predict(named)).splitlines()
+    assert line.startswith("  a-method-with-a-long-name   ")
+    assert line.index(" 0.") + len(" 0.1234") == header.index("wga") + len("wga")

@@ -146,7 +146,7 @@ class Split:
             left_out=factorial.left_out,
             averaged=CellAccuracies(*(value[-1] for value in values)) if factorial.averaged else None,
             failed=int((~kept).sum()),
-            failure="" if broken is None else f"{broken.outcome.label}: {broken.outcome.message}",
+            failure="" if broken is None else f"{broken.outcome.label}: {broken.message}",
             notes=factorial.notes,
             paired=outcome.paired,
         )

@@ -72,6 +72,7 @@ class MethodOutcome:
             `training`, the fit's own rows, and for a descent `early_stopping`.
         observed: accuracies on fresh test rows, for heads on a network's features: their readout is these, and of
             `heads` only the bias is known. None where the readout is exact.
+        reason: why there is no head, where the status alone does not say.
     """
 
     stage: Stage
@@ -88,11 +89,17 @@ class MethodOutcome:
     cosine: Array | None = None
     details: Callable[[], dict[str, Any]] | None = None
     observed: Observed | None = None
+    reason: str = ""
 
     @property
     def label(self) -> str:
         """The method's unique name."""
         return self.stage.label
+
+    @property
+    def message(self) -> str:
+        """What happened and what to change; the reason, where there is one."""
+        return self.reason or self.outcome.message
 
     @property
     def mass(self) -> Array:
@@ -197,7 +204,7 @@ class MethodOutcome:
         summary = self.summary()
         told: dict[str, Any] = {"status": self.outcome.label, "limit": self.limit, "kind": self.stage.kind}
         if not self.outcome.ok:
-            told["message"] = self.outcome.message
+            told["message"] = self.message
         if np.isfinite(self.largest_stable_step):
             told["largest_stable_step"] = self.largest_stable_step
         told |= _nested({name: plain(found.mean) for name, found in summary.items()})

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_STEPS = 10
 """Columns of a path in print."""
+LEAST_NAME = 16
+"""Width of the names' column in print, but for longer ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +127,8 @@ class Outcome:
         several = any(method.kept.sum() > 1 for method in self)
         worst = ["wga of means", "± 95 %", "mean worst", "± 95 %"] if several else ["wga"]
         columns = "".join(f"{name:>{_width(name)}}" for name in (*worst, "best bias", "average"))
-        table = [title, f"  {'method':<16}{columns}  mass", *(_line(method, several) for method in self)]
+        named = max(LEAST_NAME, *(len(label) + 2 for label in self.methods)) if self.methods else LEAST_NAME
+        table = [title, f"  {'method':<{named}}{columns}  mass", *(_line(method, several, named) for method in self)]
         return "\n".join([*table, *(line for method in self for line in _path_lines(method))])
 
 
@@ -133,12 +136,12 @@ def _width(column: str) -> int:
     return max(9, len(column) + 2)
 
 
-def _line(method: MethodOutcome, several: bool) -> str:
-    """A method's line of the printed table, or why it has no numbers."""
+def _line(method: MethodOutcome, several: bool, named: int) -> str:
+    """A method's line of the printed table, its name in `named` columns, or why it has no numbers."""
     if not method.kept.any():
         stable = method.largest_stable_step
         told = f" (largest stable step {stable:.4g})" if stable > 0 else ""
-        return f"  {method.label:<16}{method.outcome.label}: {method.outcome.message}{told}"
+        return f"  {method.label:<{named}}{method.outcome.label}: {method.message}{told}"
     summary = method.summary()
 
     def told_of(column: str, name: str) -> str:
@@ -154,7 +157,7 @@ def _line(method: MethodOutcome, several: bool) -> str:
     line += "  " + " ".join(f"{p:.3f}" for p in method.mass)
     missing = int((~method.kept).sum())
     told = f"  ({missing} of {len(method.kept)} replicates: {method.outcome.label})" if missing else ""
-    return f"  {method.label:<16}{line}{told}"
+    return f"  {method.label:<{named}}{line}{told}"
 
 
 def _path_lines(method: MethodOutcome) -> list[str]:

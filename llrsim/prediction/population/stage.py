@@ -6,6 +6,7 @@ nothing else. The sample's law may be collapsed while heads are read out on anot
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,9 @@ from .objective import PopulationObjective
 if TYPE_CHECKING:
     from ...experiment.schema import Descent
 
+ON_NETWORK = "there is no closed-form prediction of features that a network makes; simulate the experiment"
+"""Why heads on such features have none, in any limit."""
+
 
 def predict_stage(plan: Plan, stage: Stage, start: MethodOutcome | None) -> MethodOutcome:
     """The outcome of one stage, given that of the stage it starts from.
@@ -32,7 +36,9 @@ def predict_stage(plan: Plan, stage: Stage, start: MethodOutcome | None) -> Meth
     its noise stays as n grows. Weights made by a rule and adjusted logits are predicted in the proportional limit only,
     and heads on the features of a network not at all.
     """
-    if plan.network is not None or stage.reweighting is not None or stage.adjustment is not None:
+    if plan.network is not None:
+        return replace(_without_head(plan.test, stage, Status.NO_PREDICTION), reason=ON_NETWORK)
+    if stage.reweighting is not None or stage.adjustment is not None:
         return _without_head(plan.test, stage, Status.NO_PREDICTION)
     if start is not None and not start.outcome.ok:
         return _without_head(plan.test, stage, start.outcome)

@@ -22,6 +22,7 @@ from ...planning import Plan, Stage
 from ...reweighting import Rule
 from ...status import Status
 from ..population import predict_stage as predict_in_population
+from ..population.stage import ON_NETWORK
 from .averaging import mean_norm, subset_overlap
 from .contour import best_step, descent_path
 from .earlier_head import with_noise_direction
@@ -51,7 +52,7 @@ def predict_stage(
     population limit.
     """
     if plan.network is not None:
-        return _without_head(plan, stage, Status.NO_PREDICTION)
+        return replace(_without_head(plan, stage, Status.NO_PREDICTION), reason=ON_NETWORK)
     start = None if stage.start is None else earlier[stage.start]
     for needed in stage.needs:
         if not earlier[needed].outcome.ok:
