@@ -109,22 +109,40 @@ def e07_rows(precision, over_erm=(0.1, 0.1, 0.1), over_llr=(0.1, 0.1, 0.1)):
     return rows
 
 
-def e08_rows(precision, *gaps):
+def e08_rows(precision, *gaps, erm=0.5):
     """Two anchors; at each the best gamma, one within reach of it, and one that is far worse and so not tuned."""
+    heads = {"class_cosine": 0.5, "spurious_weight": 0.3, "majority_accuracy": 0.9}
+    at = list(product((0.0, 1.0), (2.0, 4.0, 16.0)))
+    ends = [entry for own in gaps for entry in zip((0.8, 0.79, 0.3), (*own, 0.3), strict=True)]
     rows = [
-        row("cell", precision, {"wga": wga, "gain": gap}, method="afr", anchor=anchor, gamma=gamma)
-        for anchor, own in zip((0.0, 1.0), gaps, strict=True)
-        for gamma, wga, gap in zip((2.0, 4.0, 16.0), (0.8, 0.79, 0.3), (*own, 0.3), strict=True)
+        row("cell", precision, {"tuning_wga": wga, "tuning_gain": wga - erm, "gap": gap}, method="afr", **heads)
+        | {"anchor": anchor, "gamma": gamma}
+        for (anchor, gamma), (wga, gap) in zip(at, ends, strict=True)
     ]
-    erm = {"part": "cell", "method": "erm", "wga": 0.5}
-    return rows + [erm | {"anchor": anchor, "gamma": gamma} for anchor in (0.0, 1.0) for gamma in (2.0, 4.0, 16.0)]
+    return rows + [{"part": "cell", "method": "erm", "anchor": anchor, "gamma": gamma} | heads for anchor, gamma in at]
 
 
-def e09_rows(precision, correlation=0.95, gain=0.0):
-    rows = [row("correlation", precision, {"correlation": correlation})]
+def e09_rows(precision, correlation=0.95, gain=0.0, equal=0.1, poorer=0.01):
+    """SELF, where `equal` is the gain of the larger share at equal k; the converged fit, which decides nothing."""
+    rows = [
+        row("correlation", precision, {"correlation": value}, fit=fit)
+        for fit, value in (("descent", correlation), ("converged", -0.9))
+    ]
+    rows += [
+        row("equal-k", precision, {"share_difference": apart, "difference": value}, fit=fit, k=k)
+        for k, apart, value, fit in (
+            (25, 0.4, equal, "descent"),
+            (400, poorer, -0.1, "descent"),
+            (25, 0.4, -0.5, "converged"),
+        )
+    ]
     return rows + [
-        row("cell", precision, {"gain": value}, method="by-loss", k=k, minority_share=share, heldout_share=0.1)
-        for k, share, value in ((25, 0.5, 0.2), (400, 0.12, gain))
+        row("cell", precision, {"gain": value}, method=method, k=k, minority_share=share, heldout_share=0.1)
+        for method, k, share, value in (
+            ("by-loss", 25, 0.5, 0.2),
+            ("by-loss", 400, 0.12, gain),
+            ("by-loss-converged", 400, 0.12, 0.3),
+        )
     ]
 
 
@@ -144,9 +162,14 @@ def e11_rows(precision, inside=0.1, outside=-0.1):
     ]
 
 
-def e12_rows(precision, loss=0.1, excess=0.05):
-    rows = [row("loss", precision, {"loss": value}, method="dfr", scale=s) for s, value in ((1.5, 0.05), (2.0, loss))]
-    return rows + [row("unmended", precision, {"excess": e}, scale=s) for s, e in ((1.5, -0.5), (2.0, excess))]
+def e12_rows(precision, loss=0.1, shortfall=0.2):
+    """At s = 3 the loss is forced, so that it decides nothing."""
+    rows = [
+        row("loss", precision, {"loss": value, "forced": forced}, method="dfr", scale=s)
+        for s, value, forced in ((1.5, 0.05, -0.1), (2.0, loss, -0.05), (3.0, 0.0, 0.1))
+    ]
+    rows += [row("closed", precision, {"closed": 0.5}, scale=s) for s in (1.0, 1.5, 2.0)]
+    return rows + [row("shortfall", precision, {"shortfall": e}, scale=s) for s, e in ((1.5, 0.1), (2.0, shortfall))]
 
 
 def e14_rows(precision, balance=0.1, cost=-0.1):
@@ -214,11 +237,14 @@ CASES = {
         ("refuted", e08_rows(SHARP, (0.05, 0.05), (-0.05, 0.05))),
         ("complicated", e08_rows(SHARP, (0.0, 0.05), (0.0, 0.0))),
         ("undecided", e08_rows(BLUNT, (0.0, 0.0), (0.0, 0.0))),
+        ("undecided", e08_rows(SHARP, (0.0, 0.0), (0.0, 0.0), erm=0.795)),
     ],
     "e09": [
         ("confirmed", e09_rows(SHARP)),
         ("refuted", e09_rows(SHARP, correlation=0.2)),
         ("refuted", e09_rows(SHARP, gain=0.1)),
+        ("refuted", e09_rows(SHARP, equal=-0.1)),
+        ("refuted", e09_rows(SHARP, poorer=0.2)),
         ("undecided", e09_rows(BLUNT)),
     ],
     "e10": [
@@ -237,7 +263,7 @@ CASES = {
     "e12": [
         ("confirmed", e12_rows(SHARP)),
         ("refuted", e12_rows(SHARP, loss=0.0)),
-        ("refuted", e12_rows(SHARP, excess=-0.05)),
+        ("refuted", e12_rows(SHARP, shortfall=-0.05)),
         ("undecided", e12_rows(BLUNT)),
     ],
     "e14": [
@@ -327,6 +353,30 @@ def test_the_worst_of_a_family_is_nearest_to_its_threshold_or_farthest_beyond():
     assert worst(above, [*open_one, *gains(-0.1)], 0.01) == -0.1
 
 
+@pytest.mark.parametrize(
+    ("changes", "turned"),
+    [
+        ({}, False),
+        ({"spurious_weight": -0.01, "majority_accuracy": 0.85}, False),
+        ({"spurious_weight": -0.3, "majority_accuracy": 0.5}, True),
+        ({"spurious_weight": 0.3, "majority_accuracy": 0.5}, False),
+        ({"class_cosine": -0.1}, True),
+    ],
+)
+def test_a_head_has_turned_by_where_it_points(changes, turned):
+    rows = e08_rows(SHARP, (0.0, 0.0), (0.0, 0.0))
+    rows[2] |= changes
+    said = study("e08").verdict(rows).sentence
+    assert ("turned at converged, anchor 0, gamma 16" in said) == turned
+    assert ("turned at no cell" in said) != turned
+
+
+def test_afr_is_tuned_over_anchors_too():
+    rows = e08_rows(SHARP, (0.0, 0.0), (0.3, 0.3))
+    worse = [entry | {"tuning_wga": 0.7} if entry["method"] == "afr" and entry["anchor"] else entry for entry in rows]
+    assert [study("e08").verdict(table).outcome for table in (rows, worse)] == ["complicated", "confirmed"]
+
+
 RECORDED = {
     "e01": "complicated",
     "e02": "complicated",
@@ -335,8 +385,8 @@ RECORDED = {
     "e05": "complicated",
     "e06": "refuted",
     "e07": "refuted",
-    "e08": "complicated",
-    "e09": "refuted",
+    "e08": "refuted",
+    "e09": "confirmed",
     "e10": "confirmed",
     "e11": "confirmed",
     "e12": "confirmed",

@@ -1,11 +1,23 @@
 """The tables of studies: every difference is the one its columns name, of the accuracies beside it."""
 
+import numpy as np
 import pytest
 
 import llrsim
+from llrsim.head import Head, read_out
 from llrsim.studies import study
+from llrsim.studies.attainable import best_attainable
 from llrsim.studies.measuring import of_part
 from llrsim.studies.shares import Shares, Variant
+
+SCALES = [
+    {
+        "features.noise.std": [1.0, s, s, 1.0],
+        "features.covariances": [[[0.64 * v, 0.0], [0.0, 0.25 * v]] for v in (1.0, s * s, s * s, 1.0)],
+    }
+    for s in (1.0, 1.5, 2.0, 3.0)
+]
+"""Of the cells of e12, the laws."""
 
 
 def table(name, folder, **values):
@@ -24,8 +36,27 @@ def test_losses_are_against_scale_one(tmp_path):
     wga = {(row["scale"], row["method"]): row["wga"] for row in of_part(rows, "cell")}
     losses = {(row["scale"], row["method"]): row["loss"] for row in of_part(rows, "loss")}
     assert losses == {at: same(wga[1.0, at[1]] - wga[at]) for at in wga if at[0] > 1}
-    for row in of_part(rows, "unmended"):
-        assert row["excess"] == same(losses[row["scale"], "dfr"] - 0.5 * losses[row["scale"], "erm"])
+    best = {row["scale"]: row["best"] for row in of_part(rows, "cell")}
+    for row in of_part(rows, "loss"):
+        assert row["forced"] == same(wga[1.0, row["method"]] - best[row["scale"]])
+    closed = {row["scale"]: row["closed"] for row in of_part(rows, "closed")}
+    assert len(closed) == 4
+    for row in of_part(rows, "shortfall"):
+        assert row["shortfall"] == same(closed[1.0] - closed[row["scale"]])
+    for scale, share in closed.items():  # a mean of ratios, and the ratio of means
+        ratio = (wga[scale, "dfr"] - wga[scale, "erm"]) / (best[scale] - wga[scale, "erm"])
+        assert share == pytest.approx(ratio, abs=0.02)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_no_linear_head_beats_the_best_attainable(number):
+    law = llrsim.plan(llrsim.load("e12").replace(sweep={}).with_values(SCALES[number])).test
+    angle, bias = np.meshgrid(np.linspace(-np.pi, np.pi, 721), np.linspace(-2, 2, 401), indexing="ij")
+    signal = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    seen = read_out(Head.of(signal, bias, np.zeros_like(bias)), law).group_accuracy.min(axis=-1).max()
+    noisy = read_out(Head.of(signal, bias, np.full_like(bias, 0.05)), law).group_accuracy.min(axis=-1).max()
+    assert noisy < seen <= best_attainable(law) + 1e-12
+    assert best_attainable(law) == pytest.approx(seen, abs=2e-3)
 
 
 def test_gains_and_their_order_over_data_sets(tmp_path):

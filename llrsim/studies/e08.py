@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
+from ..outcome import MethodOutcome
 from . import drawing
 from .judging import foremost, within
-from .measuring import Row, measured, of_part
+from .measuring import Row, estimate, measured, of_part, worst
 from .verdict import Verdict, concluded, settled_in_parts, tally
 
 if TYPE_CHECKING:
@@ -18,21 +20,29 @@ if TYPE_CHECKING:
 MARGIN = 0.01
 NEAR_BEST = 0.02
 TURNED = 0.1
-"""Below ERM by so much, AFR's head has turned against the first one."""
+"""With so much of the majority's accuracy lost, and the spurious weight of the other sign, a head has turned."""
 
 SOLVERS = {"afr": "converged", "afr-descent": "500 steps from ERM's head"}
 
 
 def table(results: Results, *, jobs: int = 1) -> list[Row]:
-    """Rows `cell`: ERM, both AFR with the gap to their controls as gain, and the controls; AFR's mean group masses."""
+    """Rows `cell`: ERM, both AFR with the gap to their controls as gain, and the controls; AFR's mean group masses.
+
+    AFR's rows have also, of the first half of the replicates, `tuning_wga` and `tuning_gain` over ERM, and, of the
+    second, `gap` to the control. Every row has `class_cosine`, `spurious_weight` and `majority_accuracy`.
+    """
     rows: list[Row] = []
     for cell in results.outcomes():
         assert cell.simulation is not None
         where = {"gamma": cell.axes["method.afr.gamma"], "anchor": cell.axes["method.afr.anchor"]}
         for label in results.experiment.method_labels:
-            row = {"part": "cell", **where, **measured(cell, label, against=_control(label))}
+            method = cell.simulation[label]
+            row = {"part": "cell", **where, **measured(cell, label, against=_control(label)), **_turn(method)}
             if label in SOLVERS:
-                method = cell.simulation[label]
+                accuracy, erm, control = (worst(cell.simulation[one]) for one in (label, "erm", f"{label}-matched"))
+                first, second = np.array_split(np.arange(len(accuracy)), 2)
+                row |= estimate("tuning_wga", accuracy[first]) | estimate("tuning_gain", (accuracy - erm)[first])
+                row |= estimate("gap", (accuracy - control)[second])
                 masses = method.mass.tolist()
                 row |= {f"mass{name}": mass for name, mass in zip(method.test.group_names, masses, strict=True)}
                 row["minority_mass"] = masses[1] + masses[2]
@@ -41,25 +51,30 @@ def table(results: Results, *, jobs: int = 1) -> list[Row]:
 
 
 def verdict(rows: Sequence[Mapping[str, Any]]) -> Verdict:
-    """The gap between AFR and its mass-matched control, in the cells where AFR is tuned."""
-    tuned = [row for own in _series(rows) for row in own if row["wga"] > max(one["wga"] for one in own) - NEAR_BEST]
-    findings = [within(_told(row), row, "gain", MARGIN, comparisons=len(tuned)) for row in tuned]
+    """The gap between AFR and its mass-matched control, in the cells where AFR is tuned and gains over ERM."""
+    own = [row for row in of_part(rows, "cell") if row["method"] in SOLVERS and row["tuning_wga"] is not None]
+    best = max((row["tuning_wga"] for row in own), default=0.0)
+    tuned = [row for row in own if row["tuning_wga"] > best - NEAR_BEST]
+    telling = [row for row in tuned if row["tuning_gain"] > MARGIN]
+    findings = [within(_told(row), row, "gap", MARGIN, comparisons=len(telling)) for row in telling]
     words = {
         "confirmed": "where AFR is tuned, its group masses are all that matters",
         "refuted": "AFR's weights inside groups matter wherever it is tuned",
         "complicated": "AFR is implicit group balancing in some tuned cells and more than that in others",
     }
-    erm = {(row["gamma"], row["anchor"]): row["wga"] for row in of_part(rows, "cell", method="erm")}
-    turned = [
-        _told(row) for own in _series(rows) for row in own if row["wga"] < erm[row["gamma"], row["anchor"]] - TURNED
+    erm = {(row["gamma"], row["anchor"]): row for row in of_part(rows, "cell", method="erm")}
+    turned = [_told(row) for row in own if _turned(row, erm[row["gamma"], row["anchor"]])]
+    told = [
+        f"{len(tuned)} of {len(own)} cells are tuned, {len(telling)} of them gain more than {MARGIN:g} over ERM",
+        *([tally(findings), foremost("gap", findings).told] if findings else []),
+        f"the head has turned at {'; '.join(turned) or 'no cell'}",
     ]
-    told = [tally(findings), foremost("gap", findings).told] if findings else []
     return concluded(
         "e08",
         findings,
         words,
         outcome=settled_in_parts(findings) if findings else None,
-        told=[*told, f"the head has turned at {'; '.join(turned) or 'no cell'}"],
+        told=told,
     )
 
 
@@ -91,11 +106,20 @@ def _control(label: str) -> str | None:
     return f"{label}-matched" if label in SOLVERS else None
 
 
-def _series(rows: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
-    """AFR's rows along gamma, for each solver and anchor; those without a head left out."""
-    kept = [row for row in of_part(rows, "cell") if row["method"] in SOLVERS and row["wga"] is not None]
-    places = dict.fromkeys((row["method"], row["anchor"]) for row in kept)
-    return [of_part(kept, "cell", method=method, anchor=anchor) for method, anchor in places]
+def _turn(method: MethodOutcome) -> Row:
+    """Where the head points, in the mean over replicates."""
+    readout = method.readout
+    return {
+        "class_cosine": float(method.mean(readout.class_cosine)),
+        "spurious_weight": float(method.mean(method.heads.signal[:, 1])),
+        "majority_accuracy": float(method.mean(readout.group_accuracy[:, [0, 3]].mean(axis=1))),
+    }
+
+
+def _turned(row: Mapping[str, Any], erm: Mapping[str, Any]) -> bool:
+    """Whether the head points against the class, or against ERM's attribute at a visible cost to the majority."""
+    against = row["spurious_weight"] * erm["spurious_weight"] < 0
+    return row["class_cosine"] < 0 or (against and row["majority_accuracy"] < erm["majority_accuracy"] - TURNED)
 
 
 def _told(row: Mapping[str, Any]) -> str:
