@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
@@ -12,7 +13,7 @@ from ..planning import plan
 from . import drawing
 from .judging import foremost, within
 from .measuring import Row, at_best_bias, estimate, measured, of_part, worst
-from .verdict import Verdict, concluded, settled_in_parts
+from .verdict import Finding, Verdict, concluded, settled, settled_in_parts
 
 if TYPE_CHECKING:
     from ..sweep.results import Results
@@ -42,7 +43,7 @@ def table(results: Results, *, jobs: int = 1) -> list[Row]:
 
 
 def verdict(rows: Sequence[Mapping[str, Any]]) -> Verdict:
-    """The direction part of every head stays within the margin of its value without collapse."""
+    """NC1 moves, and the direction part of every head stays within the margin of its value without collapse."""
     changes = of_part(rows, "change")
     findings, biases = [], []
     for label in dict.fromkeys(row["method"] for row in changes):
@@ -60,13 +61,17 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> Verdict:
     }
     told = f" Through the bias go {', '.join(biases)}." if biases else ""
     ratio = _ratio(rows)
-    by_construction = [f"NC1 falls to {ratio:.2g} of its value without collapse"] if ratio < NC1_RATIO else []
+    moved = Finding("NC1 of the training law, as a share of its value without collapse", ratio, None, None, None)
+    if ratio is not None:
+        moved = replace(moved, holds=ratio < NC1_RATIO)
+    if moved.holds is False:
+        words["refuted"] = "NC1 does not move by orders, so that the heads have nothing to withstand"
     return concluded(
         "e02",
-        findings,
+        [moved, *findings],
         {decision: f"{said}.{told}".removesuffix(".") for decision, said in words.items()},
-        outcome=settled_in_parts(findings) if findings else None,
-        by_construction=by_construction,
+        outcome=settled_in_parts(findings) if moved.holds else settled([moved]),
+        by_construction=["NC1 moves: the collapse of the training features is imposed"] if moved.holds else [],
     )
 
 
@@ -94,6 +99,6 @@ def _nc1(results: Results, number: int) -> Row:
     return {f"nc1_{sample.role}": from_mixture(sample.mixture).nc1 for sample in samples}
 
 
-def _ratio(rows: Sequence[Mapping[str, Any]]) -> float:
+def _ratio(rows: Sequence[Mapping[str, Any]]) -> float | None:
     values = [row["nc1_train"] for row in sorted(of_part(rows, "nc1"), key=lambda row: row["tau"])]
-    return values[0] / values[-1] if len(values) > 1 else 1.0
+    return values[0] / values[-1] if len(values) > 1 else None

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from ..mixture import Array
 from . import drawing
 from .judging import above, below
-from .measuring import Row, estimate, measured, of_part
-from .verdict import Verdict, concluded
+from .measuring import Row, columns, estimate, measured, of_part
+from .verdict import Verdict, concluded, settled, settled_in_parts
 
 if TYPE_CHECKING:
     from ..sweep.results import Results
@@ -21,7 +21,11 @@ MARGIN = 0.01
 
 
 def table(results: Results, *, jobs: int = 1) -> list[Row]:
-    """Rows `cell` (`seen`: the least group accuracy of each replicate, and its spread) and `balance`, `cost`."""
+    """Rows `cell` (`seen`: the least group accuracy of each replicate, and its spread), `balance`, `cost` and `spread`.
+
+    `spread` is the logarithm of the ratio of two standard deviations: of the small balanced set against the large
+    imbalanced one, and against an imbalanced one as small.
+    """
     rows: list[Row] = []
     found: dict[tuple[int, float], Array] = {}
     for cell in results.outcomes():
@@ -37,27 +41,41 @@ def table(results: Results, *, jobs: int = 1) -> list[Row]:
     for part, n in (("balance", many), ("cost", few)):
         at = {"part": part, "n": n, "ratio": high, "other_n": many, "other_ratio": low}
         rows.append(at | estimate("difference", found[n, high] - imbalanced))
+    for n in (many, few):
+        at = {"part": "spread", "n": few, "ratio": high, "other_n": n, "other_ratio": low}
+        rows.append(at | _log_ratio_of_spreads(found[few, high], found[n, low]))
     return rows
 
 
 def verdict(rows: Sequence[Mapping[str, Any]]) -> Verdict:
-    """Balance helps at the largest n, and at the smallest loses to the large imbalanced set."""
-    findings = []
-    for part, compare, threshold in (("balance", above, MARGIN), ("cost", below, -MARGIN)):
-        for row in of_part(rows, part):
-            text = (
-                f"WGA with {row['n']} rows at ratio {row['ratio']:g} less that with {row['other_n']} rows at ratio "
-                f"{row['other_ratio']:g}"
-            )
-            findings.append(compare(text, row, "difference", threshold, comparisons=2))
-    costless = [finding.holds for finding in findings][1:] == [False]
+    """Balance helps at the largest n, and at the smallest costs level and spread against the large imbalanced set."""
+    compared = (("balance", above, MARGIN, "difference"), ("cost", below, -MARGIN, "difference"))
+    findings = {
+        part: compare(f"WGA with {_told(row)}", row, quantity, threshold, comparisons=len(compared) + 1)
+        for part, compare, threshold, quantity in compared
+        for row in of_part(rows, part)
+    }
+    beside = []
+    for row in of_part(rows, "spread"):
+        text = f"log of its standard deviation over that, {_told(row)}"
+        found = above(text, row, "log_ratio", comparisons=len(compared) + 1)
+        if row["other_n"] == row["n"]:
+            beside.append(found.told)
+        else:
+            findings["spread"] = found
     words = {
-        "confirmed": "balance is worth having, and a small balanced set still loses to a large imbalanced one",
-        "refuted": "even the smallest balanced set does no worse than the largest imbalanced one"
-        if costless
+        "confirmed": "balance is worth having, and a small balanced set is less sure than a large imbalanced one and "
+        "loses to it",
+        "complicated": "the small balanced set costs either spread or level, not both",
+        "refuted": "a small balanced set costs neither spread nor level"
+        if findings.get("balance") and findings["balance"].holds
         else "balance is not worth having, even with many rows",
     }
-    return concluded("e14", findings, words)
+    costs = [finding for part, finding in findings.items() if part != "balance"]
+    worth = settled([finding for part, finding in findings.items() if part == "balance"])
+    told = [finding.told for finding in findings.values()] + [f"beside it: {text}" for text in beside]
+    outcome = settled_in_parts(costs) if worth == "confirmed" else worth
+    return concluded("e14", [*findings.values()], words, outcome=outcome, told=told)
 
 
 def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
@@ -79,3 +97,28 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     axes[0, 1].set_ylabel("standard deviation over replicates")
     drawing.legend(drawn, [(f"minority : majority {ratio:g}", place) for place, ratio in enumerate(ratios)], cells)
     return drawn
+
+
+def _log_ratio_of_spreads(first: Array, second: Array) -> Row:
+    """Columns `log_ratio`: log of the ratio of standard deviations over replicates (R,) each; error by the jackknife.
+
+    The jackknife leaves a replicate out of both, whose random numbers they share, and needs no normal law as an F test
+    does. Source: Miller (1968).
+    """
+    pair = np.stack([first, second])
+    pair = pair[:, np.isfinite(pair).all(axis=0)]
+    count = pair.shape[1]
+    if count < 3:
+        return columns("log_ratio", None, None, count)
+
+    def log_ratio(kept: Array) -> float:
+        spread = kept.std(axis=1, ddof=1)
+        return float(np.log(spread[0] / spread[1]))
+
+    varied = np.array([log_ratio(np.delete(pair, replicate, axis=1)) for replicate in range(count)])
+    error = float(np.sqrt((count - 1) / count * ((varied - varied.mean()) ** 2).sum()))
+    return columns("log_ratio", log_ratio(pair), error, count)
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    return f"{row['n']} rows at ratio {row['ratio']:g} against {row['other_n']} rows at ratio {row['other_ratio']:g}"
