@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import llrsim
-from llrsim.head import Head, read_out
+from llrsim.losses import Loss
+from llrsim.prediction.proportional.problem import ProportionalProblem
+from llrsim.prediction.proportional.separability import threshold
 from llrsim.studies import study
 from llrsim.studies.attainable import best_attainable
 from llrsim.studies.measuring import of_part
@@ -110,3 +112,23 @@ def test_dominance_is_balance_less_twice_collapse():
     assert row["dominance"] == same(row["balance"] - 2 * row["collapse"])
     assert row["difference"] == same(row["balance"] - row["collapse"])
     assert row["gain"] == same(row["balance"] + row["collapse"])
+
+
+def test_each_head_has_the_threshold_of_its_own_rows(tmp_path):
+    """A subset's is that of as many balanced rows, less than that of rows with a spurious attribute."""
+    sizes = {"train.n_per_dim": [0.5, 6.0], "head.loss": ["squared", "logistic"]}
+    experiment = llrsim.load("e11").with_values({"features.noise.dim": 40})
+    rows = study("e11").table(
+        llrsim.run_sweep(experiment.replace(sweep={"replicates": 2, "grid": sizes}), out=tmp_path)
+    )
+    for size in sizes["train.n_per_dim"]:
+        weights, subset = (
+            of_part(rows, "cell", loss="logistic", rows_per_dim=size, method=name)[0] for name in ("weights", "subset")
+        )
+        least = round(0.0455 * size * 40)
+        assert (weights["fitted_per_dim"], subset["fitted_per_dim"]) == (same(size), same(4 * least / 40))
+        mixture = llrsim.plan(experiment).samples[0].mixture
+        balanced = threshold(ProportionalProblem.of(mixture, Loss.LOGISTIC, counts=[least] * 4)).threshold
+        assert subset["threshold"] == pytest.approx(balanced, rel=1e-9)
+        assert weights["threshold"] > 1.5 * balanced
+    assert {row["threshold"] for row in of_part(rows, "cell", loss="squared")} == {1.0}

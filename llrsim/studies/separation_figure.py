@@ -23,6 +23,7 @@ Row = Mapping[str, Any]
 def figure(rows: Sequence[Row]) -> Figure:
     """A column for each kind of collapse: shares along tau at balanced held-out groups; tau and NC1 at equal shares."""
     own = [row for row in rows if row["head"] == DRAWN]
+    counts = _counts(rows)
     kinds = list(dict.fromkeys(row["kind"] for row in own))
     sizes = sorted({row["rows_per_dim"] for row in own})
     drawn, axes = drawing.panels(
@@ -43,7 +44,7 @@ def figure(rows: Sequence[Row]) -> Figure:
                     met = [(row["heldout_ratio"], row[name]) for row in along if row[name] is not None]
                     if met:
                         ax.plot(*zip(*met, strict=True), color=look(place)["color"], linestyle=style, marker=".")
-        shares.set_title(f"{kind} collapse")
+        shares.set_title(f"{kind} collapse{counts.get(kind, '')}")
         shares.set_xlabel("tau (1: no collapse)")
         contour.set_ylim(0, 1)
         ratio.set_yscale("log")
@@ -62,23 +63,20 @@ def figure(rows: Sequence[Row]) -> Figure:
         "lines: closed-form prediction, proportional limit",
         "first row: solid and filled are balance's share, dotted and open that of uncollapsed features",
         "below: equal ridge solid, equal effective ridge dotted, best on validation dashed; no line: no crossing",
-        *([_told(rows)] if of_part(rows, "simulated") else []),
+        "titles: simulated cells with a gain, of all heads, in which balance dominates",
         columns=1,
         style="-",
     )
     return drawn
 
 
-def _told(rows: Sequence[Row]) -> str:
-    """In how many simulated cells balance dominates, over all heads and ridges."""
-    parts = []
+def _counts(rows: Sequence[Row]) -> dict[str, str]:
+    """Of each kind of collapse, in how many simulated cells with a gain balance dominates, over all heads."""
+    told = {}
     for kind, cases in by_kind(simulated_cells(rows)):
-        states = [case.state for case in cases]
-        gained, none = len(states) - states.count("no gain"), states.count("no gain")
-        parts.append(
-            f"{kind} {states.count('dominates')} of {gained}{f' ({none} more without a gain)' if none else ''}"
-        )
-    return f"simulated cells with a gain, all heads, in which balance dominates: {', '.join(parts)}"
+        states = [case.state for case in cases if case.state != "no gain"]
+        told[kind] = f"\nbalance in {states.count('dominates')} of {len(states)}"
+    return told
 
 
 def _draw_shares(ax: Axes, rows: Sequence[Row], here: Row, place: int) -> None:
