@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import llrsim
+from llrsim.head import Head, read_out
 from llrsim.losses import Loss
 from llrsim.prediction.proportional.problem import ProportionalProblem
 from llrsim.prediction.proportional.separability import threshold
