@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from sympy import Basic, Expr, MatrixBase, N, S, cancel, latex, simplify, together
 
@@ -43,12 +44,16 @@ class Derivation:
     steps: list[Step] = field(default_factory=list)
     result: dict[str, Expr] = field(default_factory=dict)
 
-    def say(self, sentence: str, expression: Expr | MatrixBase | None = None) -> None:
-        """Record a step that defines or computes something."""
+    def say(self, sentence: str, expression: Any = None) -> Any:
+        """Record a step that defines something, and return it for the next steps to build on."""
         self.steps.append(Step(sentence, expression))
+        return expression
 
-    def equal(self, sentence: str, left: Expr | MatrixBase, right: Expr | MatrixBase) -> None:
-        """Record that the two sides agree as expressions, entry by entry for matrices; raise `NotEqual` if not."""
+    def equal(self, sentence: str, left: Any, right: Any) -> Any:
+        """Record that the two sides agree as expressions, entry by entry for matrices; raise `NotEqual` if not.
+
+        Returns the right side, what the step has shown, for the next steps to build on.
+        """
         difference = left - right
         for entry in difference if isinstance(difference, MatrixBase) else [difference]:
             rest = cancel(together(entry))
@@ -56,6 +61,7 @@ class Derivation:
             if rest != 0 and (rest.is_rational_function() or simplify(rest) != 0):
                 raise NotEqual(f"{sentence}: the two sides differ by {rest}")
         self.steps.append(Step(sentence, left, right))
+        return right
 
     def value(self, sentence: str, expression: Expr, expected: str) -> None:
         """Record a value: the expression to 50 digits, rounded as `expected` is; raise `NotEqual` if that differs."""
