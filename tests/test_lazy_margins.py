@@ -7,15 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from numpy.linalg import norm
 from scipy import stats
 
 from llrsim.experiment import FitOptions
 from llrsim.simulation import fit as dense_fit
 from llrsim.simulation.fitting import Fit
 from llrsim.simulation.lazy.law import LazyHead, SectionLaw
-from llrsim.simulation.lazy.multipliers import row_length
+from llrsim.simulation.lazy.multipliers import bounds, row_length, unbalanced
 from llrsim.simulation.lazy.newton import minimise
+from llrsim.simulation.lazy.query import look_once
 from llrsim.simulation.lazy.revealed import HEAD, LEFT, MIXING, MULTIPLIER, RIGHT, ROOT, SCALE, SLOPES, SPACE
 from llrsim.simulation.lazy.sample import LazySample
 from llrsim.simulation.lazy.threads import drive
@@ -172,11 +172,32 @@ def test_certificates_hold_from_scratch(rows, d, head):
         primal, dual = w @ w / 2, alpha.sum() - pull @ pull / 2
     gap = (primal - dual) / primal
     assert gap <= SOLVE
-    # The multipliers were asked of the noise last, so nothing of their answer is outside of the known directions. The
-    # certificate bounds what it costs to balance the classes, whose multipliers differ by rounding.
-    ridge, (length, _) = 0.05 if head is HINGE else 1.0, row_length(sample._state)
-    balancing = abs(positive - negative) * (1 + norm(pull) * length / ridge) / primal
-    assert gap - EXACT <= found.certificate <= gap + balancing + EXACT
+    # The multipliers were asked of the noise last, so nothing of their answer is outside of the known directions; the
+    # classes' differ by rounding.
+    assert gap - EXACT <= found.certificate <= gap + EXACT
+
+
+@pytest.mark.parametrize("shift", [-0.03, -1e-3, 1e-3, 0.03])
+@pytest.mark.parametrize("weights", ["unequal", "some zero"])
+def test_the_lower_bound_holds_where_the_classes_are_unequal(weights, shift):
+    """Where the bias is off, one class is scaled down: what that costs, against the literal dual."""
+    law, c, softness, ridge = law_of(), WEIGHTS[weights] / WEIGHTS[weights].sum(), 0.2, 0.05
+    sample = exhausted(law)
+    X, y = written_out(sample, law)
+    sample.fit(HINGE, c)
+    state = sample._state
+    state.vectors[HEAD, 2] += shift
+    size = drive(look_once, recipe(HINGE), state, softness)
+    length, _ = row_length(state)
+    cost, dual = unbalanced(state, size, length), bounds(True, state, size)[1]
+    alpha = -c * state.rows[SLOPES]
+    positive, negative = alpha[y > 0].sum(), alpha[y < 0].sum()
+    assert abs(positive - negative) > 1e-4
+    alpha *= np.where(y > 0, min(1.0, negative / positive), min(1.0, positive / negative))
+    pull = X.T @ (alpha * y)
+    literal = alpha.sum() - pull @ pull / (2 * ridge)
+    rho = abs(positive - negative)
+    assert dual - cost <= literal <= dual - cost + rho * length * (2 * size + rho * length) / ridge
 
 
 def test_separable_or_not_as_the_dense_solver_says():

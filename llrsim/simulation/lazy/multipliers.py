@@ -13,8 +13,13 @@ in all dimensions, they bound the objective from below by
     sum_i c_i a_i - g.w0 - 1/2 sum_j g_j^2 / P_j,
 
 if g_j = 0 where P_j = 0, at the bias: before it is asked, the bias moves to where that holds to rounding. What is left,
-rho, is made up for by scaling one class's a_i down by the share of rho in their sum, which costs no more than
-|rho| (1 + |g| |z| / P).
+rho, is made up for by scaling the a_i of its class y down by its share of their sum, |rho| / A, A = sum_y c a. With
+r = P (w - w0) - g, the gradient at the head w, that costs
+
+    |rho| [sum_y c_i a_i (1 - m_i) / A + y b + |z| |r| / P] + (rho |z|)^2 / (2 P)   at most,
+
+of which the first two terms are exact. A smaller softness turns more of a margin's rounding into rho, so it stays where
+rho is what the gap consists of.
 """
 
 from math import inf, isnan, nan, sqrt
@@ -23,7 +28,7 @@ from ..._jit import kernel, private
 from ...losses import HINGE
 from ...status import CONVERGED, NOT_CONVERGED, NOT_SEPARABLE
 from .newton import minimise, search
-from .query import REFERENCE, ROOM, SOFTNESS, ask, look
+from .query import DONE, REFERENCE, ROOM, SOFTNESS, ask, look
 from .reveal import aim
 from .revealed import (
     CENTRE,
@@ -50,7 +55,10 @@ SHARE = 0.01
 """Of the last duality gap, what the next smooth problem is solved to: looser, more rounds reveal more directions."""
 
 STEPS = 2000
-"""Newton steps at most, over all rounds; each reveals a direction, and a few hundred are common."""
+"""Newton steps and rounds at most; a step reveals a direction, and a few hundred are common."""
+
+HALF = 0.5
+"""Of the duality gap, what the classes' inequality may make up before the softness stays where it is."""
 
 ROUNDING = 1e-14
 """How far the bias's sum_i c_i a_i y_i may be from zero."""
@@ -66,8 +74,8 @@ def margins(sweep, how, state, progress):
     The noise's penalty must be positive, and both classes have weight unless the bias has a penalty too. CONVERGED once
     primal - dual <= `how.tolerance` primal, where the primal head is the state's, for the max margin scaled up to
     margins of at least 1. NOT_SEPARABLE: the multipliers prove that no head of unit length has margins above
-    `how.tolerance` of the rows' length. NOT_CONVERGED after STEPS Newton steps. ROOM asks for larger arrays, and the
-    same call goes on from `progress`.
+    `how.tolerance` of the rows' length. NOT_CONVERGED after STEPS Newton steps and rounds. ROOM asks for larger arrays,
+    and the same call goes on from `progress`.
     """
     boxed = how.loss == HINGE
     length, count = row_length(state)
@@ -84,7 +92,9 @@ def margins(sweep, how, state, progress):
         size = float(ROOM) if status == ROOM else _balance(sweep, how, state, progress[SOFTNESS])
         if size < 0.0:
             return ROOM, nan
-        primal, dual, pull, total, smallest = bounds(boxed, state, size, length)
+        primal, dual, pull, total, smallest = bounds(boxed, state, size)
+        cost = unbalanced(state, size, length)
+        dual -= cost
         gap = (primal - dual) / (primal + FLOOR) if primal < inf else inf
         if gap <= how.tolerance or (status == NOT_CONVERGED and primal < inf):
             scale_up(state, smallest)
@@ -98,7 +108,9 @@ def margins(sweep, how, state, progress):
             # A gradient adds |gradient|^2 / (2 P) to the gap.
             wanted = sqrt(2.0 * state.vectors[PENALTY, -1] * SHARE * max(primal - dual, how.tolerance * primal))
         progress[REFERENCE] = wanted / how.tolerance
-        progress[SOFTNESS] *= FASTER
+        if abs(cost) <= HALF * (primal - dual):
+            progress[SOFTNESS] *= FASTER
+        progress[DONE] += 1
         advance(state)
 
 
@@ -122,11 +134,11 @@ def _balance(sweep, how, state, softness):
 
 
 @kernel
-def bounds(boxed, state, size, length):
-    """Bounds of the objective by the state's head and slopes, given the lengths of its gradient and of a row.
+def bounds(boxed, state, size):
+    """Bounds of the objective by the state's head and slopes, given the length of its gradient.
 
-    Returns (primal, dual, |Z'(c a)|, sum of c a, smallest margin or 1 if that is less); primal is inf where a margin
-    that must be positive is not. The smallest margin is 1 for the hinge.
+    The lower one holds less what `unbalanced` says. Returns (primal, dual, |Z'(c a)|, sum of c a, smallest margin or 1
+    if that is less); primal is inf where a margin that must be positive is not. The smallest margin is 1 for the hinge.
     """
     loss, total, smallest = 0.0, 0.0, 1.0
     weight, slopes, margins = state.rows[WEIGHT], state.rows[SLOPES], state.rows[MARGINS]
@@ -149,10 +161,24 @@ def bounds(boxed, state, size, length):
             primal += 0.5 * penalty[q] * (head[q] / smallest - centre[q]) ** 2
     # What was dropped of the query is at right angles to all known coordinates.
     dual -= 0.5 * max(0.0, dropped) / penalty[-1]
-    norm, b = sqrt(square + max(0.0, dropped)), state.signal.shape[0] - 1
-    if penalty[b] == 0.0:
-        dual -= abs(gradient[b]) * (1.0 + norm * length / penalty[-1])
-    return primal if smallest > 0.0 else inf, dual, norm, total, smallest
+    return primal if smallest > 0.0 else inf, dual, sqrt(square + max(0.0, dropped)), total, smallest
+
+
+@kernel
+def unbalanced(state, size, length):
+    """What the lower bound loses, at most, as the classes are made equal, given the gradient's and a row's length."""
+    b, ridge = state.signal.shape[0] - 1, state.vectors[PENALTY, -1]
+    excess = -state.vectors[GRADIENT, b]
+    if state.vectors[PENALTY, b] > 0.0 or excess == 0.0:
+        return 0.0
+    total, short, label = 0.0, 0.0, 1.0 if excess > 0.0 else -1.0
+    for i in range(state.rows.shape[1]):
+        if state.signal[b, i] == label:
+            mass = -state.rows[WEIGHT, i] * state.rows[SLOPES, i]
+            total += mass
+            short += mass * (1.0 - state.rows[MARGINS, i])
+    linear = short / total + label * state.vectors[HEAD, b] + length * size / ridge
+    return abs(excess) * linear + (excess * length) ** 2 / (2.0 * ridge)
 
 
 @kernel

@@ -61,7 +61,7 @@ def minimise(sweep, how, state, softness, progress):
             return SEPARABLE, size / reference
         if size <= how.tolerance * reference < inf:
             return CONVERGED, size / reference
-        if iteration == how.iterations or not isfinite(size + reference):
+        if iteration >= how.iterations or not isfinite(size + reference):
             return NOT_CONVERGED, size / reference
         known = none if fresh else known
         _update_hessian(sweep, how.loss, softness, state, known)
