@@ -53,7 +53,7 @@ def sqlite_errors(path: Path) -> Iterator[None]:
         raise StoreError(f"{path}: {meaning} ({error})") from error
 
 
-NUMERICS = 2
+NUMERICS = 3
 """Version of the numbers: raised whenever the same row would come out differently, so that rows never mix."""
 
 ABSENT = "(not there)"

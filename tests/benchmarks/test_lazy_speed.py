@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from statistics import median
 from time import perf_counter
 
 import numpy as np
@@ -76,14 +77,16 @@ def test_bytes_moved_by_a_descent(report, monkeypatch):
     described = experiment(MILLION, MILLION, 0.01, solver={"steps": 60, "step_size": 0.5})
     simulate = engine(described, 1, jobs=2)
     engine(experiment(2 * CHUNK, 100, 0.01, solver={"steps": 2, "step_size": 0.5}), 1, jobs=2)()  # compiles
-    before = triad_bandwidth(2)
-    began = perf_counter()
-    simulate()
-    seconds = perf_counter() - began
-    bandwidth = max(before, triad_bandwidth(2))
-    monkeypatch.setattr(sample, "sweeping", counting)
-    monkeypatch.setattr(threads, "sweeping", counting)
-    simulate()
+    with monkeypatch.context() as patched:
+        patched.setattr(sample, "sweeping", counting)
+        patched.setattr(threads, "sweeping", counting)
+        simulate()  # and the system has found the memory
+    times, bandwidth = [], triad_bandwidth(2)
+    for _ in range(3):
+        began = perf_counter()
+        simulate()
+        times.append(perf_counter() - began)
+    bandwidth, seconds = max(bandwidth, triad_bandwidth(2)), median(times)
     share = moved / seconds / bandwidth
     report("lazy descent n = d = 1e6, 60 steps, two threads", f"{seconds:.2f} s", "<= 6 s")
     report(

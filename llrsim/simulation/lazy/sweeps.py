@@ -1,8 +1,9 @@
 """Passes over the rows of a lazy sample, a chunk at a time: each chunk writes its own sums, so chunks run in parallel.
 
-A chunk is walked in blocks of rows that with all columns stay in the second-level cache: a query, its projection and
-the next query together read every left direction twice and every g once, 20 bytes a row and direction. A block is long
-and inner loops take plain vectors, so that what is paid for each call is little beside the arithmetic.
+A chunk is walked in blocks of rows that with all columns stay in a core's share of the cache: a query, its projection
+and the next query together read every left direction twice from memory and every g once, 20 bytes a row and direction.
+A block is long, for memory is read fastest in long streams, and inner loops take plain vectors, so that what is paid
+for each call is little beside the arithmetic.
 
 | task    | what it does with each row                                                                        |
 |---------|---------------------------------------------------------------------------------------------------|
@@ -52,7 +53,7 @@ from .revealed import (
     WRONG,
 )
 
-CACHE, LONGEST, SHORTEST = 1 << 18, 2048, 256
+CACHE, LONGEST, SHORTEST = 1 << 21, 4096, 1024
 """Bytes of the columns of a block of rows, as far as it has no more or fewer rows than these."""
 
 LOOK, STEP, SEARCH, MOVE, PROJECT, ENTER, BEND, CURVE = range(8)
