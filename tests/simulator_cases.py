@@ -32,9 +32,9 @@ def engine(monkeypatch):
     """A stand-in for the lazy engine: the dense one under another name, and what it was asked for."""
     asked = []
 
-    def simulate_lazily(plan, **options):
-        asked.append((plan, options))
-        outcome = simulate_densely(plan, **options)
+    def simulate_lazily(plan, draws):
+        asked.append((plan, draws))
+        outcome = simulate_densely(plan, draws)
         return replace(outcome, simulator="lazy", gram=np.full_like(outcome.gram, np.nan))
 
     module = ModuleType(ENGINE)

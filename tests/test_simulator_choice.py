@@ -14,6 +14,7 @@ from llrsim.experiment import ExperimentError
 from llrsim.planning import plan
 from llrsim.simulation import memory, simulate, simulate_plan
 from llrsim.simulation.choice import SMALL, chosen, dense_seconds, lazy_seconds
+from llrsim.simulation.draws import Draws
 from llrsim.simulation.lazy.support import MOST_EIGENSPACES, obstacle
 from llrsim.sweep.units import simulate_unit
 
@@ -122,16 +123,9 @@ class TestDoors:
     def test_a_lazy_outcome_is_not_paired(self, engine):
         experiment = sized(40, 5).with_values({"sweep.simulator": "lazy"})
         outcome = simulate(experiment, 2, seed=3, jobs=2)
-        ((_, options),) = engine
-        assert options == {
-            "name": experiment.name,
-            "replicates": 2,
-            "first": 0,
-            "seed": 3,
-            "law": "",
-            "axes": None,
-            "jobs": 2,
-        }
+        ((_, draws),) = engine
+        assert draws == Draws(replicates=2, first=0, seed=3, law="", jobs=2)
+        assert outcome.name == experiment.name
         assert (outcome.simulator, outcome.paired) == ("lazy", False)
         assert str(outcome).startswith("experiment: simulation (lazy, not paired)\n")
         told = outcome.to_dict()
@@ -172,11 +166,11 @@ class TestDoors:
 
     def test_a_unit_of_a_sweep_passes_it_on(self, engine):
         assert simulate_unit(small(sweep__simulator="lazy"), 3, 2).simulator == "lazy"
-        assert engine[0][1]["first"] == 3
+        assert engine[0][1].first == 3
         assert simulate_unit(small(), 0, 2).simulator == "dense"
 
     def test_a_study_of_sizes_passes_it_on(self, engine):
         experiment = sized(40, 8, ridge=0.5).with_values({"sweep.simulator": "lazy"})
         llrsim.check(experiment, dims=(8, 12, 16), replicates=8)
         assert len(engine) == 4
-        assert all(options["law"] for _, options in engine)
+        assert all(draws.law for _, draws in engine)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ..reweighting import Rule
 from ..status import Status
 from ..stream import root_key
 from .descent import largest_stable_step
+from .draws import Draws
 from .engine import run
 from .fitting import descent_path, penalties
 from .memory import shortage
@@ -28,44 +29,34 @@ if TYPE_CHECKING:
     from ..experiment import FitOptions
 
 
-def simulate_densely(
-    plan: Plan,
-    *,
-    name: str = "plan",
-    replicates: int = 1,
-    first: int = 0,
-    seed: int = 0,
-    law: str = "",
-    axes: Mapping[str, Any] | None = None,
-    jobs: int = 1,
-) -> Outcome:
-    """Simulate the replicates first, ..., first + replicates - 1 of a plan, as `simulate_plan` says.
+def simulate_densely(plan: Plan, draws: Draws) -> Outcome:
+    """Simulate replicates of a plan, as `simulate_plan` says.
 
     Raises MemoryError, with the numbers, when the designs do not fit.
     """
     # Before all else: the tables alone are arrays of n and of d numbers.
-    if (lacking := shortage(plan, min(jobs, replicates))) is not None:
+    if (lacking := shortage(plan, min(draws.jobs, draws.replicates))) is not None:
         raise MemoryError(lacking)
     laws, tables = tabulate(plan)
     solvers = only(tables.codes[:, 0].tolist())
     worst_case = fit_worst_case if (tables.rule == Rule.WORST).any() else no_worst_case
-    root = root_key(seed, law)
-    out = records(plan, replicates, tables)
+    root = root_key(draws.seed, draws.law)
+    out = records(plan, draws.replicates, tables)
     # A few chunks a worker even out replicates of unequal cost; the split changes no number.
-    chunks = np.array_split(np.arange(replicates), min(replicates, 4 * jobs if jobs > 1 else 1))
+    chunks = np.array_split(np.arange(draws.replicates), min(draws.replicates, 4 * draws.jobs if draws.jobs > 1 else 1))
 
     def work(rows: np.ndarray) -> None:
         part = Records(*(field[rows[0] : rows[-1] + 1] for field in out))
         room = room_for(tables, plan.test.signal_dim + plan.test.noise_dim + 1)
-        call_with_solvers(run, solvers, worst_case, laws, tables, room, root, first + int(rows[0]), part)
+        call_with_solvers(run, solvers, worst_case, laws, tables, room, root, draws.first + int(rows[0]), part)
 
-    if jobs > 1:
-        with ThreadPoolExecutor(jobs) as pool:
+    if draws.jobs > 1:
+        with ThreadPoolExecutor(draws.jobs) as pool:
             list(pool.map(work, chunks))
     else:
         for rows in chunks:
             work(rows)
-    stable = [_largest_stable_step(plan, m, laws, tables, root, first, out) for m in range(len(plan.stages))]
+    stable = [_largest_stable_step(plan, m, laws, tables, root, draws.first, out) for m in range(len(plan.stages))]
     outcomes = {
         stage.label: MethodOutcome(
             stage=stage,
@@ -83,7 +74,7 @@ def simulate_densely(
         )
         for m, stage in enumerate(plan.stages)
     }
-    return Outcome(name=name, methods=outcomes, side="simulation", simulator="dense", axes=axes or {}, gram=out.gram)
+    return Outcome(name="plan", methods=outcomes, side="simulation", simulator="dense", gram=out.gram)
 
 
 def _heads(summary: np.ndarray) -> Head:
@@ -162,4 +153,4 @@ def warm_up(heads: Iterable[FitOptions] | None = None) -> None:
             for solver in solvers
         ],
     }
-    simulate_densely(plan(load(tiny)))
+    simulate_densely(plan(load(tiny)), Draws())

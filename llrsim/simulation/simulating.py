@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..outcome import Outcome
 from ..planning import Plan, plan
 from .choice import Chosen, chosen
+from .draws import Draws
 
 if TYPE_CHECKING:
     from ..experiment import Experiment, FitOptions
@@ -80,8 +81,8 @@ def simulate_plan(
         from .learned import simulate_learned as run
     else:
         from .dense import simulate_densely as run
-    outcome = run(plan, name=name, replicates=replicates, first=first, seed=seed, law=law, axes=axes, jobs=jobs)
-    return replace(outcome, paired=how != "lazy" and not law)
+    outcome = run(plan, Draws(replicates=replicates, first=first, seed=seed, law=law, jobs=jobs))
+    return replace(outcome, name=name, axes=axes or {}, paired=how != "lazy" and not law)
 
 
 def warm_up(heads: Iterable[FitOptions] | None = None, simulators: tuple[Chosen, ...] = ("dense",)) -> None:

@@ -7,12 +7,12 @@ of a method do not depend on which other methods there are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from math import nan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from ...planning import Plan, Stage
 from ...reweighting import Reweighting
 from ...status import Status
 from ...stream import Role, root_key
+from ..draws import Draws
 from ..fitting import descent_path
 from ..memory import lazy_shortage
 from ..weighing import reweigh
@@ -40,53 +41,43 @@ if TYPE_CHECKING:
 Sample = LazySample | ExchangeableSample
 
 
-def simulate_lazily(
-    plan: Plan,
-    *,
-    name: str = "plan",
-    replicates: int = 1,
-    first: int = 0,
-    seed: int = 0,
-    law: str = "",
-    axes: Mapping[str, Any] | None = None,
-    jobs: int = 1,
-) -> Outcome:
-    """Simulate the replicates first, ..., first + replicates - 1 of a plan, as `simulate_plan` says.
+def simulate_lazily(plan: Plan, draws: Draws) -> Outcome:
+    """Simulate replicates of a plan, as `simulate_plan` says.
 
-    `jobs` threads share the replicates, or the rows of each where these are many. Raises MemoryError, with the numbers,
-    when the directions to expect do not fit.
+    `draws.jobs` threads share the replicates, or the rows of each where these are many. Raises MemoryError, with the
+    numbers, when the directions to expect do not fit.
     """
     rows = max(_rows(plan, stage) for stage in plan.stages)
     by_rows = rows > CHUNK
-    if (lacking := lazy_shortage(rows, FIRST_ROOM, 1 if by_rows else min(jobs, replicates))) is not None:
+    if (lacking := lazy_shortage(rows, FIRST_ROOM, 1 if by_rows else min(draws.jobs, draws.replicates))) is not None:
         raise MemoryError(lacking)
-    numbers, laws = range(first, first + replicates), [_law(plan, stage) for stage in plan.stages]
-    with single_blas_thread(), ThreadPoolExecutor(jobs) if jobs > 1 else nullcontext() as pool:
+    laws = [_law(plan, stage) for stage in plan.stages]
+    with single_blas_thread(), ThreadPoolExecutor(draws.jobs) if draws.jobs > 1 else nullcontext() as pool:
         if pool is None or by_rows:
-            drawn = [_Replicate(plan, laws, seed, law, number, pool).heads() for number in numbers]
+            drawn = [_Replicate(plan, laws, draws, number, pool).heads() for number in draws.numbers]
         else:
-            drawn = list(pool.map(lambda number: _Replicate(plan, laws, seed, law, number, None).heads(), numbers))
+            drawn = list(pool.map(lambda number: _Replicate(plan, laws, draws, number, None).heads(), draws.numbers))
         stable = [
-            _largest_stable_step(drawn, m, lambda number: _Replicate(plan, laws, seed, law, first + number, pool))
+            _largest_stable_step(drawn, m, lambda place: _Replicate(plan, laws, draws, draws.numbers[place], pool))
             for m in range(len(plan.stages))
         ]
     outcomes = {
         stage.label: _outcome(plan, stage, [heads[m] for heads in drawn], stable[m])
         for m, stage in enumerate(plan.stages)
     }
-    gram = np.full((replicates, len(outcomes), len(outcomes)), nan)
+    gram = np.full((draws.replicates, len(outcomes), len(outcomes)), nan)
     for m, method in enumerate(outcomes.values()):
         gram[:, m, m] = method.heads.noise_norm**2
-    return Outcome(name=name, methods=outcomes, side="simulation", simulator="lazy", axes=axes or {}, gram=gram)
+    return Outcome(name="plan", methods=outcomes, side="simulation", simulator="lazy", gram=gram)
 
 
 class _Replicate:
     """One replicate of a plan."""
 
     def __init__(
-        self, plan: Plan, laws: list[SectionLaw], seed: int, law: str, number: int, pool: ThreadPoolExecutor | None
+        self, plan: Plan, laws: list[SectionLaw], draws: Draws, number: int, pool: ThreadPoolExecutor | None
     ) -> None:
-        self._plan, self._laws, self._seed, self._law, self._number, self._pool = plan, laws, seed, law, number, pool
+        self._plan, self._laws, self._draws, self._number, self._pool = plan, laws, draws, number, pool
 
     def heads(self) -> list[LazyFit]:
         """The fits of all stages."""
@@ -94,6 +85,9 @@ class _Replicate:
         for m in range(len(self._plan.stages)):
             found.append(self._fit(m, found)[1])
         return found
+
+    def _root(self, stage: Stage) -> np.uint64:
+        return root_key(self._draws.seed, f"{self._draws.law}:{stage.label}")
 
     def largest_stable_step(self, m: int, found: list[LazyFit]) -> float:
         """That of a stage's descent, whose fit is repeated for it; nan if it had no head to start from."""
@@ -118,7 +112,7 @@ class _Replicate:
 
     def _sample(self, m: int) -> Sample:
         stage = self._plan.stages[m]
-        root = root_key(self._seed, f"{self._law}:{stage.label}")
+        root = self._root(stage)
         if by_sections(stage):
             return ExchangeableSample(self._laws[m], root, self._number)
         return LazySample(self._laws[m], root, self._number, pool=self._pool)
@@ -156,7 +150,7 @@ class _Replicate:
         """
         chosen = stage.selection
         for head in range(stage.average):
-            words = [int(root_key(self._seed, f"{self._law}:{stage.label}")), self._number, Role.SUBSET << 32 | head]
+            words = [int(self._root(stage)), self._number, Role.SUBSET << 32 | head]
             random = np.random.Generator(np.random.SFC64(words))
             rows = []
             for n, used, weight in zip(chosen.available, chosen.used, chosen.weight, strict=True):
@@ -270,4 +264,4 @@ def warm_up(heads: Iterable[FitOptions] | None = None) -> None:
         ],
     }
     if kinds:
-        simulate_lazily(plan(load(tiny)))
+        simulate_lazily(plan(load(tiny)), Draws())

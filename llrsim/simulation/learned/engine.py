@@ -7,12 +7,12 @@ drawn once a replicate and shared by its methods.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from math import nan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from ...outcome import LearnedFeatures, MethodOutcome, Observed, Outcome
 from ...planning import Plan
 from ...status import Status
 from ...stream import Role, root_key
+from ..draws import Draws
 from ..memory import learned_shortage
 from .counting import best_wga, group_shares
 from .heads import FittedHead, fit_stage
@@ -51,18 +52,8 @@ class _Replicate:
     output_accuracy: Array  # (G,)
 
 
-def simulate_learned(
-    plan: Plan,
-    *,
-    name: str = "plan",
-    replicates: int = 1,
-    first: int = 0,
-    seed: int = 0,
-    law: str = "",
-    axes: Mapping[str, Any] | None = None,
-    jobs: int = 1,
-) -> Outcome:
-    """Simulate the replicates first, ..., first + replicates - 1 of a plan with a network, as `simulate_plan` says.
+def simulate_learned(plan: Plan, draws: Draws) -> Outcome:
+    """Simulate replicates of a plan with a network, as `simulate_plan` says.
 
     The readout is empirical: every `MethodOutcome` has `observed`, and of its heads the bias alone. Where the training
     of a network diverges, its replicate is `diverged` for all methods. Raises MemoryError, with the numbers, where the
@@ -70,25 +61,23 @@ def simulate_learned(
     """
     network = plan.network
     assert network is not None, "`chosen` sends other plans elsewhere"
-    if (lacking := learned_shortage(plan, network, min(jobs, replicates))) is not None:
+    if (lacking := learned_shortage(plan, network, min(draws.jobs, draws.replicates))) is not None:
         raise MemoryError(lacking)
     kernels = [sample.mixture.kernel_law() for sample in plan.samples]
-    work = partial(_replicate, plan, network, kernels, plan.test.kernel_law(), seed, law)
-    numbers = range(first, first + replicates)
+    work = partial(_replicate, plan, network, kernels, plan.test.kernel_law(), draws)
     with single_blas_thread():
-        if jobs > 1:
-            with ThreadPoolExecutor(jobs) as pool:
-                found = list(pool.map(work, numbers))
+        if draws.jobs > 1:
+            with ThreadPoolExecutor(draws.jobs) as pool:
+                found = list(pool.map(work, draws.numbers))
         else:
-            found = [work(number) for number in numbers]
+            found = [work(number) for number in draws.numbers]
     outcomes = {stage.label: _outcome(plan, network, m, found) for m, stage in enumerate(plan.stages)}
     nc1 = np.array([one.nc1 for one in found])
     return Outcome(
-        name=name,
+        name="plan",
         methods=outcomes,
         side="simulation",
         simulator="learned",
-        axes=axes or {},
         features=LearnedFeatures(
             nc1_untrained=nc1[:, 0],
             nc1_train=nc1[:, 1],
@@ -100,9 +89,9 @@ def simulate_learned(
 
 
 def _replicate(
-    plan: Plan, network: Network, kernels: list[SampleLaw], test: SampleLaw, seed: int, law: str, number: int
+    plan: Plan, network: Network, kernels: list[SampleLaw], test: SampleLaw, draws: Draws, number: int
 ) -> _Replicate:
-    root = root_key(seed, law)
+    root = root_key(draws.seed, draws.law)
     drawn = {
         sample.role: _draw(root, Role[sample.role.upper().replace("-", "_")], number, kernel, sample.counts)
         for sample, kernel in zip(plan.samples, kernels, strict=True)
@@ -221,4 +210,4 @@ def warm_up(heads: Iterable[FitOptions] | None = None) -> None:
         "head": {"loss": "squared", "ridge": 0.1},
         "method": [{"kind": "erm"}],
     }
-    simulate_learned(plan(load(tiny)))
+    simulate_learned(plan(load(tiny)), Draws())
