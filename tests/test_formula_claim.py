@@ -1,5 +1,6 @@
 """A user's formula: what it is given, what it may return, and how it is refused."""
 
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -131,6 +132,14 @@ def divides(rho):
     return 1 / below
 
 
+def test_a_head_may_be_written_in_plain_numbers():
+    u, b, q = [1.1, 0.4], 0.2, 0.7
+    expected = claim(lambda: llrsim.Head.of(u, b, q)).accuracy
+    assert np.ptp(expected) > 0.1
+    for plain in (llrsim.Head(np.array(u), b, q, q), llrsim.Head(u, np.array(b), q, q), {"u": u, "b": b, "q": q}):
+        np.testing.assert_array_equal(claim(lambda plain=plain: plain).accuracy, expected)
+
+
 @pytest.mark.parametrize(
     ("formula", "message"),
     [
@@ -146,7 +155,13 @@ def divides(rho):
         (lambda: None, "returned a NoneType; expected a number"),
         (lambda: "0.5", "returned a str"),
         (lambda: {"minority": 0.5}, r"returned a dict of minority; expected the groups \(-,-\), \(-,\+\)"),
-        (lambda: llrsim.Head.of([1.0, 2.0, 3.0], 0.0, 1.0), r"a Head with signal of shape \(3,\); .* \(2,\)"),
+        (lambda: llrsim.Head.of([1.0, 2.0, 3.0], 0.0, 1.0), r"a head with signal of shape \(3,\); .* \(2,\)"),
+        (lambda: {"u": [1.0, 0.2], "b": 0.0, "q": [1.0, 1.0]}, "a head with signal"),
+        (lambda: {"u": [1.0, 0.2], "b": 0.0, "q": -1.0}, r"a head with q = -1.0; expected q >= 0"),
+        (lambda: {"u": [1.0, 0.2], "b": 0.0, "q": float("nan")}, "a head with q = nan"),
+        (lambda: {"u": ["a", 0.2], "b": 0.0, "q": 1.0}, "a head that is not made of real numbers"),
+        (lambda: {"u": [1.0, 0.2], "b": 0.0}, r"a dict of u, b; expected the groups .*, or u, b, q"),
+        (lambda: sys.exit(3), "raised SystemExit: 3"),
         (lambda roh: 0.5, "asks for 'roh', which is no name of the experiment; did you mean rho"),
         (lambda head_rigde: 0.5, "did you mean head_ridge"),
         (lambda heldout_n: 0.5, "heldout_n is not set"),

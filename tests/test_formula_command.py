@@ -51,6 +51,33 @@ def test_exit_statuses_are_the_verdicts(capsys, here):
     assert "disagrees" in said(capsys, "--formula", "theory.py:half", "--against", "predict", status=1).out
 
 
+def test_all_cells_are_judged_or_it_says_how_many(capsys, here):
+    (here / "theory.py").write_text("def f(rho, n): return .2 + .0 * n")
+    swept = llrsim.load(BALANCED).replace(sweep={"grid": {"train.n": [1000 * k for k in range(1, 13)]}})
+    (here / "balanced.toml").write_text(swept.to_toml())
+    whole = ["--formula", "theory.py:f", "--against", "predict"]
+    assert "f: disagrees (0 of 12 cells agree)" in said(capsys, *whole, status=1).out
+    assert "f: disagrees (0 of the 5 of 12 cells judged agree)" in said(capsys, *whole, "--cells", "5", status=1).out
+    easy = said(capsys, *whole, "--cells", "2", "--eps", "0.99", status=0).out
+    assert "f: agrees (2 of the 2 of 12 cells judged agree)" in easy
+
+
+def test_what_cannot_run_is_refused_before_anything_is_compiled(capsys, here, monkeypatch):
+    monkeypatch.setattr("llrsim.simulation.warm_up", lambda *_: pytest.fail("compiles"))
+    too_large = ["--set", "train.n=1000000", "--set", "features.noise.dim=1000000", "--simulator", "dense"]
+    assert main(["simulate", "balanced.toml", *too_large]) == 2
+    assert "the dense designs need" in capsys.readouterr().err
+    assert "eps: nan" in said(capsys, "--formula", "theory.py:t1", "--eps", "nan", status=2).err
+    assert (
+        "budget: 10; expected at least 64" in said(capsys, "--formula", "theory.py:t1", "--budget", "10", status=2).err
+    )
+    finite = ["--limit", "finite", "--formula", "theory.py:t1", "--jobs", "1", *too_large]
+    assert main(["check", "balanced.toml", *finite]) == 2
+    assert "the dense designs need" in capsys.readouterr().err
+    assert main(["check", "balanced.toml", "--sizes", "1000000,2000000", "--simulator", "dense", "--jobs", "1"]) == 2
+    assert "the dense designs need" in capsys.readouterr().err
+
+
 def test_the_failing_experiment_in_print_is_a_file(capsys, here):
     told = said(capsys, "--formula", "theory.py:t1_off", "--eps", "0.001", status=1).out
     failing = here / "failing.toml"

@@ -32,6 +32,7 @@ HEADS = {
     "max margin": {"loss": "max_margin"},
     "logistic descent": descent("logistic"),
     "logistic descent with momentum": descent("logistic", momentum=0.9),
+    "logistic descent, Nesterov": descent("logistic", momentum=0.9, nesterov=True),
     "squared hinge descent": descent("squared_hinge"),
     "hinge descent": descent("hinge"),
 }

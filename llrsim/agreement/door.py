@@ -24,8 +24,8 @@ def check(experiment: Experiment, *, formula: Any = None, **options: Any) -> Agr
     """Does simulation approach llrsim's prediction, or with `formula` a theorist's own?
 
     The options are those of `size_study.check` (limit, replicates, ratios, dims, seed, false_alarm, cells, jobs,
-    predictor, say), or with a formula those of `check_formula` (method, limit, against, eps, budget, seconds, ratios,
-    dims, seed, false_alarm, cells, jobs, name, say).
+    predictor, say, prepare), or with a formula those of `check_formula` (method, limit, against, eps, budget, seconds,
+    ratios, dims, seed, false_alarm, cells, jobs, name, say, prepare).
 
     >>> import llrsim
     >>> quick = llrsim.load("quick")

@@ -25,7 +25,7 @@ from ..experiment.grid import Grid
 from ..outcome import Outcome
 from ..planning import features
 from ..prediction import LIMITS, Limit, predict
-from ..simulation import simulate
+from ..simulation import require_memory, simulate
 from .growth import Growth, PopulationGrowth, ProportionalGrowth
 from .judging import compare
 from .result import Agreement, CellAgreement, MethodAgreement
@@ -48,6 +48,7 @@ def check(
     jobs: int = 1,
     predictor: Callable[[Experiment], Outcome] | None = None,
     say: Callable[[str], None] = lambda line: None,
+    prepare: Callable[[], None] = lambda: None,
 ) -> Agreement:
     """Compare simulation with prediction, cell by cell, on heads and group accuracies.
 
@@ -55,7 +56,7 @@ def check(
     population limit both samples grow to n = ratio * d rows at fixed noise dimension d, for each of `ratios` (default
     30, 100, 300). At the experiment's own size the gap is shown but never called agreement. Of the grid, up to `cells`
     cells spread evenly are judged. `predictor` is what is judged: by default llrsim's own `predict` in this limit.
-    `say` is told what is being simulated.
+    `say` is told what is being simulated; `prepare` is called before, once nothing more can be refused.
 
     Raises:
         ValueError: an unknown limit, sizes of the other limit, fewer than two different sizes, no noise coordinates,
@@ -73,8 +74,12 @@ def check(
         simulated = simulate(sized, replicates, seed=cell_seed, pairing="independent", jobs=jobs)
         return simulated, judge(sized)
 
-    judged = []
-    for i in spread_evenly(grid, cells):
+    judged, chosen = [], spread_evenly(grid, cells)
+    for i in chosen:
+        largest = growth.resized(grid.experiment(i), max(growth.sizes(grid.experiment(i))))
+        require_memory(largest, replicates, jobs=jobs)
+    prepare()
+    for i in chosen:
         axes = grid.cell(i)
         name = ", ".join(f"{key} = {value}" for key, value in axes.items()) or experiment.name
         drawn = partial(pair, cell=name, cell_seed=seed_of_cell(experiment.sweep.seed if seed is None else seed, i))

@@ -48,7 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="noise dimensions d, or n/d with --limit population; default: 100,200,400 or 30,100,300",
     )
     parser.add_argument(
-        "--cells", metavar="N", type=positive, default=4, help="cells of the grid, spread evenly; default: 4"
+        "--cells",
+        metavar="N",
+        type=positive,
+        help="cells of the grid, spread evenly; default: 4, or all with --formula",
     )
     parser.add_argument("--replicates", metavar="N", type=positive, help="draws a size; default: 24")
     formula = parser.add_argument_group(
@@ -64,7 +67,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     formula.add_argument("--method", metavar="LABEL", help="whose; default: the only method that retrains")
     formula.add_argument("--eps", metavar="E", type=float, help="largest difference that is none; default: 0.002")
     formula.add_argument(
-        "--budget", metavar="N|Ns", type=_budget, help="draws a cell, or seconds in all, as 60s; default: 10000"
+        "--budget",
+        metavar="N|Ns",
+        type=_budget,
+        help="draws a cell, or seconds in all, as 60s, after a first 64 draws a cell; default: 10000",
     )
     formula.add_argument(
         "--against",
@@ -81,7 +87,16 @@ def run(args: argparse.Namespace) -> int:
 
     experiment = experiment_of(args)
     _refuse_mixtures(args)
-    options: dict[str, Any] = {"limit": args.limit, "cells": args.cells, "jobs": jobs_of(args), "say": tell}
+    from ..sweep.compiling import simulator_of
+
+    options: dict[str, Any] = {
+        "limit": args.limit,
+        "jobs": jobs_of(args),
+        "say": tell,
+        "prepare": lambda: compile_for(experiment, simulator_of(experiment)),
+    }
+    if args.cells is not None:
+        options["cells"] = args.cells
     if args.sizes is not None:
         options["ratios" if args.limit == "population" else "dims"] = args.sizes
     try:
@@ -94,9 +109,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _prediction(args: argparse.Namespace, experiment: Experiment, options: dict[str, Any]) -> int:
     from ..agreement import check
-    from ..sweep.compiling import simulator_of
 
-    compile_for(experiment, simulator_of(experiment))
     agreement = check(experiment, replicates=args.replicates or 24, **options)
     emit(agreement, as_json=args.json)
     if not agreement.judged:
@@ -106,12 +119,9 @@ def _prediction(args: argparse.Namespace, experiment: Experiment, options: dict[
 
 def _formula(args: argparse.Namespace, experiment: Experiment, options: dict[str, Any]) -> int:
     from ..agreement import check
-    from ..sweep.compiling import simulator_of
 
     path, name = args.formula
     formula = read_formula(path, name)
-    if args.against != "predict":
-        compile_for(experiment, simulator_of(experiment))
     options |= args.budget or {}
     options |= {key: getattr(args, key) for key in ("method", "eps", "against") if getattr(args, key) is not None}
     found = check(experiment, formula=formula, name=name, **options)

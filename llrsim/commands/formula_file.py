@@ -35,7 +35,7 @@ def read_formula(path: Path, name: str) -> Any:
     sys.path.insert(0, str(path.parent.resolve()))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ExperimentError(f"{_place(path, error)}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(path.parent.resolve()))
@@ -45,7 +45,7 @@ def read_formula(path: Path, name: str) -> Any:
     return getattr(module, name)
 
 
-def _place(path: Path, error: Exception) -> str:
+def _place(path: Path, error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f"{path}, line {error.lineno}"
     lines = [

@@ -33,9 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the simulated outcome."""
     experiment = experiment_of(args)
-    from ..simulation import simulate
+    from ..simulation import require_memory, simulate
     from ..sweep.compiling import simulator_of
 
+    require_memory(experiment, args.replicates, jobs=jobs_of(args))
     compile_for(experiment, simulator_of(experiment))
     outcome = simulate(experiment, args.replicates, seed=args.seed, jobs=jobs_of(args))
     emit(outcome, as_json=args.json)

@@ -5,6 +5,6 @@ readout.
 """
 
 from .fitting import Fit, FitError, fit
-from .simulating import simulate, simulate_plan, warm_up
+from .simulating import require_memory, simulate, simulate_plan, warm_up
 
-__all__ = ["Fit", "FitError", "fit", "simulate", "simulate_plan", "warm_up"]
+__all__ = ["Fit", "FitError", "fit", "require_memory", "simulate", "simulate_plan", "warm_up"]

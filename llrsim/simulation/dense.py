@@ -20,7 +20,6 @@ from .descent import largest_stable_step
 from .draws import Draws
 from .engine import run
 from .fitting import descent_path, penalties
-from .memory import shortage
 from .robust import fit_worst_case, no_worst_case
 from .solvers import INTERIOR_POINT, NEWTON, RIDGE, SOLVERS, call_with_solvers, only, recipe
 from .tables import Records, Tables, by_section, records, room_for, tabulate
@@ -30,13 +29,7 @@ if TYPE_CHECKING:
 
 
 def simulate_densely(plan: Plan, draws: Draws) -> Outcome:
-    """Simulate replicates of a plan, as `simulate_plan` says.
-
-    Raises MemoryError, with the numbers, when the designs do not fit.
-    """
-    # Before all else: the tables alone are arrays of n and of d numbers.
-    if (lacking := shortage(plan, min(draws.jobs, draws.replicates))) is not None:
-        raise MemoryError(lacking)
+    """Simulate replicates of a plan, as `simulate_plan` says."""
     laws, tables = tabulate(plan)
     solvers = only(tables.codes[:, 0].tolist())
     worst_case = fit_worst_case if (tables.rule == Rule.WORST).any() else no_worst_case

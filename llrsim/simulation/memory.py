@@ -1,15 +1,34 @@
-"""What the dense simulator's designs need and what is free, in numbers, before anything is allocated."""
+"""What a simulator's samples need and what is free, in numbers, before anything is compiled or allocated."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
-from .lazy.support import obstacle
+from .lazy.support import by_sections, obstacle
 
 if TYPE_CHECKING:
     from ..experiment.schema import Network
-    from ..planning import Plan
+    from ..planning import Plan, Stage
+
+
+def shortage_of(plan: Plan, simulator: str, workers: int) -> str | None:
+    """Why a plan does not fit in memory with so many workers on a simulator, with the numbers; None if it does."""
+    if simulator == "lazy":
+        from .lazy.revealed import CHUNK, FIRST_ROOM  # late: a dense run loads nothing of it
+
+        rows = max(lazy_rows(plan, stage) for stage in plan.stages)
+        return lazy_shortage(rows, FIRST_ROOM, 1 if rows > CHUNK else workers)
+    if plan.network is not None:
+        return learned_shortage(plan, plan.network, workers)
+    return shortage(plan, workers)
+
+
+def lazy_rows(plan: Plan, stage: Stage) -> int:
+    """Rows that a stage's lazy sample holds in memory: none where it is known by its sections alone."""
+    if by_sections(stage):
+        return 0
+    return int(plan.samples[stage.sample].counts.sum() if stage.average > 1 else stage.selection.distinct.sum())
 
 
 def free_bytes() -> int | None:

@@ -10,6 +10,7 @@ from ..outcome import Outcome
 from ..planning import Plan, plan
 from .choice import Chosen, chosen
 from .draws import Draws
+from .memory import shortage_of
 
 if TYPE_CHECKING:
     from ..experiment import Experiment, FitOptions
@@ -74,6 +75,9 @@ def simulate_plan(
         ExperimentError: "lazy" is asked for a plan that only the dense simulator takes.
     """
     how = chosen(plan, simulator)
+    # Before all else: a plan's tables alone are arrays of n and of d numbers.
+    if (lacking := shortage_of(plan, how, min(jobs, replicates))) is not None:
+        raise MemoryError(lacking)
     # Late, so that only what runs is loaded.
     if how == "lazy":
         from .lazy.engine import simulate_lazily as run
@@ -83,6 +87,14 @@ def simulate_plan(
         from .dense import simulate_densely as run
     outcome = run(plan, Draws(replicates=replicates, first=first, seed=seed, law=law, jobs=jobs))
     return replace(outcome, name=name, axes=axes or {}, paired=how != "lazy" and not law)
+
+
+def require_memory(experiment: Experiment, replicates: int, *, jobs: int = 1) -> None:
+    """Raise the MemoryError, or ExperimentError, that `simulate` would begin with; nothing is compiled."""
+    planned = plan(experiment)
+    lacking = shortage_of(planned, chosen(planned, experiment.sweep.simulator), min(jobs, replicates))
+    if lacking is not None:
+        raise MemoryError(lacking)
 
 
 def warm_up(heads: Iterable[FitOptions] | None = None, simulators: tuple[Chosen, ...] = ("dense",)) -> None:

@@ -25,6 +25,10 @@ ROUNDING = 1e-9
 """How far outside of [0, 1] an accuracy may lie by rounding."""
 
 
+HEAD = {"u", "b", "q"}
+"""Keys of a dict that is a head: signal weights (k,), bias, and q = sqrt(v' diag(e) v) of its noise part."""
+
+
 class FormulaError(ExperimentError):
     """A formula that cannot be judged; the message names the formula, what it did and the cell."""
 
@@ -97,7 +101,7 @@ class Formula:
         try:
             with np.errstate(all="ignore"):  # what becomes NaN is told below
                 result = self.evaluate(**arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._failed(f"{self._place(error)} raised {type(error).__name__}: {error}", cell) from error
         try:
             return _claim(result, readout_law(experiment))
@@ -119,7 +123,7 @@ class Formula:
                 given[name] = names[name]()
         return given
 
-    def _place(self, error: Exception) -> str:
+    def _place(self, error: BaseException) -> str:
         """The innermost line of the formula's own file that the error came through."""
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == self.source]
         return f"({self.source}, line {lines[-1]})" if lines else ""
@@ -134,14 +138,14 @@ class _Unfit(ValueError):
 
 def _claim(result: Any, law: GroupMixture) -> Claim:
     names, groups = law.group_names, law.group_count
-    expected = f"a number, {groups} group accuracies, a dict by group name or a Head"
+    expected = f"a number, {groups} group accuracies, a dict by group name or of u, b and q, or a Head"
     if isinstance(result, Head):
-        if result.signal.shape != (law.signal_dim,) or np.shape(result.bias) != () or np.shape(result.noise_spread):
-            raise _Unfit(f"a Head with signal of shape {result.signal.shape}; expected one head, ({law.signal_dim},)")
-        result = group_accuracy(result, law)
+        result = _accuracies(result.signal, result.bias, result.noise_spread, law)
+    elif isinstance(result, Mapping) and set(result) == HEAD:
+        result = _accuracies(result["u"], result["b"], result["q"], law)
     elif isinstance(result, Mapping):
         if set(result) != set(names):
-            raise _Unfit(f"a dict of {', '.join(map(str, result))}; expected the groups {', '.join(names)}")
+            raise _Unfit(f"a dict of {', '.join(map(str, result))}; expected the groups {', '.join(names)}, or u, b, q")
         result = [result[name] for name in names]
     try:
         values = np.asarray(result)
@@ -162,6 +166,20 @@ def _claim(result: Any, law: GroupMixture) -> Claim:
     if values.min() < -ROUNDING or values.max() > 1 + ROUNDING:
         raise _Unfit(f"{_shown(values)}; accuracies lie in [0, 1]")
     return Claim(np.atleast_1d(np.clip(values.astype(float), 0.0, 1.0)), values.shape == (groups,))
+
+
+def _accuracies(signal: Any, bias: Any, spread: Any, law: GroupMixture) -> Array:
+    """(G,) those of one head, from what a user may write for its numbers."""
+    try:
+        head = Head.of(signal, bias, spread)
+    except (TypeError, ValueError) as error:
+        raise _Unfit(f"a head that is not made of real numbers: {error}") from None
+    if head.signal.shape != (law.signal_dim,) or head.bias.shape or head.noise_spread.shape:
+        raise _Unfit(f"a head with signal of shape {head.signal.shape}; expected one head, ({law.signal_dim},)")
+    if not head.noise_spread >= 0.0:
+        raise _Unfit(f"a head with q = {head.noise_spread}; expected q >= 0")
+    accuracy: Array = group_accuracy(head, law)
+    return accuracy
 
 
 def _shown(values: np.ndarray) -> str:

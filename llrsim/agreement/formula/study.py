@@ -13,6 +13,7 @@ from ...experiment import ExperimentError, Grid
 from ...outcome import Limit
 from ...planning import features
 from ...prediction import predict_plan
+from ...simulation import require_memory
 from ..size_study import seed_of_cell, spread_evenly
 from .claim import Claim, Formula
 from .judging import FIRST_LOOK, Budget, Judgement, decide, judge
@@ -39,10 +40,11 @@ def check_formula(
     dims: Sequence[int] | None = None,
     seed: int | None = None,
     false_alarm: float = 1e-3,
-    cells: int = 4,
+    cells: int | None = None,
     jobs: int = 1,
     name: str | None = None,
     say: Callable[[str], None] = lambda line: None,
+    prepare: Callable[[], None] = lambda: None,
 ) -> FormulaAgreement:
     """Judge a formula for the group accuracies, or the WGA, of one method, cell by cell.
 
@@ -54,7 +56,7 @@ def check_formula(
     Args:
         experiment: its grid's cells are judged.
         formula: a function of names (`names`), or a SymPy expression of them, or a dict or list of those by group. It
-            returns WGA, (G,) group accuracies, a dict by group name, or a `Head`.
+            returns WGA, (G,) group accuracies, a dict by group name, or a head: a `Head`, or a dict of u (k,), b and q.
         method: whose accuracies; default: the only one that retrains, or the only one at all.
         limit: that the formula is for. Against "predict", which simulates nothing: that of the prediction.
         against: "simulation" or "predict".
@@ -63,13 +65,15 @@ def check_formula(
         ratios, dims: sizes, as in the size study.
         seed: of the simulations; default: the experiment's.
         false_alarm: probability of any wrong verdict.
-        cells: how many of the grid, spread evenly.
+        cells: how many of the grid, spread evenly; default: all.
         jobs: threads.
         name: what the formula is called.
         say: told what is being simulated.
+        prepare: called before anything is simulated, once nothing more can be refused.
 
     Raises:
         FormulaError: the formula fails, or returns no accuracy, in some cell; told before anything is simulated.
+        MemoryError: the largest size does not fit; told then too.
         ExperimentError: no such method, or several that retrain and no `method`.
         ValueError: eps, budget, seconds or false_alarm out of range, or sizes that do not fit the limit.
     """
@@ -83,7 +87,7 @@ def check_formula(
     judged = Formula.of(formula, name)
     label = method_of(experiment, method)
     grid = Grid(experiment)
-    chosen = spread_evenly(grid, cells)
+    chosen = spread_evenly(grid, cells or grid.size)
     named = {i: ", ".join(f"{key} = {value}" for key, value in grid.cell(i).items()) or "as given" for i in chosen}
     sized = {}
     for i in chosen:
@@ -101,6 +105,11 @@ def check_formula(
         draws = SimulatedDraws(at, label, seed=seed_here, jobs=jobs)
         return judge(draws, claim, eps=eps, level=false_alarm / len(chosen), budget=Budget(budget, left))
 
+    if against == "simulation":
+        for at, _ in sized.values():
+            for experiment_at in at.experiments:
+                require_memory(experiment_at, FIRST_LOOK, jobs=jobs)
+        prepare()
     began = monotonic()
     found = []
     for place, i in enumerate(chosen):

@@ -22,7 +22,7 @@ def told(agreement: FormulaAgreement) -> str:
     if len(agreement.cells) > 1:
         lines += ["", *_map(agreement)]
     count = sum(cell.verdict == "agrees" for cell in agreement.cells)
-    lines += ["", f"{agreement.formula}: {_verdict(agreement)} ({count} of {len(agreement.cells)} cells agree)"]
+    lines += ["", f"{agreement.formula}: {_verdict(agreement)} ({count} of {_judged(agreement)} agree)"]
     failing = agreement.failing
     if failing is not None:
         lines += ["", "# The smallest failing experiment, ready to rerun:", failing.to_toml().rstrip()]
@@ -73,7 +73,14 @@ def _map(agreement: FormulaAgreement) -> list[str]:
 
 
 def _verdict(agreement: FormulaAgreement) -> str:
-    return {"agrees": "agrees everywhere", "disagrees": "disagrees", "undecided": "undecided"}[agreement.verdict]
+    """The verdict of all cells that were judged, which "everywhere" would hide where they are not the whole grid."""
+    whole = len(agreement.cells) == agreement.grid.size
+    return "agrees everywhere" if agreement.verdict == "agrees" and whole else agreement.verdict
+
+
+def _judged(agreement: FormulaAgreement) -> str:
+    judged, cells = len(agreement.cells), agreement.grid.size
+    return f"{judged} cells" if judged == cells else f"the {judged} of {cells} cells judged"
 
 
 def _axes(axes: dict[str, Any]) -> str:

@@ -27,12 +27,12 @@ from ...status import Status
 from ...stream import Role, root_key
 from ..draws import Draws
 from ..fitting import descent_path
-from ..memory import lazy_shortage
+from ..memory import lazy_rows
 from ..weighing import reweigh
 from .exchangeable import ExchangeableSample
 from .law import LazyFit, LazyHead, SectionLaw
 from .revealed import CHUNK
-from .sample import FIRST_ROOM, LazySample
+from .sample import LazySample
 from .support import by_sections, sees_start
 
 if TYPE_CHECKING:
@@ -45,12 +45,9 @@ def simulate_lazily(plan: Plan, draws: Draws) -> Outcome:
     """Simulate replicates of a plan, as `simulate_plan` says.
 
     `draws.jobs` threads share the replicates, or the rows of each where these are many. Raises MemoryError, with the
-    numbers, when the directions to expect do not fit.
+    numbers, when more directions are revealed than fit.
     """
-    rows = max(_rows(plan, stage) for stage in plan.stages)
-    by_rows = rows > CHUNK
-    if (lacking := lazy_shortage(rows, FIRST_ROOM, 1 if by_rows else min(draws.jobs, draws.replicates))) is not None:
-        raise MemoryError(lacking)
+    by_rows = max(lazy_rows(plan, stage) for stage in plan.stages) > CHUNK
     laws = [_law(plan, stage) for stage in plan.stages]
     with single_blas_thread(), ThreadPoolExecutor(draws.jobs) if draws.jobs > 1 else nullcontext() as pool:
         if pool is None or by_rows:
@@ -157,13 +154,6 @@ class _Replicate:
                 repeats = used // max(n, 1) + (np.arange(n) < used % max(n, 1))
                 rows.append(weight * (random.permutation(repeats) if stage.average > 1 else repeats))
             yield np.concatenate(rows)
-
-
-def _rows(plan: Plan, stage: Stage) -> int:
-    """Rows that a stage's sample holds in memory: none where it is known by its sections alone."""
-    if by_sections(stage):
-        return 0
-    return int(plan.samples[stage.sample].counts.sum() if stage.average > 1 else stage.selection.distinct.sum())
 
 
 def _law(plan: Plan, stage: Stage) -> SectionLaw:

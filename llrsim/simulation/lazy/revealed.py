@@ -25,6 +25,9 @@ from .law import SectionLaw
 CHUNK = 16384
 """Rows whose sums are taken by one worker; a column's random numbers are keyed by chunk, so results depend on it."""
 
+FIRST_ROOM = 48
+"""Directions there is room for at first; most fits need fewer, and what is not written to takes no memory."""
+
 TOLERANCE = 1e-10
 """A query's component outside of the left directions that is smaller than this fraction of it is not new: dropped."""
 

@@ -43,6 +43,7 @@ from .query import DONE, REFERENCE, ROOM, look_once
 from .reveal import admit, aim, draw_signal
 from .revealed import (
     CENTRE,
+    FIRST_ROOM,
     GRADIENT,
     HEAD,
     IMAGE,
@@ -66,9 +67,6 @@ from .visitors import Visitors
 
 if TYPE_CHECKING:
     from ...experiment import FitOptions
-
-FIRST_ROOM = 48
-"""Directions there is room for at first; most fits need fewer."""
 
 
 class LazySample:

@@ -27,7 +27,6 @@ from ...planning import Plan
 from ...status import Status
 from ...stream import Role, root_key
 from ..draws import Draws
-from ..memory import learned_shortage
 from .counting import best_wga, group_shares
 from .heads import FittedHead, fit_stage
 from .keeping import LARGEST, Kept, digest
@@ -56,13 +55,10 @@ def simulate_learned(plan: Plan, draws: Draws) -> Outcome:
     """Simulate replicates of a plan with a network, as `simulate_plan` says.
 
     The readout is empirical: every `MethodOutcome` has `observed`, and of its heads the bias alone. Where the training
-    of a network diverges, its replicate is `diverged` for all methods. Raises MemoryError, with the numbers, where the
-    rows do not fit.
+    of a network diverges, its replicate is `diverged` for all methods.
     """
     network = plan.network
     assert network is not None, "`chosen` sends other plans elsewhere"
-    if (lacking := learned_shortage(plan, network, min(draws.jobs, draws.replicates))) is not None:
-        raise MemoryError(lacking)
     kernels = [sample.mixture.kernel_law() for sample in plan.samples]
     work = partial(_replicate, plan, network, kernels, plan.test.kernel_law(), draws)
     with single_blas_thread():
