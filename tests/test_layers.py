@@ -26,7 +26,7 @@ FLOORS = [
     {"plots", "presets"},
     {"sweep"},
     {"studies"},
-    {"report"},
+    {"report", "bench"},
     {"commands"},
     {"__main__", "__init__"},
 ]
