@@ -81,9 +81,9 @@ def lazy_descent(n: int, *, steps: int) -> Sides:
 def column_bytes(steps: int) -> int:
     """Bytes of columns that a lazy descent reads for each row.
 
-    Step t projects onto the t - 1 left directions that are there, and then looks along t of 8 bytes and t of 4.
+    After step t it looks along t left directions of 8 bytes and t right ones of 4, and projects onto the left ones.
     """
-    return sum(8 * (t - 1) + (8 + 4) * t for t in range(1, steps + 1))
+    return sum((8 + 4) * t + 8 * t for t in range(1, steps + 1))
 
 
 def lazy_exact(n: int, d: int) -> Sides:

@@ -56,7 +56,12 @@ def _side(row: Measured, seconds: Quartiles) -> str:
 
 
 def _ratio(ratio: Quartiles | None) -> str:
-    return "" if ratio is None else f"{ratio.median:.3g} ({ratio.low:.3g} to {ratio.high:.3g})"
+    if ratio is None:
+        return ""
+    median, low, high = (
+        f"{value:.0f}" if value >= 100 else f"{value:.3g}" for value in (ratio.median, ratio.low, ratio.high)
+    )
+    return f"{median} ({low} to {high})"
 
 
 def _skipped(record: Record) -> Iterator[str]:

@@ -5,11 +5,12 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy loads its BLAS
 
 from pprint import pformat
-from time import perf_counter
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
+
+from llrsim.bench.pairs import Sides, ratios, timed_pairs
 
 ROUNDS = 21
 _rows: list[tuple[str, str, str]] = []
@@ -28,26 +29,15 @@ def report():
 
 
 @pytest.fixture
-def compare(benchmark, report):
+def compare(report):
     """`compare(what, ours, theirs, wanted)` times both by turns and reports the ratio theirs / ours of each pair."""
 
     def run(what, ours, theirs, wanted):
-        pairs = []
-
-        def pair():
-            seconds = {}
-            for run_one in (ours, theirs) if len(pairs) % 2 else (theirs, ours):
-                began = perf_counter()
-                run_one()
-                seconds[run_one] = perf_counter() - began
-            pairs.append((seconds[ours], seconds[theirs]))
-
-        benchmark.pedantic(pair, rounds=ROUNDS, warmup_rounds=1)
-        times = np.array(pairs[1:])
-        low, middle, high = np.percentile(times[:, 1] / times[:, 0], [25, 50, 75])
+        times = timed_pairs(Sides(ours, theirs), least=ROUNDS)
+        ratio = ratios(times)
         ours_ms, theirs_ms = 1e3 * np.median(times, axis=0)
-        benchmark.extra_info["ratio"] = middle
-        report(what, f"{middle:.2f}x [{low:.2f}, {high:.2f}] of {ours_ms:.2f} ms to {theirs_ms:.2f} ms", wanted)
+        spread = f"[{ratio.low:.2f}, {ratio.high:.2f}]"
+        report(what, f"{ratio.median:.2f}x {spread} of {ours_ms:.2f} ms to {theirs_ms:.2f} ms", wanted)
 
     return run
 

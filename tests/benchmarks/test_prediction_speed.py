@@ -1,34 +1,15 @@
-"""Prediction at finite n/d: times a solve, and ratios to a plain SciPy solution of the same equations."""
+"""Prediction at finite n/d: times a solve. Ratios to SciPy are in the table of `python -m llrsim.bench`."""
 
-import sys
-from pathlib import Path
-
-import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-import naive_proportional as naive
-from proportional_cases import twin
-
+from llrsim.bench.predictions import problem
 from llrsim.head import Head
 from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
 from llrsim.prediction.proportional.continuation import solve
 from llrsim.prediction.proportional.contour import descent_path
 from llrsim.prediction.proportional.earlier_head import afr_weight, weighted_by_score
 from llrsim.prediction.proportional.fixed_point import fixed_point
 from llrsim.prediction.proportional.least_squares import ridge_head
-from llrsim.prediction.proportional.problem import ProportionalProblem
-
-COUNTS = [584, 31, 9, 176]  # waterbirds train proportions at n/d = 2
-
-
-def problem(loss, ridge=0.01, **options):
-    mixture = GroupMixture.of(
-        means=[[-1.0, -1.5], [-1.0, 1.5], [1.0, -1.5], [1.0, 1.5]], covariances=np.diag([0.36, 0.09]), noise_dim=400
-    )
-    return ProportionalProblem.of(mixture, loss, counts=COUNTS, ridge=ridge, mass=[0.25] * 4, **options)
 
 
 @pytest.fixture
@@ -79,10 +60,3 @@ def test_a_path_of_300_steps(microseconds, momentum):
     steps = range(1, 301)
     run = lambda: descent_path(described, steps, 0.1, momentum=momentum)  # noqa: E731
     microseconds(f"300 steps on least squares, momentum {momentum:g}", run, "<= 50000")
-
-
-def test_against_plain_scipy(compare):
-    described = problem(Loss.LOGISTIC)
-    ours, theirs = (lambda: fixed_point(described)), (lambda: naive.solve(twin(described), nodes=96))
-    assert ours().signal == pytest.approx(theirs()["u"], abs=1e-6)
-    compare("logistic, cold, against SciPy on 96 fixed nodes", ours, theirs, "-")

@@ -1,4 +1,7 @@
-"""What a user waits for, as ratios measured in one run; `python -m pytest -o addopts= tests/benchmarks` prints them."""
+"""What a user waits for, at more sizes than `python -m llrsim.bench` has, and with what is wanted.
+
+`python -m pytest -o addopts= tests/benchmarks` prints it.
+"""
 
 import json
 import subprocess
@@ -7,61 +10,52 @@ from time import perf_counter
 
 import numpy as np
 import pytest
-from instance import experiment, numpy_sample, reference, relative_gradient, scikit_learn
 
+from llrsim.bench.fits import STEP_SIZE, descent, logistic
+from llrsim.bench.instance import experiment, group_counts, numpy_sample
+from llrsim.bench.outside import numpy_descent, scikit_learn
 from llrsim.planning import plan
 from llrsim.simulation import fit, simulate_plan
 
 SIZES = [(500, 50), (2000, 200), (5000, 500)]
 BATCH = {500: 20, 2000: 4, 5000: 1}  # replicates a timing: the engine is built for many, and the clock for milliseconds
-STEPS, STEP_SIZE = 100, 0.5
+STEPS = 100
 
 
-def engine(described, replicates):
-    """Draw, fit and read out by llrsim."""
-    planned = plan(described)
-    return lambda: simulate_plan(planned, replicates=replicates)["erm"].readout.wga
+def relative_gradient(X, y, ridge, w, b):
+    """Norm of the objective's gradient at (w, b) over that at zero."""
 
-
-def numpy_descent(X, y, ridge):
-    """Full-batch gradient descent of the logistic loss with a free bias: two matrix-vector products a step."""
-    w, b = np.zeros(X.shape[1]), 0.0
-    for _ in range(STEPS):
+    def gradient(w, b):
         pull = -y / (1 + np.exp(y * (X @ w + b))) / len(y)
-        w -= STEP_SIZE * (pull @ X + ridge * w)
-        b -= STEP_SIZE * pull.sum()
-    return w, b
+        return np.append(pull @ X + ridge * w, pull.sum())
+
+    return np.linalg.norm(gradient(w, b)) / np.linalg.norm(gradient(0 * w, 0.0))
 
 
 @pytest.mark.parametrize("ridge", [1e-2, 1e-4])
 @pytest.mark.parametrize(("size", "wanted"), list(zip(SIZES, [">= 8x", ">= 2x", ">= 2x"], strict=True)))
 def test_exact_logistic_replicate_against_scikit_learn(compare, size, wanted, ridge):
     n, d = size
-    described = experiment(n, d, ridge)
-    X, y = numpy_sample(np.random.default_rng(1), plan(described).samples[0].counts, d)
-    ours, theirs = fit(X, y, head=described.head), scikit_learn(n, ridge).fit(X, y)
+    X, y = numpy_sample(np.random.default_rng(1), group_counts(n, d), d)
+    ours, theirs = fit(X, y, head=experiment(n, d, ridge).head), scikit_learn(n, ridge).fit(X, y)
     left = [
         relative_gradient(X, y, ridge, *solution)
         for solution in ((ours.weights, ours.bias), (theirs.coef_[0], theirs.intercept_[0]))
     ]
     assert left[0] <= 1e-8
-
-    def fitted(X, y):
-        model = scikit_learn(n, ridge).fit(X, y)
-        return model.coef_[0], model.intercept_[0]
-
     what = f"logistic n={n} d={d} ridge={ridge:g} (relative gradients {left[0]:.0e}, scikit-learn {left[1]:.0e})"
-    compare(what, engine(described, BATCH[n]), reference(fitted, n, d, BATCH[n]), wanted)
+    sides = logistic(n, d, BATCH[n], ridge=ridge)
+    compare(what, sides.ours, sides.theirs, wanted)
 
 
 @pytest.mark.parametrize(("n", "d"), SIZES)
 def test_descent_against_numpy(compare, n, d):
-    described = experiment(n, d, 0.01, solver={"steps": STEPS, "step_size": STEP_SIZE})
-    X, y = numpy_sample(np.random.default_rng(1), plan(described).samples[0].counts, d)
-    ours, (w, b) = fit(X, y, head=described.head), numpy_descent(X, y, 0.01)
+    head = experiment(n, d, 0.01, solver={"steps": STEPS, "step_size": STEP_SIZE}).head
+    X, y = numpy_sample(np.random.default_rng(1), group_counts(n, d), d)
+    ours, (w, b) = fit(X, y, head=head), numpy_descent(0.01, steps=STEPS, step_size=STEP_SIZE)(X, y)
     np.testing.assert_allclose(np.append(ours.weights, ours.bias), np.append(w, b), rtol=1e-8, atol=1e-12)
-    theirs = reference(lambda X, y: numpy_descent(X, y, 0.01), n, d, BATCH[n])
-    compare(f"descent n={n} d={d}, {STEPS} steps", engine(described, BATCH[n]), theirs, ">= 2x")
+    sides = descent(n, d, BATCH[n], steps=STEPS)
+    compare(f"descent n={n} d={d}, {STEPS} steps", sides.ours, sides.theirs, ">= 2x")
 
 
 def test_two_workers_against_one(compare):

@@ -1,0 +1,122 @@
+"""What the benchmark times: both sides of a row do the same, and every row is built and runs."""
+
+import sqlite3
+
+import numpy as np
+import pytest
+
+from llrsim.bench import fits, predictions, scipy_root, sweeps
+from llrsim.bench.instance import engine, experiment, group_counts, numpy_sample
+from llrsim.bench.measuring import table
+from llrsim.bench.outside import numpy_descent, numpy_ridge, scikit_learn_fit
+from llrsim.bench.triad import BYTES, passes, triad
+from llrsim.losses import Loss
+from llrsim.prediction.proportional.fixed_point import fixed_point
+from llrsim.prediction.proportional.least_squares import ridge_head
+from llrsim.simulation import fit
+from llrsim.simulation.lazy import sample, threads
+from llrsim.simulation.lazy import sweeps as lazy_sweeps
+from llrsim.simulation.lazy.revealed import CHUNK, LEFT, RIGHT
+
+N, D, RIDGE = 200, 6, 0.01
+
+
+def test_rows_have_names_of_their_own():
+    names = [row.name for row in table()]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("outside", "head", "tolerance"),
+    [
+        (scikit_learn_fit(N, RIDGE), {}, 1e-5),
+        (numpy_ridge(RIDGE), {"loss": "squared"}, 1e-9),
+        (numpy_descent(RIDGE, steps=30, step_size=0.5), {"solver": {"steps": 30, "step_size": 0.5}}, 1e-9),
+    ],
+)
+def test_references_come_to_the_same_head(outside, head, tolerance):
+    X, y = numpy_sample(np.random.default_rng(3), group_counts(N, D), D)
+    ours = fit(X, y, head=experiment(N, D, RIDGE, **head).head)
+    w, b = outside(X, y)
+    np.testing.assert_allclose(w, ours.weights, rtol=0, atol=tolerance)
+    assert b == pytest.approx(ours.bias, abs=tolerance)
+
+
+def test_the_plain_scipy_solution_is_the_prediction():
+    logistic, squared = (predictions.problem(loss) for loss in (Loss.LOGISTIC, Loss.SQUARED))
+    found = scipy_root.solve(logistic)
+    np.testing.assert_allclose(found, fixed_point(logistic).unknowns, atol=1e-8)
+    head = ridge_head(squared)
+    np.testing.assert_allclose(scipy_root.solve(squared)[:3], [*head.signal, head.bias], atol=1e-8)
+    near = fixed_point(logistic._replace(ridge=2 * logistic.ridge)).unknowns
+    np.testing.assert_allclose(scipy_root.solve(logistic, near), found, atol=1e-8)
+
+
+def test_a_triad_moves_what_is_asked_for():
+    a, b, c = np.zeros(5), np.arange(5.0), np.ones(5)
+    triad(a, b, c)
+    assert a.tolist() == [3.0, 4.0, 5.0, 6.0, 7.0]
+    passes(24.0 * 10)()
+    passes(24.0 * 10, workers=2)()
+    assert BYTES == 3 * 8 * (1 << 23)
+
+
+def test_the_bytes_of_a_lazy_descent_are_those_its_sweeps_read(monkeypatch):
+    moved, sweeping, n, steps = 0, threads.sweeping, 2 * CHUNK, 7
+
+    def counting(pool):
+        inside = sweeping(pool)
+
+        def counted(task, loss, softness, length, state):
+            nonlocal moved
+            left, right = (int(state.known[which]) for which in (LEFT, RIGHT))
+            reads = {lazy_sweeps.LOOK: 8 * left + 4 * right, lazy_sweeps.PROJECT: 8 * left}
+            moved += state.rows.shape[1] * reads.get(task, 0)
+            inside(task, loss, softness, length, state)
+
+        return counted
+
+    monkeypatch.setattr(sample, "sweeping", counting)
+    monkeypatch.setattr(threads, "sweeping", counting)
+    described = experiment(n, n, RIDGE, solver={"steps": steps, "step_size": 0.5})
+    engine(described, 1, jobs=2, simulator="lazy")()
+    assert moved == n * fits.column_bytes(steps)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda _: fits.draws(N, D),
+        lambda _: fits.logistic(N, D, 2),
+        lambda _: fits.least_squares(N, D, 2),
+        lambda _: fits.least_squares_alone(N, D),
+        lambda _: fits.descent(N, D, 2, steps=3),
+        lambda _: fits.lazy_descent(N, steps=3),
+        lambda _: fits.lazy_exact(N, D),
+        lambda _: predictions.cold(),
+        lambda _: predictions.warm(),
+        lambda _: predictions.squared(),
+        lambda folder: sweeps.overhead(N, D, 1, folder),
+        lambda folder: sweeps.two_workers(N, D, 2, folder),
+        lambda folder: sweeps.writing(1, folder),
+    ],
+)
+def test_both_sides_run_and_leave_nothing_behind(build, tmp_path):
+    sides = build(tmp_path)
+    for _ in range(2):
+        sides.ours()
+        sides.theirs()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_finished_sweep_is_run_again_over_what_is_there(tmp_path):
+    sides = sweeps.resuming(3, 1, tmp_path)
+    (file,) = tmp_path.rglob("*.sqlite")
+    before = file.read_bytes()
+    sides.ours()
+    sides.theirs()
+    with sqlite3.connect(file) as connection:
+        ((rows,),) = connection.execute("SELECT count(*) FROM rows").fetchall()
+    connection.close()
+    assert rows == sides.amount == 3 * 64
+    assert len(file.read_bytes()) == len(before)
