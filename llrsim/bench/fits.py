@@ -6,6 +6,8 @@ how the engine runs them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..drawing import draw, sample_law
@@ -47,13 +49,13 @@ def draws(n: int, d: int) -> Sides:
 def logistic(n: int, d: int, replicates: int, *, ridge: float = RIDGE, simulator: str = "dense") -> Sides:
     """Exact logistic replicates, and the same by scikit-learn."""
     ours = engine(experiment(n, d, ridge), replicates, simulator=simulator)
-    return Sides(ours, reference(scikit_learn_fit(n, ridge), n, d, replicates))
+    return _replicates(ours, reference(scikit_learn_fit(n, ridge), n, d, replicates), replicates)
 
 
 def least_squares(n: int, d: int, replicates: int) -> Sides:
     """Exact ridge replicates, and the same by NumPy's normal equations."""
     ours = engine(experiment(n, d, RIDGE, loss="squared"), replicates, simulator="dense")
-    return Sides(ours, reference(numpy_ridge(RIDGE), n, d, replicates))
+    return _replicates(ours, reference(numpy_ridge(RIDGE), n, d, replicates), replicates)
 
 
 def least_squares_alone(n: int, d: int) -> Sides:
@@ -68,7 +70,7 @@ def descent(n: int, d: int, replicates: int, *, steps: int) -> Sides:
     """Replicates of full-batch descent on the logistic loss, and the same by NumPy."""
     described = experiment(n, d, RIDGE, solver={"steps": steps, "step_size": STEP_SIZE})
     theirs = reference(numpy_descent(RIDGE, steps=steps, step_size=STEP_SIZE), n, d, replicates)
-    return Sides(engine(described, replicates, simulator="dense"), theirs)
+    return _replicates(engine(described, replicates, simulator="dense"), theirs, replicates)
 
 
 def lazy_descent(n: int, *, steps: int) -> Sides:
@@ -90,7 +92,11 @@ def lazy_exact(n: int, d: int) -> Sides:
     """An exact logistic replicate by the lazy simulator, and by the dense one."""
     described = experiment(n, d, RIDGE)
     lazy, dense = (engine(described, 1, simulator=simulator) for simulator in ("lazy", "dense"))
-    return Sides(lazy, dense)
+    return _replicates(lazy, dense, 1)
+
+
+def _replicates(ours: Callable[[], object], theirs: Callable[[], object], count: int) -> Sides:
+    return Sides(ours, theirs, amount=count, unit="replicates/s")
 
 
 def rows() -> tuple[Row, ...]:
@@ -99,17 +105,13 @@ def rows() -> tuple[Row, ...]:
         Row("draws, n = 5000, d = 500", "NumPy standard_normal", lambda _: draws(5000, 500)),
         _logistic_row(500, 50, 20),
         _logistic_row(2000, 200, 4),
-        Row(
-            "exact ridge, n = 2000, d = 200, 4 replicates",
-            "NumPy draws and solve",
-            lambda _: least_squares(2000, 200, 4),
-        ),
-        Row("exact ridge, n = 4000, d = 400, fit alone", "dgemm of X'X", lambda _: least_squares_alone(4000, 400)),
+        Row("exact ridge, n = 2000, d = 200", "NumPy draws and solve", lambda _: least_squares(2000, 200, 4)),
+        Row("exact ridge, n = 4000, d = 400, given rows", "dgemm of X'X", lambda _: least_squares_alone(4000, 400)),
         _descent_row(500, 50, 20),
         _descent_row(2000, 200, 4),
         Row(
-            "lazy descent, n = d = 200000, 60 steps, its columns",
-            "triad of the same bytes",
+            "lazy descent, n = d = 200000, 60 steps",
+            "triad of its columns' bytes",
             lambda _: lazy_descent(200_000, steps=60),
         ),
         Row("lazy exact logistic, n = 10000, d = 1000", "dense simulator", lambda _: lazy_exact(10_000, 1000)),
@@ -118,7 +120,7 @@ def rows() -> tuple[Row, ...]:
 
 def _logistic_row(n: int, d: int, replicates: int) -> Row:
     return Row(
-        f"exact logistic, n = {n}, d = {d}, {replicates} replicates",
+        f"exact logistic, n = {n}, d = {d}",
         "NumPy draws, scikit-learn lbfgs",
         lambda _: logistic(n, d, replicates),
         needs="scikit-learn",
@@ -127,7 +129,7 @@ def _logistic_row(n: int, d: int, replicates: int) -> Row:
 
 def _descent_row(n: int, d: int, replicates: int, steps: int = 100) -> Row:
     return Row(
-        f"descent, n = {n}, d = {d}, {steps} steps, {replicates} replicates",
+        f"descent, n = {n}, d = {d}, {steps} steps",
         "NumPy draws and products",
         lambda _: descent(n, d, replicates, steps=steps),
     )
