@@ -205,6 +205,21 @@ TINY = Row("sum", "Python", lambda _: Sides(lambda: np.ones(10).sum(), lambda: s
 LACKING = Row("logistic", "a package", lambda _: pytest.fail("was built"), needs="no-such-distribution")
 
 
+def test_a_row_is_measured_on_both_sides(clock, tmp_path):
+    sides = Sides(clock.taking("ours", 1.0), clock.taking("theirs", 4.0), amount=6, unit="rows/s")
+    row = Row("write", "SQLite", lambda folder: sides if folder == tmp_path else None)
+    assert measuring.measured_row(row, Effort(0.0, 3), tmp_path) == Measured(
+        name="write",
+        reference="SQLite",
+        ratio=Quartiles(4.0, 4.0, 4.0),
+        llrsim=Quartiles(1.0, 1.0, 1.0),
+        reference_time=Quartiles(4.0, 4.0, 4.0),
+        pairs=3,
+        amount=6.0,
+        unit="rows/s",
+    )
+
+
 def test_a_measurement_runs_to_its_end(small_machine):
     said = []
     found = measure([TINY, LACKING], Effort(0.0, 3), say=said.append)
