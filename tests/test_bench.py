@@ -228,7 +228,9 @@ def test_a_measurement_runs_to_its_end(small_machine):
     assert found.skipped == (Skipped("logistic", "a package", "no-such-distribution is not installed"),)
     assert [limit.unit for limit in found.limits] == ["FLOP/s", "B/s", "B/s"]
     assert {"numpy", "blas", "cpu_count", "scikit-learn"} <= set(found.environment)
-    assert said == ["the machine's limits", "sum"]
+    assert all(pool["num_threads"] == 1 for pool in found.environment["blas"])
+    assert other_surroundings(found, measure([], Effort(0.0, 1), say=said.append)) == []
+    assert said[:2] == ["the machine's limits", "sum"]
 
 
 def test_the_command_writes_a_record_and_compares_with_it(capsys, tmp_path, monkeypatch, small_machine):

@@ -71,9 +71,11 @@ def measured_row(row: Row, effort: Effort, folder: Path) -> Measured:
 
 
 def surroundings() -> dict[str, Any]:
-    """`sweep.provenance.environment`, and the version of scikit-learn, None where it is not installed."""
+    """`sweep.provenance.environment` with BLAS in a fixed order, and scikit-learn's version, None without it."""
     try:
         found = version("scikit-learn")
     except PackageNotFoundError:
         found = None
-    return environment() | {"scikit-learn": found}
+    told = environment()
+    blas = sorted((pool for pool in told["blas"] if pool["user_api"] == "blas"), key=lambda pool: str(pool["version"]))
+    return told | {"blas": blas, "scikit-learn": found}

@@ -76,9 +76,8 @@ def _surroundings(record: Record) -> Iterator[str]:
     commit = f", commit {git['commit'][:12]}{' with changes' if git['modified'] else ''}" if git else ""
     yield f"ratio: the reference's time over llrsim's, larger is faster\n{', '.join(versions)}{commit}"
     for pool in machine["blas"]:
-        if pool["user_api"] == "blas":
-            about = f"{pool['internal_api']} {pool['version']}, {pool['architecture']}"
-            yield f"BLAS: {about}, threads: {pool['num_threads']}"
+        about = f"{pool['internal_api']} {pool['version']}, {pool['architecture']}"
+        yield f"BLAS: {about}, threads: {pool['num_threads']}"
     yield f"{machine['cpu']}, {machine['cpu_count']} CPUs"
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "measure speed as ratios to NumPy, SciPy, scikit-learn and what the machine can do"
 
-WIDTH = 140
+WIDTH = 150
 """Characters of a line where the output is no terminal's."""
 
 
