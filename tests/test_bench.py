@@ -191,6 +191,7 @@ def test_the_table_tells_times_rates_and_what_it_ran_on():
     assert lines["fit"].split("│")[3].strip() == "1 ms"
     assert "40 GFLOP/s" in lines["dgemm, one thread"]
     assert "BLAS: openblas 0.3.27, Zen, threads: 1" in lines
+    assert "llrsim 0.1.0, numpy 2.1.0, scipy 1.14.0, numba 0.61.0, python 3.12.1" in lines
     assert "not measured: logistic against scikit-learn: scikit-learn is not installed" in lines
 
 

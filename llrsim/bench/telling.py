@@ -71,7 +71,8 @@ def _skipped(record: Record) -> Iterator[str]:
 
 def _surroundings(record: Record) -> Iterator[str]:
     machine = record.environment
-    versions = (f"{name} {machine[name]}" for name in ("llrsim", "numpy", "scipy", "numba", "scikit-learn", "python"))
+    names = ("llrsim", "numpy", "scipy", "numba", "scikit-learn", "python")
+    versions = (f"{name} {machine[name]}" for name in names if machine[name])
     git = machine["git"]
     commit = f", commit {git['commit'][:12]}{' with changes' if git['modified'] else ''}" if git else ""
     yield f"ratio: the reference's time over llrsim's, larger is faster\n{', '.join(versions)}{commit}"
