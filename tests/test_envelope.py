@@ -89,3 +89,14 @@ def test_doubling_the_nodes_changes_nothing():
         curvatures = curvature * np.array([1.0, 8.5, 72.0])
         scale = np.array([abs(finer[0]) + 1e-3, *curvatures, finer[4] + 1e-3, *curvatures])
         assert np.abs((once - finer) / scale).max() < 4e-9
+
+
+def test_doubling_the_nodes_changes_nothing_where_gaussian_and_loss_set_the_same_step():
+    rng = np.random.default_rng(6)
+    for _ in range(1000):
+        s = 10 ** rng.uniform(-1, 3)
+        t = s * 10 ** rng.uniform(0.7, 1.7)
+        mean = s * rng.uniform(-3, 3) - 0.5 * t * rng.random()
+        once, finer = (np.array(logistic_moments(mean, s, t, refinement)) for refinement in (1.0, 3.0))
+        sizes = np.array([finer[0], *[finer[1]] * 3, *finer[[4, 5]], finer[5], finer[7]])
+        assert np.abs((once - finer) / sizes).max() < 4e-11
