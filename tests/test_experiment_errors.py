@@ -202,6 +202,7 @@ CASES = [
     (method(kind="dfr", gamma=4.0), r"method\.m\.gamma = 4\.0: is a key of afr, not dfr"),
     (method(kind="afr", gamma=-1), r"method\.m\.gamma = -1\.0: must be at least 0"),
     (method(kind="afr", gamma=math.nan), r"method\[1\]\.gamma = nan: must be a finite number"),
+    (method(kind="afr", gamma=2e30), r"method\[1\]\.gamma = 2e\+30: numbers must lie within ±1e\+30"),
     (method(kind="afr", **{"from": "er"}), r"method\.m\.from = 'er': no earlier method .*did you mean erm"),
     ({("method",): [{"kind": "afr", "name": "m"}]}, r"method\.m\.from: missing; give the earlier method whose head"),
     (
@@ -275,6 +276,7 @@ CASES = [
     ({("sweep",): {"grid": {"sweep.seed": [1, 2]}}}, r'sweep axis "sweep\.seed": a cell cannot change it'),
     ({("sweep",): {"grid": {"method.llr.name": ["a"]}}}, r'sweep axis "method\.llr\.name": a cell cannot change it'),
     ({("sweep",): {"zip": [{"train.n": [5, 6], "head.ridge": [1]}]}}, r"sweep\.zip: .*equal lengths"),
+    ({("sweep",): {"zip": [{"train.n": [5, 6]}, {}]}}, r"sweep\.zip\[1\] = {}: holds no axis"),
     ({("sweep",): {"grid": {"train.n": [5]}, "zip": [{"train.n": [5]}]}}, r'sweep axis "train\.n": given twice'),
 ]
 

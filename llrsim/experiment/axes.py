@@ -9,7 +9,7 @@ from .paths import Path, split, type_at
 from .schema import Axis, Section
 
 FORMS = "a list, { linear = [first, last], num = n } or { log10 = [first, last], num = n }"
-LONGEST = 10**6  # values of one axis; the product of axes has no limit
+LONGEST = 10**5  # values of one axis; the product of axes has no limit
 
 
 def axis_from_table(key: str, form: Any, root: type[Section], labels: tuple[str, ...]) -> Axis:

@@ -15,7 +15,7 @@ def completed(methods: Iterable[Method]) -> tuple[Method, ...]:
         if method.start is None and method.kind in KINDS and KINDS[method.kind].scored:
             method = replace(method, start=next((other.label for other in found if other.kind == "erm"), None))
         if method.control is not None and method.data is None:
-            of = method.control.of
-            method = replace(method, data=next((o.source for o in found if o.label == of), method.data))
+            controlled = (other for other in found if other.label == method.control.of and other.kind in KINDS)
+            method = replace(method, data=next((other.source for other in controlled), None))
         found.append(method)
     return tuple(found)

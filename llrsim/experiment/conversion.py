@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 DEEPEST = 12  # levels of nesting; a valid file has at most 6
 LARGEST_INTEGER = 2**53  # beyond it floats, and so hashes and JSON readers, no longer tell integers apart
+LARGEST = 1e30  # products of several such numbers are still finite
 
 _MESSAGE = re.compile(r"(?s)(?P<problem>.*?)(?: - at `\$?(?P<path>[^`]*)`)?\Z")
 _WORDS = {"int": "a whole number", "float": "a number", "array": "a list", "object": "a table", "str": "a string"}
@@ -30,13 +31,13 @@ _SOLVERS = ("exact", "a table { steps = .., step_size = .. }")
 
 
 def plain(value: Any, key: str = "", depth: int = 0) -> Any:
-    """A fresh copy in dicts, lists, strings, bools and finite numbers; NumPy arrays and numbers become Python's.
+    """A fresh copy in dicts, lists, strings, bools and numbers up to 1e30; NumPy arrays and numbers become Python's.
 
     A key whose value is None is left out.
 
     Raises:
-        ExperimentError: NaN, infinity, integers beyond 2^53, text or keys that are not printable, nesting beyond 12
-            levels, or any other type.
+        ExperimentError: NaN, numbers beyond 1e30, integers beyond 2^53, text or keys that are not printable, nesting
+            beyond 12 levels, or any other type.
     """
     where = key or "experiment"
     if depth > DEEPEST:
@@ -66,6 +67,8 @@ def plain(value: Any, key: str = "", depth: int = 0) -> Any:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ExperimentError(f"{where} = {value}: must be a finite number")
+        if abs(value) > LARGEST:
+            raise ExperimentError(f"{where} = {value}: numbers must lie within ±{LARGEST:g}")
         return float(value)
     if hasattr(value, "tolist"):
         return plain(value.tolist(), key, depth + 1)

@@ -125,12 +125,14 @@ class MethodOutcome:
     def mean(self, values: Array) -> Array:
         """Mean over the replicates that have a head; nan if none has."""
         rows = self._of_kept(values)
-        return rows.mean(axis=0) if len(rows) else np.full(rows.shape[1:], np.nan)
+        with np.errstate(invalid="ignore"):  # ratios are infinite in a replicate without their denominator
+            return rows.mean(axis=0) if len(rows) else np.full(rows.shape[1:], np.nan)
 
     def standard_error(self, values: Array) -> Array | None:
         """Standard error of `mean`; None for predictions and single replicates."""
         rows = self._of_kept(values)
-        return rows.std(axis=0, ddof=1) / np.sqrt(len(rows)) if len(rows) > 1 else None
+        with np.errstate(invalid="ignore"):
+            return rows.std(axis=0, ddof=1) / np.sqrt(len(rows)) if len(rows) > 1 else None
 
     def interval(self, values: Array) -> tuple[Array, Array] | None:
         """Ends of the 95 % interval of `mean` (`half_width`); None for predictions and single replicates."""

@@ -75,12 +75,14 @@ def _heads(summary: np.ndarray) -> Head:
 
 
 def _cosine(out: Records, first: int, second: int) -> np.ndarray:
-    """(R,) cosine between the weight vectors of two stages."""
+    """(R,) cosine between the weight vectors of two stages; nan where one of them is zero."""
     u, v = out.heads[:, first], out.heads[:, second]
     k = u.shape[1] - 3
     lengths = np.sqrt([(w[:, :k] ** 2).sum(axis=1) + w[:, k + 1] ** 2 for w in (u, v)])
-    inner: np.ndarray = ((u[:, :k] * v[:, :k]).sum(axis=1) + out.gram[:, first, second]) / (lengths[0] * lengths[1])
-    return inner
+    inner = (u[:, :k] * v[:, :k]).sum(axis=1) + out.gram[:, first, second]
+    with np.errstate(invalid="ignore"):
+        cosine: np.ndarray = inner / (lengths[0] * lengths[1])
+    return cosine
 
 
 def _path(plan: Plan, m: int, out: Records) -> Path | None:

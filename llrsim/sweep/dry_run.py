@@ -1,4 +1,7 @@
-"""What a sweep would be: its cells, rows and methods, and about how long it takes, from a small unit of two cells."""
+"""What a sweep would be: its cells, rows and methods, and about how long it takes.
+
+The time is that of a small unit of two cells; where that alone would keep a person waiting, it is estimated by sizes.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ..experiment.grid import Grid
+from ..planning import plan
 from .compiling import compile_kernels, heads_of, simulators_of
 from .units import simulate_unit
 
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
     from ..experiment import Experiment
 
 REPLICATES = 2
+BRIEF = 5.0  # expected seconds of a unit up to which it is run
 
 
 @dataclass(frozen=True)
@@ -45,9 +50,10 @@ class DryRun:
 
 
 def dry_run(experiment: Experiment, *, jobs: int, predict_only: bool = False, say: Callable[[str], None]) -> DryRun:
-    """Run a small unit of the first and of the last cell; nothing is stored and the grid is not expanded.
+    """Run or estimate a small unit of the first and of the last cell; nothing is stored, the grid is not expanded.
 
-    `say` is told where kernels have to be compiled first.
+    `say` is told where kernels have to be compiled first. Raises MemoryError, with the numbers, where samples do not
+    fit.
     """
     grid = Grid(experiment)
     grid.check()
@@ -67,6 +73,15 @@ def dry_run(experiment: Experiment, *, jobs: int, predict_only: bool = False, sa
 
 
 def _seconds_to_simulate(experiment: Experiment) -> float:
+    from ..simulation.choice import chosen, expected_seconds
+    from ..simulation.memory import shortage
+
+    resolved = plan(experiment)
+    how = chosen(resolved, experiment.sweep.simulator)
+    if (expected := REPLICATES * expected_seconds(resolved, how)) > BRIEF:
+        if how == "dense" and (lacking := shortage(resolved, 1)) is not None:
+            raise MemoryError(lacking)
+        return expected
     began = perf_counter()
     simulate_unit(experiment, 0, REPLICATES)
     return perf_counter() - began

@@ -6,6 +6,8 @@ from .. import groups
 from ..errors import ExperimentError, require, require_finite, require_length, require_per_group, shown
 from ..schema import Coordinates, Features, Noise
 
+MOST_GROUPS = 1000
+MOST_SIGNAL = 500  # signal coordinates: their covariances are held whole, pair by pair; noise has as many as one likes
 MOST_DIMENSIONS = 10**12  # as many as rows: nothing but the dense simulator holds an array of this length
 
 
@@ -15,6 +17,7 @@ def check_features(features: Features) -> None:
         labels = features.labels
         require(set(labels) == {-1, 1}, "features.labels", labels, "-1 or 1 for every group, both present")
     count = len(groups.group_labels(features))
+    require(count <= MOST_GROUPS, "features.labels", features.labels, f"at most {MOST_GROUPS} groups")
     if features.attributes is not None:
         require_length("features.attributes", features.attributes, count)
         require_finite("features.attributes", features.attributes)
@@ -37,7 +40,8 @@ def _check_coordinates(key: str, coordinates: Coordinates | None) -> None:
     assert coordinates is not None
     mean, std = coordinates.mean, coordinates.std
     for name, value in (("mean", mean), ("std", std)):
-        require(value != (), f"{key}.{name}", value, "a number or a list of at least one")
+        accepted = f"a number or a list of at least one, at most {MOST_SIGNAL}"
+        require(not isinstance(value, tuple) or 1 <= len(value) <= MOST_SIGNAL, f"{key}.{name}", value, accepted)
         require_finite(f"{key}.{name}", value)
     if isinstance(mean, tuple) and isinstance(std, tuple):
         require(len(std) == len(mean), f"{key}.std", std, f"a number or {len(mean)} numbers, as many as {key}.mean")
@@ -68,8 +72,8 @@ def _check_moments(features: Features, count: int) -> None:
     assert means is not None
     assert covariances is not None
     size = len(means[0])
-    shape = f"a list of {count} means of one length, at least 1"
-    require(size > 0 and all(len(mean) == size for mean in means), "features.means", means, shape)
+    shape = f"a list of {count} means of one length, from 1 to {MOST_SIGNAL}"
+    require(1 <= size <= MOST_SIGNAL and all(len(mean) == size for mean in means), "features.means", means, shape)
     for group, matrix in enumerate(covariances):
         _check_covariance(f"features.covariances[{group}]", matrix, size)
 

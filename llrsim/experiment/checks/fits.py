@@ -119,15 +119,17 @@ def check_sweep(sweep: Sweep, root: type[Section], labels: tuple[str, ...]) -> N
     require(sweep.replicates >= 1, "sweep.replicates", sweep.replicates, "at least 1")
     require(sweep.seed >= 0, "sweep.seed", sweep.seed, "at least 0")
     seen: set[str] = set()
-    for axes in (sweep.grid, *sweep.zip):
-        lengths = {}
+    for place, axes in enumerate((sweep.grid, *sweep.zip)):
+        together, lengths = place > 0, {}
         for axis in axes:
             if axis.key in seen:
                 raise ExperimentError(f'sweep axis "{axis.key}": given twice')
             seen.add(axis.key)
             values = axis_values(axis, root, labels)
-            if len(set(values)) < len(values) and (axes is sweep.grid or axis is axes[0]):
+            if len(set(values)) < len(values) and (not together or axis is axes[0]):
                 raise ExperimentError(f'sweep axis "{axis.key}" = {shown(list(values))}: repeats a value')
             lengths[axis.key] = len(values)
-        if axes is not sweep.grid and len(set(lengths.values())) != 1:
+        if together and not axes:
+            raise ExperimentError(f"sweep.zip[{place - 1}] = {{}}: holds no axis; give it one, or leave the table out")
+        if together and len(set(lengths.values())) != 1:
             raise ExperimentError(f"sweep.zip: axes that move together must have equal lengths, not {lengths}")

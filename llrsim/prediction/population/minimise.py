@@ -14,7 +14,7 @@ from ...status import Status
 from .least_squares import ROUNDING, least_squares
 from .objective import PopulationObjective
 
-TOLERANCE = 1e-11  # of the gradient, relative to that at zero
+TOLERANCE = 1e-11  # of the gradient, relative to `gradient_scale`
 STEP_TOLERANCE = 1e-10  # of a Newton step, relative to the head: convergence is quadratic, so what follows is rounding
 MAX_ITERATIONS = 60
 UNDERFLOW = 1e-12  # an unpenalised expected loss below it is separation, to working precision
@@ -24,7 +24,7 @@ CONTINUATION = 4.0  # factor by which the smoothing falls from solve to solve wh
 
 
 class Minimum(NamedTuple):
-    """A population head (k + 1,), bias last; its gradient relative to the gradient at zero; Newton steps; status.
+    """A population head (k + 1,), bias last; its gradient relative to `gradient_scale`; Newton steps; status.
 
     The head of a status that has none (`Status.ok`) is nan, or where Newton stopped.
     """
@@ -49,7 +49,7 @@ def minimise(objective: PopulationObjective) -> Minimum:
     if obstacle is not Status.CONVERGED:
         return Minimum(nowhere, np.nan, 0, obstacle)
     start = least_squares(objective)
-    reference = float(np.linalg.norm(objective.gradient(np.zeros_like(start)))) or 1.0
+    reference = objective.gradient_scale
     if objective.loss == Loss.SQUARED:
         size = float(np.linalg.norm(objective.gradient(start)))
         return Minimum(start, size / reference, 1, Status.CONVERGED)

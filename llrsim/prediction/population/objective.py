@@ -22,6 +22,7 @@ from .expected_loss import expected_loss
 # Spread given to the margins of the hinge losses, so that the kink has a slope where a group has no spread of its
 # own: it moves their expectation by less than 1e-9, and by 1e-18 where the spread is of order one.
 SMOOTHING = 1e-9
+CANCELLED = 1e-3  # part of its terms below which a gradient, to the tolerance of 1e-11, would be rounding
 
 
 class PopulationObjective(NamedTuple):
@@ -102,6 +103,16 @@ class PopulationObjective(NamedTuple):
     def within(self) -> Array:
         """(k + 1, k + 1) within-group covariance sum_g p_g S_g, zero in the bias."""
         return (self.mass @ self.covariances.reshape(len(self.mass), -1)).reshape(self.covariances.shape[1:])
+
+    @property
+    def gradient_scale(self) -> float:
+        """What certificates measure gradients against: the gradient at zero, or 1e-3 of its terms where they cancel.
+
+        Of a gradient of larger terms no more is known than their rounding.
+        """
+        terms = self.mass @ np.abs(self.margins) + self.anchor * np.abs(self.centre)
+        at_zero = float(np.linalg.norm(self.gradient(np.zeros_like(self.centre))))
+        return max(at_zero, CANCELLED * float(np.linalg.norm(terms)))
 
     def curvature(self, loss_curvature: float) -> Array:
         """(k + 1, k + 1) Hessian of F if the loss had the constant curvature given: exact for the squared loss at 1."""

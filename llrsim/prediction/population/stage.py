@@ -79,9 +79,7 @@ def _descended(test: GroupMixture, stage: Stage, objective: PopulationObjective,
         if not objective.value(theta) <= ceiling(objective.value(start)):
             stable = largest_stable_step(objective, solver.momentum, solver.nesterov)
             return _without_head(test, stage, Status.DIVERGED, largest_stable_step=stable)
-    zero = np.zeros_like(start)
-    reference = float(np.linalg.norm(objective.gradient(zero))) or 1.0
-    certificate = float(np.linalg.norm(objective.gradient(theta))) / reference
+    certificate = float(np.linalg.norm(objective.gradient(theta))) / objective.gradient_scale
     path = Path(np.asarray(solver.path), _heads(points[None, :-1])) if solver.path else None
     return _outcome(test, stage, theta, Status.FINISHED, certificate, solver.steps, path)
 

@@ -18,7 +18,7 @@ from scipy.optimize import brentq
 
 from ..._jit import kernel
 from .envelope import REACH, moments
-from .fixed_point import FixedPoint
+from .fixed_point import FixedPoint, kept_from_zero
 from .problem import ProportionalProblem
 
 
@@ -30,6 +30,7 @@ def subset_overlap(problem: ProportionalProblem, head: FixedPoint, shared: Array
     fraction = np.asarray(shared, dtype=np.float64)
     if head.noise_spread == 0.0 or not fraction.any():
         return 0.0
+    problem = kept_from_zero(problem)  # as it was solved: a hard margin's rows pull however little noise they have
     x = head.unknowns[:-2]
     q2 = head.noise_spread**2
     squares = np.array([_slope_products(problem, g, x, q2, head.envelope, q2) for g in range(len(fraction))])

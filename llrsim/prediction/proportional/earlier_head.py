@@ -23,6 +23,8 @@ from .problem import ProportionalProblem
 
 REACH = 8.5  # |x| of the slices
 LIGHTEST = 1e-18  # share below which a slice is left out
+NARROWEST = 1e-9  # spread of a group's score, beside all scores, for a group of points: its law has no density
+WIDE = 40.0  # spread of scores beyond which nodes go where a sigmoid bends, and |score| from where it is flat
 
 
 class ScoreWeighted(NamedTuple):
@@ -70,10 +72,12 @@ def afr_weight(gamma: float, labels: Array, shares: Array) -> Callable[[Array], 
 
 
 def score_law(problem: ProportionalProblem, first: Head) -> tuple[Array, Array]:
-    """(G,) mean and (G,) standard deviation of an earlier head's score f0 in each group; isotropic noise."""
+    """(G,) mean and (G,) standard deviation, positive, of an earlier head's score f0 in each group; isotropic noise."""
     u0, q0 = first.signal, float(first.noise_norm)
     noise = problem.noise_std**2 * problem.eigenvalues[0] * q0**2
-    return problem.means @ u0 + float(first.bias), np.sqrt(np.einsum("i,gij,j->g", u0, problem.covariances, u0) + noise)
+    middle = problem.means @ u0 + float(first.bias)
+    spread = np.sqrt(np.maximum(np.einsum("i,gij,j->g", u0, problem.covariances, u0) + noise, 0.0))
+    return middle, np.maximum(spread, NARROWEST * (np.abs(middle).max() + spread.max() + 1e-100))
 
 
 def lowest_margins(problem: ProportionalProblem, first: Head, share: float) -> float:
@@ -118,6 +122,8 @@ def weighted_by_score(
     direction = np.append(u0, q0)
     image = lifted.covariances @ direction  # (G, k + 1) covariance of the signal with the score
     middle, spread = score_law(problem, first)
+    if cuts is None and spread.max() > WIDE:
+        cuts = np.linspace(-WIDE, WIDE, 9)  # panels in which 32 Gauss-Legendre nodes resolve a sigmoid to rounding
     x, probability = _slices(middle, spread, cuts, refinement)
     score = middle[:, None] + spread[:, None] * x
     om = weight(score)

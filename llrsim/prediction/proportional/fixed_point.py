@@ -75,7 +75,7 @@ def fixed_point(problem: ProportionalProblem, guess: ArrayLike | None = None) ->
         start = None
     evaluations = 0
     for least in LEAST_NOISE:
-        raised = _kept_from_zero(problem, least)
+        raised = kept_from_zero(problem, least)
         x, residual, used = solution = solve(raised, start)
         evaluations += used
         if solution.found or raised is problem:
@@ -98,7 +98,7 @@ def fixed_point(problem: ProportionalProblem, guess: ArrayLike | None = None) ->
 
 def doubled_nodes(problem: ProportionalProblem, found: FixedPoint) -> float:
     """Largest relative residual of a solution when every expectation is taken on twice the nodes."""
-    problem = _kept_from_zero(problem, LEAST_NOISE[0])
+    problem = kept_from_zero(problem)
     x = found.unknowns
     room = np.empty(len(x)), np.empty((len(x), len(x)))
     return equations(problem, 1.0 if problem.loss == MAX_MARGIN else problem.ridge, 0.0, 2.0, x, *room)
@@ -143,8 +143,8 @@ def _refusal(problem: ProportionalProblem) -> Status | None:
     return Status.SEPARABLE if not held and separable(problem) else None
 
 
-def _kept_from_zero(problem: ProportionalProblem, least: float) -> ProportionalProblem:
-    """The problem itself where no noise scale is below `least` of the largest."""
+def kept_from_zero(problem: ProportionalProblem, least: float = LEAST_NOISE[0]) -> ProportionalProblem:
+    """The problem with its noise scales raised to `least` of the largest; itself where none is below."""
     floor = least * problem.noise_std.max()
     return (
         problem._replace(noise_std=np.maximum(problem.noise_std, floor))

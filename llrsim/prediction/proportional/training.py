@@ -7,7 +7,7 @@ a = y (u.m + b) + s G. So training margins are pushed up where test margins are 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from .problem import ProportionalProblem
 
 REACH = 8.5
 NODES = 600
+WIDE, WIDE_NODES = NODES / 40, 4001  # deviation of a logit beyond which nodes go where the loss bends
 TINY = 1e-100  # deviation of the margins of a head without weights, to divide by
 
 
@@ -159,10 +160,24 @@ def _loss_and_curvature(problem: ProportionalProblem, g: int, mean: float, s: fl
         return 0.5 * ((1.0 - mean) ** 2 + s * s) / (1.0 + strength) ** 2, 1.0
     if loss == Loss.SQUARED_HINGE:
         return 0.5 * squared_positive_part(1.0 - mean, s) / (1.0 + strength) ** 2, float(ndtr((1.0 - mean) / s))
-    scale, shift = problem.scales[g], problem.shifts[g]
-    x = np.linspace(-REACH, REACH, max(NODES, ceil(40 * scale * s)))
-    weight = np.exp(-0.5 * x * x)
-    weight /= weight.sum()
-    argument = scale * (mean + s * x) - shift
-    p = np.array([logistic_prox(a, scale * scale * strength) for a in argument])
+    scale = problem.scales[g]
+    p, weight = _logistic_law(scale * mean - problem.shifts[g], scale * s, scale * scale * strength)
     return float(weight @ np.logaddexp(0.0, -p)), float(weight @ (scale**2 * expit(p) * expit(-p)))
+
+
+def _logistic_law(mean: float, s: float, t: float) -> tuple[Array, Array]:
+    """Proxes P of the logistic loss at a ~ N(mean, s^2), and their probabilities.
+
+    Nodes even in a, or for wide laws in arsinh P, where the loss bends at any scale (`envelope.logistic_moments`).
+    """
+    if s <= WIDE:
+        x = np.linspace(-REACH, REACH, NODES)
+        p, weight = np.array([logistic_prox(a, t) for a in mean + s * x]), np.exp(-0.5 * x * x)
+    else:
+        ends = [np.arcsinh(logistic_prox(mean + end * s, t)) for end in (-REACH, REACH)]
+        x = np.linspace(*ends, WIDE_NODES)
+        p = np.sinh(x)
+        right = expit(-p)
+        x_of_a = (p - t * right - mean) / s
+        weight = np.exp(-0.5 * x_of_a * x_of_a) * (1.0 + t * right * (1.0 - right)) * np.cosh(x)
+    return p, weight / weight.sum()
