@@ -51,7 +51,7 @@ def mutated_file(rng: np.random.Generator) -> str:
     """The text of a file with up to four mistakes."""
     if rng.random() < 0.03:
         return "".join(rng.choice(CHARACTERS + HEADERS + KEYS + VALUES, int(rng.integers(0, 40))))
-    text = str(rng.choice(PRESETS)) if rng.random() < 0.3 else random_experiment(rng).to_toml()
+    text = str(rng.choice(PRESETS)) if rng.random() < 0.08 else random_experiment(rng).to_toml()
     for _ in range(int(rng.choice([0, 1, 1, 1, 2, 4]))):
         text = _MISTAKES[int(rng.integers(len(_MISTAKES)))](rng, text)
     return text

@@ -21,13 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write every file asked for."""
     from ..sweep.export import WRITERS
-    from ..sweep.folder import StoreError
+    from ..sweep.folder import StoreError, foreign_content
     from ..sweep.results import open_results
 
     asked = {name: path for name in FORMATS if (path := getattr(args, name)) is not None}
     if not asked:
         raise StoreError("export: give at least one of --csv, --parquet and --netcdf, with a path")
-    results = open_results(args.folder)
-    for name, path in asked.items():
-        WRITERS[name](results, path)
+    with foreign_content(args.folder):
+        results = open_results(args.folder)
+        for name, path in asked.items():
+            WRITERS[name](results, path)
     return 0

@@ -24,8 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Merge, and say what came of it."""
+    from ..sweep.folder import foreign_content
     from ..sweep.merging import merge_results
 
-    merged = merge_results(args.out, args.folders)
+    with foreign_content(args.out):
+        merged = merge_results(args.out, args.folders)
     emit(merged, as_json=args.json)
     return 1 if merged.missing else 0

@@ -18,7 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the state of the folder."""
+    from ..sweep.folder import foreign_content
     from ..sweep.status import status_of
 
-    emit(status_of(args.folder), as_json=args.json)
+    with foreign_content(args.folder):
+        emit(status_of(args.folder), as_json=args.json)
     return 0

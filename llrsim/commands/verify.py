@@ -25,8 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what was found; exit status 1 where something is wrong."""
+    from ..sweep.folder import foreign_content
     from ..sweep.verifying import verify_results
 
-    found = verify_results(args.folder, rows=args.rows, seed=args.seed, say=tell)
+    with foreign_content(args.folder):
+        found = verify_results(args.folder, rows=args.rows, seed=args.seed, say=tell)
     emit(found, as_json=args.json)
     return 0 if found.fine else 1

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import msgspec
 
 from ..experiment import Experiment, Grid
 from ..experiment.identity import study_hash
@@ -19,7 +16,7 @@ from ..plots.sweep import layouts_of, wga_figure
 from ..plots.table import wga_table
 from ..studies import Verdict, study
 from ..studies.concluding import record
-from ..sweep.folder import StoreError
+from ..sweep.folder import STRANGE, foreign_content
 from ..sweep.format import FILE
 from ..sweep.reader import Reader
 from ..sweep.results import Results, open_results
@@ -29,9 +26,6 @@ from .figures import Picture, picture
 from .folders import check_no_links
 
 Row = dict[str, Any]
-
-_STRANGE = (ValueError, LookupError, TypeError, ArithmeticError, AttributeError, AssertionError)
-"""What reading numbers that llrsim did not write, or not so, may end in."""
 
 
 class Progress(NamedTuple):
@@ -80,7 +74,7 @@ class Chapter:
 def read_chapter(folder: Path, name: str, *, jobs: int = 1) -> Chapter:
     """What there is to tell of a results folder; StoreError where it cannot be read."""
     check_no_links(folder)
-    try:
+    with foreign_content(folder):
         results = open_results(folder)
         with Reader(folder) as reader:
             progress, runs = _progress(reader, results), tuple(reader.runs())
@@ -93,8 +87,6 @@ def read_chapter(folder: Path, name: str, *, jobs: int = 1) -> Chapter:
             )
         figures = tuple(_sweep_pictures(results, name))
         return Chapter(name, own, results.experiment, progress, runs, swept(results.rows()), figures, obstacle=found)
-    except (*_STRANGE, msgspec.MsgspecError, struct.error) as error:
-        raise StoreError(f"{folder}: holds what this llrsim did not write ({type(error).__name__}: {error})") from error
 
 
 def _progress(reader: Reader, results: Results) -> Progress:
@@ -137,7 +129,7 @@ def _concluded(
         shown = picture(partial(module.figure, rows), f"{name}-figure")
         described = (module.table.__doc__ or "").partition("\n")[0]
         return rows, module.verdict(rows), shown, described
-    except _STRANGE as error:
+    except STRANGE as error:
         return f"the rule does not fit this sweep ({type(error).__name__}: {error})"
 
 

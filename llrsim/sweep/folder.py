@@ -14,6 +14,7 @@ import os
 import re
 import socket
 import sqlite3
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,24 @@ def sqlite_errors(path: Path) -> Iterator[None]:
         text = str(error).lower()
         meaning = next((words for sign, words in _MEANINGS if sign in text), "cannot be used")
         raise StoreError(f"{path}: {meaning} ({error})") from error
+
+
+STRANGE = (
+    ValueError, LookupError, TypeError, ArithmeticError, AttributeError, AssertionError, msgspec.MsgspecError,
+    struct.error,
+)  # fmt: skip
+"""What reading numbers that llrsim did not write, or not so, may end in."""
+
+
+@contextmanager
+def foreign_content(folder: Path) -> Iterator[None]:
+    """Turn what strange content of a folder ends in into a StoreError; whoever reads a folder reads anyone's."""
+    try:
+        yield
+    except STRANGE as error:
+        raise StoreError(
+            f"{folder}: holds what this llrsim did not write ({type(error).__name__}: {str(error)[:200]})"
+        ) from error
 
 
 NUMERICS = 3
@@ -108,10 +127,19 @@ def _flat(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 LOCK = "sweep.lock"
 
 
+def check_inside(path: Path) -> None:
+    """StoreError where a file that would be written to is a link, which could lead out of its folder."""
+    if path.is_symlink():
+        raise StoreError(
+            f"{path}: is a link, and results are not written through links; remove it, or choose another --out"
+        )
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder; StoreError naming the process and host that hold it already."""
     path = folder / LOCK
+    check_inside(path)
     with sqlite_errors(path):
         connection = sqlite3.connect(path, isolation_level=None, timeout=0.0)
     try:

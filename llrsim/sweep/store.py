@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .checksums import checksum, sealed
-from .folder import NUMERICS, StoreError, check_same_sweep, is_network, sqlite_errors
+from .folder import NUMERICS, StoreError, check_inside, check_same_sweep, is_network, sqlite_errors
 from .format import (
     BEFORE_CHECKSUMS,
     CHECKED,
@@ -49,6 +49,7 @@ class Store:
     def __init__(self, folder: Path, experiment: Experiment, *, shard: str | None = None) -> None:
         self.path = folder / FILE
         self._experiment, self._shard = experiment, shard
+        check_inside(self.path)
         with sqlite_errors(self.path):
             self.connection = sqlite3.connect(self.path, isolation_level=None, timeout=30.0)
             try:

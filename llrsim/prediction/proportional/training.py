@@ -174,8 +174,8 @@ def _logistic_law(mean: float, s: float, t: float) -> tuple[Array, Array]:
         x = np.linspace(-REACH, REACH, NODES)
         p, weight = np.array([logistic_prox(a, t) for a in mean + s * x]), np.exp(-0.5 * x * x)
     else:
-        ends = [np.arcsinh(logistic_prox(mean + end * s, t)) for end in (-REACH, REACH)]
-        x = np.linspace(*ends, WIDE_NODES)
+        low, high = (float(np.arcsinh(logistic_prox(mean + end * s, t))) for end in (-REACH, REACH))
+        x = np.linspace(low, high, WIDE_NODES)
         p = np.sinh(x)
         right = expit(-p)
         x_of_a = (p - t * right - mean) / s
