@@ -99,6 +99,7 @@ def hardest_weight(margin: float, problem: ProportionalProblem, first: Head) -> 
     labels = problem.labels
     chosen = problem.shares * ndtr((margin - labels * middle) / spread)
     of_class = np.where(labels > 0, chosen[labels > 0].sum(), chosen[labels < 0].sum())
+    of_class = np.maximum(of_class, 1e-300)  # a class of which none is chosen has weight zero
     return lambda score: (labels[:, None] * score <= margin) / of_class[:, None]
 
 
