@@ -144,12 +144,24 @@ def _start(problem: ProportionalProblem, ridge: float, softness: float) -> Array
 
 
 def _bias_alone(problem: ProportionalProblem) -> float:
-    """The b that minimises the loss of f = b, where sum_g pi_g y_g pull_g, which falls in b, is zero."""
+    """The b that minimises the loss of f = b, where sum_g pi_g y_g pull_g, which falls in b, is zero.
+
+    Of one class alone, which an anchor must hold, the loss and the anchor's pull to the centre's bias.
+    """
+    signed = problem.shares * problem.labels
+
+    def pull(b: float) -> float:
+        return float(signed @ _pull(problem, problem.labels * b))
+
+    if problem.anchor > 0.0 and (problem.labels == problem.labels[0]).all():
+        centre = float(problem.centre[-1])
+        furthest = centre + pull(centre) / problem.anchor
+        ends = sorted((centre, furthest))
+        return float(brentq(lambda b: pull(b) - problem.anchor * (b - centre), *ends)) if furthest != centre else centre
     reach = float(problem.margins.max())
     if problem.loss == LOGISTIC:
         reach = float(((50.0 + np.abs(problem.shifts)) / problem.scales).max())
-    signed = problem.shares * problem.labels
-    return float(brentq(lambda b: signed @ _pull(problem, problem.labels * b), -reach, reach, xtol=1e-6))
+    return float(brentq(pull, -reach, reach, xtol=1e-6))
 
 
 def _pull(problem: ProportionalProblem, margin: Array) -> Array:
