@@ -53,9 +53,10 @@ def minimise(objective: PopulationObjective) -> Minimum:
     if objective.loss == Loss.SQUARED:
         size = float(np.linalg.norm(objective.gradient(start)))
         return Minimum(start, size / reference, 1, Status.CONVERGED)
-    found = _newton(objective, start, reference, TOLERANCE)
-    if found.status is Status.NOT_CONVERGED and objective.smoothing > 0.0:
-        found = _continue(objective, start, reference)
+    with np.errstate(over="ignore", invalid="ignore"):  # a step that ran off lowers nothing and is cut
+        found = _newton(objective, start, reference, TOLERANCE)
+        if found.status is Status.NOT_CONVERGED and objective.smoothing > 0.0:
+            found = _continue(objective, start, reference)
     if not objective.penalised and objective.value(found.theta) < UNDERFLOW:
         return found._replace(theta=nowhere, status=Status.SEPARABLE)
     return found

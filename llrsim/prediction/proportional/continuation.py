@@ -153,7 +153,8 @@ def _bias_alone(problem: ProportionalProblem) -> float:
     def pull(b: float) -> float:
         return float(signed @ _pull(problem, problem.labels * b))
 
-    if problem.anchor > 0.0 and (problem.labels == problem.labels[0]).all():
+    weighted = problem.labels[problem.weights > 0]
+    if problem.anchor > 0.0 and (weighted == weighted[0]).all():
         centre = float(problem.centre[-1])
         furthest = centre + pull(centre) / problem.anchor
         ends = sorted((centre, furthest))
