@@ -19,6 +19,7 @@ from ...mixture import Array
 from .newton import ACCEPTED, newton
 from .problem import ProportionalProblem
 
+FURTHEST = 1e4  # a bias beyond it is none
 VANISHED = -9.0  # log q below which weights in proportion to the softness are taken to shrink to nothing
 FIRM = 0.1  # ridge at which a kink is hardened, before the ridge comes down
 MOST = 3000  # evaluations of the equations
@@ -162,6 +163,8 @@ def _bias_alone(problem: ProportionalProblem) -> float:
     reach = float(problem.margins.max())
     if problem.loss == LOGISTIC:
         reach = float(((50.0 + np.abs(problem.shifts)) / problem.scales).max())
+    while problem.loss == LOGISTIC and pull(-reach) * pull(reach) > 0.0 and reach < FURTHEST:
+        reach *= 2.0  # a rule may leave one class next to no weight
     return float(brentq(pull, -reach, reach, xtol=1e-6))
 
 
