@@ -17,6 +17,7 @@ def guarded(run: Callable[[Namespace], int], args: Namespace) -> int:
     from ..experiment.errors import ExperimentError
     from ..sweep.folder import StoreError
     from ..sweep.interruption import WorkerDied
+    from ..sweep.remote import ClusterError
 
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
@@ -32,7 +33,7 @@ def guarded(run: Callable[[Namespace], int], args: Namespace) -> int:
             return 130
         except MemoryError as error:
             return _told(f"out of memory: {error}")
-        except (ExperimentError, StoreError) as error:
+        except (ExperimentError, StoreError, ClusterError) as error:
             return _told(str(error))
         except WorkerDied as error:
             return _told(str(error), INCOMPLETE)

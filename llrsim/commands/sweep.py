@@ -21,7 +21,7 @@ SUMMARY = "simulate and predict a grid of experiments into a folder; the same co
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE, --set, --simulator, --jobs, --out, --dry-run, --predict-only, --shard and --json."""
+    """FILE, --set, --simulator, --jobs, --out, --dry-run, --predict-only, --shard, --dask and --json."""
     add_experiment(parser, default="quick")
     add_simulator(parser)
     add_jobs(parser)
@@ -35,7 +35,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="compute the share K of N alone, into a folder of its own; shares need not know of each other, and "
         "`llrsim merge` joins them",
     )
+    parser.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        type=dask_address,
+        help="let dask's workers compute: local for as many processes as --jobs, or a running scheduler's address, "
+        "for example tcp://10.0.0.1:8786, which must be one that you trust",
+    )
     add_json(parser)
+
+
+def dask_address(text: str) -> str:
+    """Where dask's workers are."""
+    from ..sweep.cluster import checked_address
+
+    try:
+        return checked_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def shard(text: str) -> Shard:
@@ -53,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     experiment = experiment_of(args)
     if args.dry_run:
         return _dry_run(experiment, args)
-    from ..sweep.interruption import Interrupted
+    from ..sweep.interruption import Interrupted, WorkerDied
     from ..sweep.results import open_results
     from ..sweep.runner import SweepFailed, default_folder, run_sweep
 
@@ -69,7 +86,11 @@ def run(args: argparse.Namespace) -> int:
             progress=True,
             command=command,
             shard=args.shard,
+            dask=args.dask,
         )
+    except WorkerDied:
+        sys.stderr.write(f"to go on:\n  {command}\n")
+        raise
     except KeyboardInterrupt as stopped:
         sys.stderr.write(f"stopped; what was computed is kept. To go on:\n  {command}\n")
         return stopped.exit_status if isinstance(stopped, Interrupted) else 130
@@ -160,4 +181,6 @@ def _command(args: argparse.Namespace, folder: Path) -> str:
         words.append("--predict-only")
     if args.shard:
         words += ["--shard", str(args.shard)]
+    if args.dask:
+        words += ["--dask", args.dask]
     return shlex.join(words)

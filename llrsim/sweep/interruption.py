@@ -29,13 +29,18 @@ class Interrupted(KeyboardInterrupt):
 
 
 class WorkerDied(RuntimeError):
-    """A worker process that came to an end by itself, as those do that the system kills where memory is short."""
+    """Workers that came to an end by themselves, as processes do that the system kills where memory is short."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "a worker process died; what was computed is kept. Run the same command to go on, with fewer --jobs if "
-            "memory was short"
-        )
+    def __init__(
+        self, told: str = "a worker process died", *, advice: str = ", with fewer --jobs if memory was short"
+    ) -> None:
+        super().__init__(f"{told}; what was computed is kept. Run the same command to go on{advice}")
+
+
+def leave_signals_to_parent() -> None:
+    """In a worker process: the parent, which gets them too, decides what becomes of the work."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager

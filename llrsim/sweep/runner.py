@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..experiment.grid import Grid
 from .block import Block, Failure, Unit
+from .cluster import ClusterWorkers
 from .compiling import compile_kernels, heads_of, simulators_of
 from .folder import StoreError, folder_name, locked
 from .interruption import finishing, interruptible
@@ -59,6 +60,7 @@ def run_sweep(
     progress: bool = False,
     command: str = "",
     shard: Shard | None = None,
+    dask: str | None = None,
 ) -> Results:
     """Simulate and predict every cell of the experiment's grid into a folder, and open the results.
 
@@ -72,12 +74,16 @@ def run_sweep(
         progress: show it on standard error.
         command: what to record as the command that was run.
         shard: compute this share of the units alone, into a folder of its own; `merge_results` joins them.
+        dask: who computes: "local", `jobs` processes of this machine by dask, or the address of a dask scheduler that
+            runs, for example "tcp://10.0.0.1:8786". Needs the extra `[dask]`; a script that says "local" must do so
+            under `if __name__ == "__main__"`, as with all processes of Python.
 
     Raises:
         ExperimentError: an axis has an impossible value.
         StoreError: the folder holds another sweep, is being written by another process, or cannot be written.
         SweepFailed: some cells failed; all others are computed and kept.
-        WorkerDied: a worker process did; what was computed is kept.
+        WorkerDied: a worker process did, or the scheduler; what was computed is kept.
+        ClusterError: no scheduler answers there, or scheduler and workers are not of this llrsim.
         Interrupted: a signal stopped the sweep; what was computed is kept.
 
     >>> import tempfile, llrsim
@@ -90,6 +96,11 @@ def run_sweep(
     grid = Grid(experiment)
     grid.check()
     count = jobs or os.cpu_count() or 1
+    workers: Workers | ClusterWorkers
+    if dask is None:
+        workers = Workers(count, processes=predict_only and grid.size >= MANY)
+    else:
+        workers = ClusterWorkers(dask, count)
     folder = Path(out) if out is not None else default_folder(experiment, shard)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -108,11 +119,12 @@ def run_sweep(
             units = _share(units, shard, present=shown.present)
         first = next(units, None)
         if first is not None:
-            compile_kernels(heads_of(grid), shown.say, simulators=() if predict_only else simulators_of(grid))
-            run = store.begin_run(command, count, environment_json())
-            workers = Workers(count, processes=predict_only and grid.size >= MANY)
-            _compute_all(store, grid, chain([first], units), workers=workers, shown=shown, failures=failures)
-            store.end_run(run)
+            with workers:
+                simulators = () if predict_only else simulators_of(grid)
+                compile_kernels(heads_of(grid), shown.say, simulators=simulators)
+                run = store.begin_run(command, workers.count, environment_json())
+                _compute_all(store, grid, chain([first], units), workers=workers, shown=shown, failures=failures)
+                store.end_run(run)
     if failures:
         raise SweepFailed(folder, failures)
     return open_results(folder)
@@ -128,34 +140,39 @@ def _share(units: Iterator[Unit], shard: Shard, *, present: Callable[[int], None
 
 
 def _compute_all(
-    store: Store, grid: Grid, units: Iterator[Unit], *, workers: Workers, shown: SweepProgress, failures: list[Failure]
+    store: Store,
+    grid: Grid,
+    units: Iterator[Unit],
+    *,
+    workers: Workers | ClusterWorkers,
+    shown: SweepProgress,
+    failures: list[Failure],
 ) -> None:
     from .._jit import single_blas_thread  # late: it loads numba
 
     size, told = 1, False
     running: deque[Future[Block]] = deque()
-    with single_blas_thread(), workers:
-        shown.start_clock()
-        with finishing(workers.stop):
-            while True:
-                stopping = workers.stop.is_set()
-                while not stopping and len(running) < 2 * workers.count and (block := list(islice(units, size))):
-                    running.append(workers.submit(compute_units, grid, block))
-                if not running:
-                    return
-                if stopping and not told:
-                    told = True
-                    shown.say("stopping when the units at work are done; press again to stop at once")
-                # In the order of the grid: where cells of two runs share a law, the first run's numbers stay.
-                try:
-                    done = running[0].result(WAKE)
-                except TimeoutError:
-                    continue
-                running.popleft()
-                store.write(done.simulated, done.predicted, done.masses, done.networks)
-                failures += done.failures
-                shown.computed(done.cells, len(done.simulated) + len(done.predicted))
-                size = _next_size(size, done)
+    shown.start_clock()
+    with single_blas_thread(), finishing(workers.stop):
+        while True:
+            stopping = workers.stop.is_set()
+            while not stopping and len(running) < 2 * workers.count and (block := list(islice(units, size))):
+                running.append(workers.submit(compute_units, grid, block))
+            if not running:
+                return
+            if stopping and not told:
+                told = True
+                shown.say("stopping when the units at work are done; press again to stop at once")
+            # In the order of the grid: where cells of two runs share a law, the first run's numbers stay.
+            try:
+                done = workers.awaited(running[0], WAKE)
+            except TimeoutError:
+                continue
+            running.popleft()
+            store.write(done.simulated, done.predicted, done.masses, done.networks)
+            failures += done.failures
+            shown.computed(done.cells, len(done.simulated) + len(done.predicted))
+            size = _next_size(size, done)
 
 
 def _next_size(size: int, done: Block) -> int:

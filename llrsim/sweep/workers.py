@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -18,7 +17,7 @@ from multiprocessing.connection import wait
 from threading import Event, Thread
 from typing import Any, TypeVar
 
-from .interruption import Flag, WorkerDied
+from .interruption import Flag, WorkerDied, leave_signals_to_parent
 
 T = TypeVar("T")
 
@@ -48,6 +47,10 @@ class Workers:
             return self._pool.submit(_in_process, work, given)
         return self._pool.submit(work, *given, self.stop)
 
+    def awaited(self, future: Future[T], seconds: float) -> T:
+        """What came of it; TimeoutError if it is still being computed after so many seconds."""
+        return future.result(seconds)
+
     def __enter__(self) -> Workers:
         if self._forked:
             from .. import prediction  # noqa: F401  loaded once, before the processes are made
@@ -66,8 +69,7 @@ def _begin(stop: Flag) -> None:
     """In a new process: leave signals to the parent, and end when it ends, however it does."""
     global _stop
     _stop = stop
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    leave_signals_to_parent()
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -1,0 +1,170 @@
+"""Who computes beyond this process: the workers of a dask cluster, started here or running elsewhere.
+
+They are given units and give blocks back; this process alone opens the database. Where a worker dies dask has its
+blocks computed by another, and as blocks are committed in the order of the grid, the numbers are those of one thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager, suppress
+from threading import Event, Thread
+from time import monotonic
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from ..extras import dask_package
+from . import remote
+from .interruption import WorkerDied, finishing
+from .remote import NUMBERS, ClusterError
+
+T = TypeVar("T")
+
+LOCAL = "local"
+ANSWER = 5.0  # seconds within which a scheduler answers
+UNSTAFFED = 60.0  # seconds without any worker after which a sweep gives up
+
+
+def checked_address(text: str) -> str:
+    """The text, if it says where workers are; ValueError unless it is "local" or a scheduler's address."""
+    if text != LOCAL and not re.fullmatch(r"(tcp|tls)://\S+:\d+", text):
+        raise ValueError(f"{text!r}: must be local, or tcp://HOST:PORT or tls://HOST:PORT of a dask scheduler")
+    return text
+
+
+def check_scheduler(address: str) -> None:
+    """ClusterError unless a scheduler answers there.
+
+    dask's client by itself waits without end for what listens at the port and is no scheduler, as its dashboard.
+    """
+
+    async def greet() -> None:
+        from distributed import Security
+        from distributed.comm import connect
+
+        greeting = connect(address, timeout=ANSWER, **Security().get_connection_args("client"))
+        comm = await asyncio.wait_for(greeting, ANSWER)
+        await comm.close()
+
+    try:
+        with ThreadPoolExecutor(1) as thread:  # where this one has an event loop already, as in notebooks
+            thread.submit(asyncio.run, greet()).result()
+    except Exception as error:
+        told = str(error) or f"no greeting within {ANSWER:g} s"
+        raise ClusterError(f"{address}: no dask scheduler answers: {told}") from error
+
+
+class ClusterWorkers:
+    """The workers of a scheduler, or with "local" so many processes of this machine; for the rest as `Workers`.
+
+    The processes of a local cluster have one thread each, listen on the loopback interface alone, and end with this
+    process. Elsewhere workers may come and go while a sweep runs.
+
+    Raises:
+        ValueError: not an address.
+        ImportError: the extra `[dask]` is not installed.
+        ClusterError: no scheduler answers, or scheduler and workers are not of this llrsim.
+        WorkerDied: the scheduler did, or all workers, or those that a block was given to, one after the other.
+    """
+
+    def __init__(self, address: str, jobs: int) -> None:
+        self._address, self._jobs = checked_address(address), jobs
+        self._dask = dask_package("--dask")
+        self._sweep = uuid4().hex
+        self._staffed = monotonic()
+        self._open = ExitStack()
+        self.stop = Event()
+
+    def __enter__(self) -> ClusterWorkers:
+        from distributed.utils import silence_logging_cmgr
+
+        with ExitStack() as opening:
+            # What is wrong is said here, in one line; dask would say it in many.
+            opening.enter_context(silence_logging_cmgr(logging.CRITICAL))
+            with finishing(self.stop):  # a cluster that is half started cannot be closed
+                if self._address == LOCAL:
+                    where = opening.enter_context(self._local_cluster())
+                else:
+                    check_scheduler(where := self._address)
+                self._client = opening.enter_context(self._dask.Client(where, timeout=ANSWER, set_as_default=False))
+            self._pool = self._client.get_executor(pure=False)
+            self._open = opening.pop_all()
+        self._telling = Thread(target=self._pass_on_stop, daemon=True)
+        self._telling.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self._telling.join(ANSWER)
+        self._open.close()
+
+    def _local_cluster(self) -> Any:
+        try:
+            return self._dask.LocalCluster(
+                n_workers=self._jobs,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address=None,
+                # Without a dashboard too the scheduler serves its state, at a port that another one may have.
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                memory_limit=0,  # as threads have none; by default dask kills a worker above its share
+                preload=[remote.__name__],
+                silence_logs=logging.CRITICAL,
+            )
+        except RuntimeError as error:
+            raise ClusterError(
+                f'{LOCAL}: {error} A script must start processes under `if __name__ == "__main__"`'
+            ) from error
+
+    @property
+    def count(self) -> int:
+        """The threads of all workers at present; one where there is none, so that something waits for the first."""
+        with self._named_errors():
+            return max(1, self._threads())
+
+    def submit(self, work: Callable[..., T], *given: Any) -> Future[T]:
+        """Have `work(*given, stop)` computed; `work` must be a function of a module."""
+        with self._named_errors():
+            return self._pool.submit(remote.perform, NUMBERS, self._sweep, work, given)
+
+    def awaited(self, future: Future[T], seconds: float) -> T:
+        """What came of it; TimeoutError if it is still being computed after so many seconds."""
+        wait([future], seconds)
+        with self._named_errors():
+            if future.done():
+                return future.result()
+            if self._threads():
+                self._staffed = monotonic()
+        if monotonic() - self._staffed > UNSTAFFED:
+            raise WorkerDied(f"{self._address} has had no workers for {UNSTAFFED:g} s", advice="when there are some")
+        raise TimeoutError
+
+    def _threads(self) -> int:
+        return sum(self._client.nthreads().values())
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except self._dask.KilledWorker as error:
+            raise WorkerDied from error
+        except (CancelledError, OSError) as error:
+            raise WorkerDied(f"the scheduler at {self._address} does not answer any more", advice="") from error
+        except ClusterError:
+            raise
+        except Exception as error:
+            # Whatever goes wrong in a cell is in its block; this is what was sent and could not be read.
+            raise ClusterError(
+                f"{self._address}: {type(error).__name__}: {error}; the scheduler and the workers need the packages of "
+                "this process, in the same versions"
+            ) from error
+
+    def _pass_on_stop(self) -> None:
+        self.stop.wait()
+        with suppress(Exception):  # workers that cannot be told are let go
+            self._client.run(remote.stop_here, self._sweep, on_error="ignore")
