@@ -1,6 +1,5 @@
 """Sweeps by dask's workers, real processes on the loopback interface: the same bytes, whatever dies or stops."""
 
-import json
 import os
 import re
 import shlex
@@ -24,15 +23,13 @@ from llrsim.sweep.format import CHECKED
 from llrsim.sweep.interruption import WorkerDied
 from llrsim.sweep.remote import NUMBERS
 
-distributed = pytest.importorskip("distributed")
-
 MANY = small(sweep__replicates=400)
 
 
 @pytest.fixture(scope="module")
 def local():
     """A cluster of two processes."""
-    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as local:
+    with cluster.local_cluster(2) as local:
         yield local
 
 
@@ -174,17 +171,16 @@ def test_the_extra_is_named_where_it_is_absent(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err == "llrsim: error: --dask needs distributed: pip install 'llrsim[dask]'\n"
 
 
-def test_the_command_on_a_local_cluster(tmp_path):
-    """In a process of its own, whose standard error is all that a person sees."""
-    file = tmp_path / "small.toml"
-    file.write_text(small(sweep__replicates=2).to_toml())
-    argv = ["-m", "llrsim.sweep", str(file), "--dask", "local", "--jobs", "2", "--out", str(tmp_path / "out"), "--json"]
-    ran = subprocess.run([sys.executable, *argv], capture_output=True, text=True)
-    assert ran.returncode == 0
-    assert all(re.match("compiling the kernels|kernels ready|[0-9]+ of", line) for line in ran.stderr.splitlines())
-    assert {row["replicates"] for row in json.loads(ran.stdout)["rows"]} == {2}
-    run_sweep(small(sweep__replicates=2), out=tmp_path / "one", jobs=1)
-    assert stored(tmp_path / "out") == stored(tmp_path / "one")
+@pytest.mark.slow
+def test_processes_of_its_own(tmp_path, capfd):
+    """What they write to the terminal is seen too: progress is all that is told."""
+    run_sweep(small(), out=tmp_path / "dask", jobs=2, dask="local", progress=True)
+    assert all(
+        re.match("compiling the ker|kernels ready|[0-9]+ of 4 cells", line)
+        for line in capfd.readouterr().err.splitlines()
+    )
+    run_sweep(small(), out=tmp_path / "one", jobs=1)
+    assert stored(tmp_path / "dask") == stored(tmp_path / "one")
 
 
 @contextmanager
@@ -198,6 +194,7 @@ def running(*words):
         process.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_blocks")
 def test_a_scheduler_without_workers_and_one_that_dies(tmp_path, monkeypatch, capsys):
     file = tmp_path / "many.toml"
@@ -210,7 +207,9 @@ def test_a_scheduler_without_workers_and_one_that_dies(tmp_path, monkeypatch, ca
         assert main(asked) == 1
         resume, told = capsys.readouterr().err.splitlines()[-2:]
         assert resume == f"  {shlex.join(['python', '-m', 'llrsim.sweep', *asked[1:]])}"
-        assert told.startswith(f"llrsim: error: {address} has had no workers for 0.5 s; what was computed is kept.")
+        assert told.startswith(
+            f"llrsim: error: {address} has had no workers for 0.5 s; what was computed is kept. Run "
+        )
         monkeypatch.setattr(cluster, "UNSTAFFED", 60.0)
         with (
             running("distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"),

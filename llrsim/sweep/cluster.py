@@ -58,6 +58,28 @@ def check_scheduler(address: str) -> None:
         raise ClusterError(f"{address}: no dask scheduler answers: {told}") from error
 
 
+def local_cluster(jobs: int) -> Any:
+    """So many processes of one thread each and a scheduler, on the loopback interface alone; a context manager."""
+    from distributed import LocalCluster
+
+    try:
+        return LocalCluster(
+            n_workers=jobs,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            # Without a dashboard too the scheduler serves its state, at a port that another one may have.
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+            memory_limit=0,  # as threads have none; by default dask kills a worker above its share
+            preload=[remote.__name__],
+            silence_logs=logging.CRITICAL,
+        )
+    except RuntimeError as error:
+        guard = 'if __name__ == "__main__"'
+        raise ClusterError(f"{LOCAL}: {error} A script must start processes under `{guard}`") from error
+
+
 class ClusterWorkers:
     """The workers of a scheduler, or with "local" so many processes of this machine; for the rest as `Workers`.
 
@@ -75,7 +97,7 @@ class ClusterWorkers:
         self._address, self._jobs = checked_address(address), jobs
         self._dask = dask_package("--dask")
         self._sweep = uuid4().hex
-        self._staffed = monotonic()
+        self._unstaffed_since: float | None = None
         self._open = ExitStack()
         self.stop = Event()
 
@@ -87,7 +109,7 @@ class ClusterWorkers:
             opening.enter_context(silence_logging_cmgr(logging.CRITICAL))
             with finishing(self.stop):  # a cluster that is half started cannot be closed
                 if self._address == LOCAL:
-                    where = opening.enter_context(self._local_cluster())
+                    where = opening.enter_context(local_cluster(self._jobs))
                 else:
                     check_scheduler(where := self._address)
                 self._client = opening.enter_context(self._dask.Client(where, timeout=ANSWER, set_as_default=False))
@@ -101,25 +123,6 @@ class ClusterWorkers:
         self.stop.set()
         self._telling.join(ANSWER)
         self._open.close()
-
-    def _local_cluster(self) -> Any:
-        try:
-            return self._dask.LocalCluster(
-                n_workers=self._jobs,
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                dashboard_address=None,
-                # Without a dashboard too the scheduler serves its state, at a port that another one may have.
-                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-                memory_limit=0,  # as threads have none; by default dask kills a worker above its share
-                preload=[remote.__name__],
-                silence_logs=logging.CRITICAL,
-            )
-        except RuntimeError as error:
-            raise ClusterError(
-                f'{LOCAL}: {error} A script must start processes under `if __name__ == "__main__"`'
-            ) from error
 
     @property
     def count(self) -> int:
@@ -138,10 +141,11 @@ class ClusterWorkers:
         with self._named_errors():
             if future.done():
                 return future.result()
-            if self._threads():
-                self._staffed = monotonic()
-        if monotonic() - self._staffed > UNSTAFFED:
-            raise WorkerDied(f"{self._address} has had no workers for {UNSTAFFED:g} s", advice="when there are some")
+            staffed = self._threads() > 0
+        now = monotonic()
+        self._unstaffed_since = None if staffed else self._unstaffed_since or now
+        if self._unstaffed_since and now - self._unstaffed_since > UNSTAFFED:
+            raise WorkerDied(f"{self._address} has had no workers for {UNSTAFFED:g} s", advice=" when there are some")
         raise TimeoutError
 
     def _threads(self) -> int:

@@ -32,8 +32,8 @@ def report():
 def compare(report):
     """`compare(what, ours, theirs, wanted)` times both by turns and reports the ratio theirs / ours of each pair."""
 
-    def run(what, ours, theirs, wanted):
-        times = timed_pairs(Sides(ours, theirs), least=ROUNDS)
+    def run(what, ours, theirs, wanted, rounds=ROUNDS):
+        times = timed_pairs(Sides(ours, theirs), least=rounds)
         ratio = ratios(times)
         ours_ms, theirs_ms = 1e3 * np.median(times, axis=0)
         spread = f"[{ratio.low:.2f}, {ratio.high:.2f}]"
@@ -45,7 +45,7 @@ def compare(report):
 def pytest_terminal_summary(terminalreporter):
     if not _rows:
         return
-    terminalreporter.section(f"llrsim: medians of {ROUNDS} interleaved pairs [quartiles], one BLAS thread")
+    terminalreporter.section(f"llrsim: medians of {ROUNDS} pairs (sweeps: fewer) [quartiles], one BLAS thread")
     widths = [max(len(row[column]) for row in _rows) for column in range(2)]
     for what, measured, wanted in _rows:
         terminalreporter.write_line(f"{what:{widths[0]}}  {measured:{widths[1]}}  wanted {wanted}")
