@@ -15,12 +15,12 @@ import pytest
 from sweep_cases import small
 from test_killed import rows_in
 from test_shards import CASES, stored
+from threadpoolctl import threadpool_info
 
 from llrsim.commands import main
-from llrsim.sweep import Interrupted, cluster, run_sweep, runner, units
-from llrsim.sweep.cluster import ClusterError
+from llrsim.sweep import ClusterError, Interrupted, WorkerDied, cluster, run_sweep, runner, units
+from llrsim.sweep.cluster import ClusterWorkers
 from llrsim.sweep.format import CHECKED
-from llrsim.sweep.interruption import WorkerDied
 from llrsim.sweep.remote import NUMBERS
 
 MANY = small(sweep__replicates=400)
@@ -28,9 +28,12 @@ MANY = small(sweep__replicates=400)
 
 @pytest.fixture(scope="module")
 def local():
-    """A cluster of two processes."""
-    with cluster.local_cluster(2) as local:
-        yield local
+    """A cluster of two processes, whose BLAS has two threads each until it is told otherwise."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+            patched.setenv(name, "2")
+        with cluster.local_cluster(2) as local:
+            yield local
 
 
 @pytest.fixture
@@ -102,6 +105,29 @@ def test_a_signal_stops_early_and_the_same_again_goes_on(tmp_path, local):
     run_sweep(fewer, out=tmp_path, dask=local.scheduler_address)
     run_sweep(fewer, out=tmp_path / "whole", jobs=1)
     assert [row for row in stored(tmp_path)["rows"] if row[at] < 16] == stored(tmp_path / "whole")["rows"]
+
+
+def waiting(stop):
+    return "stopped" if stop.wait(60) else "not told"
+
+
+def blas_threads(stop):
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_a_stop_reaches_what_is_at_work_and_what_comes_later(local):
+    with ClusterWorkers(local.scheduler_address, 2) as workers:
+        assert workers.count == 2
+        given = [workers.submit(waiting) for _ in range(4)]
+        with pytest.raises(TimeoutError):
+            workers.awaited(given[0], 0.2)
+        workers.stop.set()
+        assert [workers.awaited(future, 30) for future in given] == ["stopped"] * 4
+
+
+def test_blas_has_one_thread_in_each_worker(local):
+    with ClusterWorkers(local.scheduler_address, 2) as workers:
+        assert workers.awaited(workers.submit(blas_threads), 30) == {1}
 
 
 def test_of_a_block_that_kills_its_workers_it_is_told(tmp_path, monkeypatch, local):

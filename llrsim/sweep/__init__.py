@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _HOME = {
+    "ClusterError": ".remote",
     "Grid": "..experiment.grid",
     "Interrupted": ".interruption",
     "Results": ".results",
@@ -17,10 +18,12 @@ _HOME = {
     "open_results": ".results",
     "Verification": ".verifying",
     "run_sweep": ".runner",
+    "WorkerDied": ".interruption",
     "verify_results": ".verifying",
 }
 
 __all__ = [
+    "ClusterError",
     "Grid",
     "Interrupted",
     "Results",
@@ -28,6 +31,7 @@ __all__ = [
     "StoreError",
     "SweepFailed",
     "Verification",
+    "WorkerDied",
     "merge_results",
     "open_results",
     "run_sweep",
@@ -37,8 +41,9 @@ __all__ = [
 if TYPE_CHECKING:
     from ..experiment.grid import Grid
     from .folder import StoreError
-    from .interruption import Interrupted
+    from .interruption import Interrupted, WorkerDied
     from .merging import merge_results
+    from .remote import ClusterError
     from .results import Results, open_results
     from .runner import SweepFailed, run_sweep
     from .shards import Shard
