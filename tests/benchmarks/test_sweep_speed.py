@@ -11,9 +11,9 @@ from time import perf_counter, process_time
 import numpy as np
 import pytest
 from conftest import ROUNDS
-from instance import experiment
 
 import llrsim
+from llrsim.bench.instance import experiment
 from llrsim.experiment.grid import Grid
 from llrsim.planning import plan
 from llrsim.simulation import simulate_plan
