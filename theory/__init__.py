@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from . import (
     averaging,
+    balance_or_collapse,
     collapse,
     descent,
     earlier_head,
@@ -24,8 +25,10 @@ from . import (
     max_margin,
     neural_collapse,
     online,
+    other_losses,
     proportional,
     readout,
+    reliance,
     shapley,
 )
 from .derivation import Derivation
@@ -53,6 +56,13 @@ RESULTS = (
     Result("T5", "ridge under class collapse", least_squares.collapse_and_ridge),
     Result("T5", "unequal collapse factors", least_squares.unequal_collapse),
     Result("T5", "full collapse", least_squares.full_collapse),
+    Result("T5", "reliance on collapsed features", reliance.collapsed_reliance),
+    Result("T5", "reliance and the worst group", reliance.worst_group),
+    Result("T5", "sign in the collapse factors", reliance.unequal_factors),
+    Result("T5", "sign of collapse under ridge", reliance.ridge),
+    Result("T5", "any loss, one group a class", other_losses.one_group_a_class),
+    Result("T5", "any loss, two groups a class", other_losses.any_loss),
+    Result("T5", "the exponential loss turns", other_losses.exponential_loss),
     Result("T6", "moments of collapsed classes", neural_collapse.moments),
     Result("T6", "NC1 and CDNV", neural_collapse.nc1_and_cdnv),
     Result("T6", "VCI", neural_collapse.vci),
@@ -90,6 +100,10 @@ RESULTS = (
     Result("T20", "weights by score", earlier_head.score_weighted),
     Result("T21", "Shapley values of two switches", shapley.two_switches),
     Result("T21", "Shapley values of five switches", shapley.five_switches),
+    Result("T21", "balance or collapse", balance_or_collapse.larger_share),
+    Result("T21", "class collapse without ridge", balance_or_collapse.under_class_collapse),
+    Result("T21", "unequal collapse factors", balance_or_collapse.under_unequal_collapse),
+    Result("T21", "class collapse with ridge", balance_or_collapse.under_ridge),
     Result("T22", "relative flatness", flatness.relative_flatness),
 )
 
