@@ -154,8 +154,13 @@ def test_collapsed_groups(rng):
     mixture = random_mixture(rng)
     centres, (tau_n, tau_a) = class_centres(mixture), rng.uniform(size=2)
     found = collapse(mixture, centres, noise=tau_n, attribute=tau_a)
+    shares = mixture.class_share()
     for g in range(4):
         for i in range(2):
+            first = 2 * (g // 2)  # of the two groups of the class
+            pair = {"P": shares[first], "m1": mixture.means[first, i], "m2": mixture.means[first + 1, i]}
+            expected = evaluate("collapse.collapsed_groups", "centre", **pair)
+            assert centres[g, i] == pytest.approx(expected, rel=EXACT)
             expected = evaluate(
                 "collapse.collapsed_groups", "mean", c=centres[g, i], m=mixture.means[g, i], tau_a=tau_a
             )

@@ -11,9 +11,16 @@ from theory_cases import close, compiled, evaluate, head_symbols, symbols_of, tw
 
 from llrsim.losses import Loss
 from llrsim.prediction.proportional.averaging import mean_norm, subset_overlap
-from llrsim.prediction.proportional.envelope import Moments, clipped_moments, logistic_moments, logistic_prox, moments
+from llrsim.prediction.proportional.envelope import (
+    Moments,
+    clipped_moments,
+    logistic_moments,
+    logistic_prox,
+    moments,
+    scaled,
+)
 from llrsim.prediction.proportional.equations import equations
-from llrsim.prediction.proportional.fixed_point import fixed_point
+from llrsim.prediction.proportional.fixed_point import fixed_point, norm_over_spread
 
 
 @pytest.mark.parametrize("loss", list(Loss))
@@ -96,7 +103,9 @@ def test_vector_scaling_is_the_logistic_loss_in_other_units():
     one = logistic_moments(scale * mean - shift, scale * s, scale**2 * t * weight, 1.0)
     powers = np.array([1, 2, 2, 2, 2, 3, 3, 4])  # of Delta: one for each M', two for each M''
     weights = np.array([1, 1, 1, 1, 2, 2, 2, 3])
-    assert close(moments(problem, g, mean, s, t, 0.0, 1.0), np.array(one) * scale**powers * weight**weights)
+    expected = np.array(one) * scale**powers * weight**weights
+    assert close(moments(problem, g, mean, s, t, 0.0, 1.0), expected)
+    assert close(scaled(one, scale * weight, scale), expected)
 
 
 def drawn_fit(problem, rows, dim, rng):
@@ -168,6 +177,7 @@ def test_solutions_are_stationary_points_of_the_saddle_function():
     assert head.envelope == pytest.approx(expected["V"], rel=1e-9)
     assert head.noise_spread**2 == pytest.approx(expected["q2"], rel=1e-9)
     assert (head.noise_norm / head.noise_spread) ** 2 == pytest.approx(expected["norm_over_spread_2"], rel=1e-9)
+    assert norm_over_spread(problem, head.envelope) ** 2 == pytest.approx(expected["norm_over_spread_2"], rel=1e-9)
 
 
 def test_relative_flatness():

@@ -25,5 +25,5 @@ def collapsed_groups() -> Derivation:
     class_mean = share * first + (1 - share) * second
     kept = share * expected.subs(mean, first) + (1 - share) * expected.subs(mean, second)
     proof.equal("The class mean stays for one tau_a a class", kept.subs(centre, class_mean), class_mean)
-    proof.result = {"mean": expected, "covariance": tau_n**2 * (s**2 + t**2)}
+    proof.result = {"mean": expected, "covariance": tau_n**2 * (s**2 + t**2), "centre": class_mean}
     return proof
