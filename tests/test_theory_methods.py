@@ -13,6 +13,7 @@ from llrsim.methods import adjust, select
 from llrsim.mixture import GroupMixture
 from llrsim.planning import features, plan
 from llrsim.prediction import margin_law
+from llrsim.prediction.population.stage import predict_stage as predict_in_population
 from llrsim.prediction.proportional.earlier_head import (
     afr_weight,
     hardest_weight,
@@ -25,6 +26,7 @@ from llrsim.prediction.proportional.fixed_point import FixedPoint, fixed_point
 from llrsim.prediction.proportional.least_squares import ridge_head
 from llrsim.prediction.proportional.problem import ProportionalProblem
 from llrsim.prediction.proportional.reweighted import GAP
+from llrsim.prediction.proportional.stage import predict_stage as predict_in_proportion
 from llrsim.prediction.proportional.training import training
 from llrsim.status import Status
 
@@ -51,22 +53,22 @@ def described(**changes):
     return llrsim.load(experiment | changes)
 
 
-@pytest.mark.parametrize("limit", ["proportional", "population"])
-def test_heads_are_read_out_on_the_test_law(limit):
+@pytest.mark.parametrize("predict_stage", [predict_in_population, predict_in_proportion])
+@pytest.mark.parametrize("stage", [0, 1])
+def test_heads_are_read_out_on_the_test_law(predict_stage, stage):
     """The law of untouched features, the training law's centres, and the heads' summaries are all that goes in."""
     experiment = described()
-    law, outcome = features(experiment), llrsim.predict(experiment, limit)
+    law, resolved = features(experiment), plan(experiment)
     centres = class_centres(law)
-    for method in ("erm", "llr"):
-        heads, found = outcome[method].heads, outcome[method].group_accuracy
-        (u,), (bias,), (q,) = heads.signal, heads.bias, heads.noise_spread
-        for g in range(4):
-            root = np.linalg.cholesky(law.covariances[g])
-            values = {"u1": u[0], "u2": u[1], "b": bias, "q": q, "y": law.labels[g], "tau_n": 0.8, "tau_a": 0.6}
-            values |= {"l11": root[0, 0], "l21": root[1, 0], "l22": root[1, 1], "sigma": 0.8}
-            values |= {f"m{i + 1}": law.means[g, i] for i in range(2)} | {f"c{i + 1}": centres[g, i] for i in range(2)}
-            expected = evaluate("mismatch.readout_on_another_law", values)["accuracy"]
-            assert found[g] == pytest.approx(expected, rel=EXACT)
+    outcome = predict_stage(resolved, resolved.stages[stage], None if predict_stage is predict_in_population else [])
+    (u,), (bias,), (q,) = outcome.heads.signal, outcome.heads.bias, outcome.heads.noise_spread
+    for g in range(4):
+        root = np.linalg.cholesky(law.covariances[g])
+        values = {"u1": u[0], "u2": u[1], "b": bias, "q": q, "y": law.labels[g], "tau_n": 0.8, "tau_a": 0.6}
+        values |= {"l11": root[0, 0], "l21": root[1, 0], "l22": root[1, 1], "sigma": 0.8}
+        values |= {f"m{i + 1}": law.means[g, i] for i in range(2)} | {f"c{i + 1}": centres[g, i] for i in range(2)}
+        expected = evaluate("mismatch.readout_on_another_law", values)["accuracy"]
+        assert outcome.group_accuracy[g] == pytest.approx(expected, rel=EXACT)
 
 
 def test_heads_are_fitted_on_the_collapsed_law():
@@ -113,9 +115,8 @@ def test_the_law_of_fitted_margins(loss, seed):
             "kappa": problem.margins[g],
             "m": margins,
         }
-        smooth, kinks, told = (
-            evaluate(f"margin_law.{name}", values) for name in ("smooth_losses", "kinks", "averages")
-        )
+        smooth, kinks = evaluate("margin_law.smooth_losses", values), evaluate("margin_law.kinks", values)
+        told = evaluate("margin_law.averages", values)
         below = margins < (problem.margins[g] if loss is Loss.MAX_MARGIN else 1.0)
         expected = {
             Loss.SQUARED: smooth["squared"],

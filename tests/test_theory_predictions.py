@@ -171,6 +171,8 @@ def test_the_limit_of_data(rows):
     expected, found = evaluate("finite_data.data_limit", values), data_limit(law, rows)
     for name in ("nc1", "cdnv", "vci"):
         assert getattr(found, name) == pytest.approx(expected[name], rel=EXACT)
+    grown = evaluate("finite_data.inverse_covariance", values)["inverse"] * (values["A"] + values["delta"])
+    assert found.vci == pytest.approx(1 / (1 + grown), rel=EXACT)
 
 
 def test_the_metrics_of_rows():

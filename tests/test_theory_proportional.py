@@ -66,6 +66,33 @@ def test_moments_in_closed_form(seed):
     assert close(found, [float(expected[name]) for name in Moments._fields])
 
 
+@pytest.mark.parametrize("loss", list(Loss))
+def test_derivatives_of_the_moments(loss):
+    """Eighth-order differences in mean, s and t, which leave rounding over h and a term of order h^8."""
+    problem, h = two_groups(3, loss, margins=[0.7, 1.6]), 1e-2
+    at = {"mean": 0.4, "s": 1.3, "t": 0.8}
+    here = moments(problem, 0, *at.values(), 0.0, 1.0)._asdict()
+    expected = evaluate("envelopes.gaussian_derivatives", here | at)
+    eighth = np.array([1 / 280, -4 / 105, 1 / 5, -4 / 5, 0, 4 / 5, -1 / 5, 4 / 105, -1 / 280]) / h
+    for name in at:
+        around = [moments(problem, 0, *(at | {name: at[name] + h * i}).values(), 0.0, 1.0) for i in range(-4, 5)]
+        for moment in ("slope", "curvature", "square"):
+            found = eighth @ [getattr(one, moment) for one in around]
+            assert found == pytest.approx(expected[f"{moment}_in_{name}"], abs=1e-10)
+
+
+@pytest.mark.parametrize(("a", "t"), [(0.3, 0.7), (-2.0, 5.0), (1.5, 0.02)])
+def test_the_envelope_at_a_prox(a, t):
+    """A margin without spread: the moments are those of one argument. The rule's own step leaves 3e-12 of the mass."""
+    problem = two_groups(3)
+    weight, P = problem.weights[0], logistic_prox(a, t * problem.weights[0])
+    found = moments(problem, 0, a, 1e-9, t, 0.0, 2.0)
+    bend = 0.25 / np.cosh(P / 2) ** 2
+    expected = evaluate("envelopes.slope_and_curvature", {"c": bend, "t": t, "omega": weight})
+    assert found.slope == pytest.approx(-expected["slope_over_loss_slope"] / (1 + exp(P)), rel=EXACT)
+    assert found.curvature == pytest.approx(expected["curvature"], rel=EXACT)
+
+
 def test_an_infinite_floor_is_the_limit_of_a_low_one():
     low, none = (clipped_moments(0.3, 1.1, 0.8, 1.0, floor) for floor in (1e3, np.inf))
     assert close(low, none)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq, minimize
 from scipy.special import ndtr, ndtri
-from test_theory_numbers import EXACT, fit, two_by_two
+from test_theory_numbers import EXACT, two_by_two
 from theory_cases import evaluate
 
 from llrsim import head
@@ -13,7 +13,7 @@ from llrsim.collapse import class_centres, collapse
 from llrsim.gaussian import DENSITY_TABLE
 from llrsim.losses import Loss
 from llrsim.mixture import GroupMixture
-from llrsim.prediction import PopulationObjective
+from llrsim.prediction import PopulationObjective, least_squares
 from llrsim.prediction.population.expected_loss import expected_loss
 from llrsim.prediction.population.minimise import minimise
 
@@ -42,7 +42,8 @@ def collapsed_fit(values, *, correlation=None, tau_n=1.0, tau_a=1.0, ridge=0.0):
     """(u, b) of least squares on features collapsed towards the training centres, at other masses if asked."""
     law = untouched(values)
     mass = masses(values["rho"] if correlation is None else correlation)
-    return fit(collapse(law, class_centres(law), noise=tau_n, attribute=tau_a), mass, ridge)
+    collapsed = collapse(law, class_centres(law), noise=tau_n, attribute=tau_a)
+    return least_squares(PopulationObjective.of(collapsed, mass, Loss.SQUARED, ridge=ridge))
 
 
 def score(values, theta):
