@@ -18,7 +18,7 @@ def test_the_filter_with_momentum(momentum):
     roots = np.array([np.roots([1.0, -(1.0 + momentum - eta * at), momentum]) for at in z]).T
     for steps in (1, 7, 40):
         left = evaluate("descent.momentum", {"r1": roots[0], "r2": roots[1], "T": steps})["left"]
-        assert descent_filters(z, [steps], eta, momentum)[0] == pytest.approx((1 - left) / z, rel=1e-11)
+        assert descent_filters(z, [steps], eta, momentum)[0] == pytest.approx((1 - left) / z, rel=EXACT)
 
 
 def test_descent_from_the_noise_of_two_ridge_heads():
@@ -69,8 +69,8 @@ def test_descent_from_the_noise_of_two_ridge_heads():
         (flow, flow_path(problem, [time])),
     ):
         weight = -filters * (z - top / 2) / count  # dz / (2 pi i) = (z - centre) d angle / (2 pi)
-        assert [*path.heads.signal[0], path.heads.bias[0]] == pytest.approx((weight @ heads).real, abs=1e-10)
-        assert path.heads.noise_norm[0] ** 2 == pytest.approx((weight @ Q @ weight).real, rel=1e-9)
+        assert [*path.heads.signal[0], path.heads.bias[0]] == pytest.approx((weight @ heads).real, abs=EXACT)
+        assert path.heads.noise_norm[0] ** 2 == pytest.approx((weight @ Q @ weight).real, rel=EXACT)
 
 
 def test_the_edge_of_the_bulk():
@@ -85,7 +85,7 @@ def test_the_edge_of_the_bulk():
         method="bounded",
         options={"xatol": 1e-12},
     )
-    assert top_eigenvalue(problem) == pytest.approx(least.fun, rel=1e-9)
+    assert top_eigenvalue(problem) == pytest.approx(least.fun, rel=EXACT)
 
 
 @pytest.mark.parametrize("draw", ["weights", "mass"])
@@ -107,7 +107,7 @@ def test_online_steps(draw):
         step = evaluate("online.one_step", values | {"u": u, "b": b, "Q1": Q1, "Q2": Q2})
         expected += share * np.array(list(step.values()))
         feedback += share * weight**2 * problem.noise_std[g] ** 4
-    assert velocity == pytest.approx(expected, abs=1e-10)
+    assert velocity == pytest.approx(expected, abs=EXACT)
     decays = e * (mass @ problem.noise_std**2) + problem.ridge
     values = symbols_of(problem) | {"F": feedback, "D1": decays[0], "D2": decays[1]}
     stable = evaluate("online.stability", values)["largest_stable_step"]

@@ -45,11 +45,12 @@ def test_effective_weights(seed):
     head = ridge_head(problem._replace(weights=balanced))
     c = head.effective_weights[0]
     found = evaluate("effective_weights.balanced_weights", values | {"c": c, "V": head.response})
-    assert balanced[0] == pytest.approx(found["weight"], rel=1e-10)
-    assert head.response == pytest.approx(found["V"], rel=1e-10)
+    assert balanced[0] == pytest.approx(found["weight"], rel=EXACT)
+    assert head.response == pytest.approx(found["V"], rel=EXACT)
 
 
 def test_weights_do_nothing_when_few_rows_are_interpolated():
+    """A limit, which is O(ridge) away."""
     options = {"ridge": 1e-9, "anchor": 0.0, "spectrum": np.ones(120)}
     problem = two_groups(0, Loss.SQUARED, **options)._replace(ratio=1.8)
     head = ridge_head(problem)
@@ -84,13 +85,13 @@ def test_max_margin_heads_are_optimal():
         gaps[g] = (problem.margins[g] - mean) / s
     values = symbols_of(problem) | head_symbols(head.signal, head.bias, q=head.noise_spread, demand=1.0)
     expected = evaluate("max_margin.margin_program", values | {"L": problem.shares @ norm.cdf(gaps)})
-    assert head.noise_spread**2 == pytest.approx(expected["H"] / problem.ratio, rel=1e-10)
+    assert head.noise_spread**2 == pytest.approx(expected["H"] / problem.ratio, rel=EXACT)
     gradient = np.array([expected[f"gradient_{i}"] for i in range(1, 5)]) / problem.ratio
     gradient[3] -= 2 * head.noise_spread
     cost = np.append(head.signal, [0.0, head.noise_spread])
     multiplier = -(cost @ gradient) / (gradient @ gradient)
-    assert cost + multiplier * gradient == pytest.approx(0.0, abs=1e-10)
-    assert fixed_point(problem).envelope == pytest.approx(expected["V"], rel=1e-9)
+    assert cost + multiplier * gradient == pytest.approx(0.0, abs=EXACT)
+    assert fixed_point(problem).envelope == pytest.approx(expected["V"], rel=EXACT)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.8])
@@ -125,7 +126,7 @@ def test_a_large_ridge():
     for ridge in (1e4, 2e4):
         head = fixed_point(one._replace(ridge=ridge))
         found.append([head.signal[0] * ridge, head.bias * ridge, (head.noise_norm * ridge) ** 2])
-    # In units of -l'(0) = 1/2.
+    # In units of -l'(0) = 1/2. Terms of order 1/ridge^2 are left.
     limit = 2 * np.array(found[1]) - found[0]
     assert limit * [2, 2, 4] == pytest.approx([expected[name] for name in ("signal", "bias", "q2")], rel=1e-6)
     assert found[1][1] * 2 != pytest.approx(expected["bias"], rel=1e-6)
@@ -135,9 +136,9 @@ def test_hard_margins_by_class_move_the_bias_alone():
     one, other = (two_groups(2, Loss.MAX_MARGIN, margins=kappa)._replace(ratio=3.0) for kappa in (1.0, [0.7, 1.6]))
     shift = evaluate("limits.margins_by_class", {"kappa_plus": 1.6, "kappa_minus": 0.7})
     first, second = max_margin(one), max_margin(other)
-    assert second.signal == pytest.approx(shift["factor"] * first.signal, rel=1e-9)
-    assert second.bias == pytest.approx(shift["factor"] * first.bias + shift["shift"], rel=1e-9)
-    assert second.noise_spread == pytest.approx(shift["factor"] * first.noise_spread, rel=1e-9)
+    assert second.signal == pytest.approx(shift["factor"] * first.signal, rel=EXACT)
+    assert second.bias == pytest.approx(shift["factor"] * first.bias + shift["shift"], rel=EXACT)
+    assert second.noise_spread == pytest.approx(shift["factor"] * first.noise_spread, rel=EXACT)
 
 
 def test_slices_of_equal_score():

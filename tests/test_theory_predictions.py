@@ -138,7 +138,7 @@ def test_descent_and_flow_of_a_population():
     roots = np.array([np.roots([1.0, -(1.0 + momentum - eta * at), momentum]) for at in z]).T
     left = evaluate("descent.momentum", {"r1": roots[0], "r2": roots[1], "T": steps})["left"].real
     found = descend(objective, start, [steps], step_size=eta, momentum=momentum)[0]
-    assert found == pytest.approx(start + vectors @ ((1 - left) / z * force), rel=1e-11)  # roots lose a digit
+    assert found == pytest.approx(start + vectors @ ((1 - left) / z * force), rel=EXACT)
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.95])

@@ -201,10 +201,10 @@ def test_solutions_are_stationary_points_of_the_saddle_function():
         found = moments(problem, g, mean, s, problem.noise_std[g] ** 2 * head.envelope, 0.0, 1.0)
         values |= {f"{name}_{g + 1}": value for name, value in found._asdict().items()}
     expected = evaluate("proportional.stationarity", values)
-    assert head.envelope == pytest.approx(expected["V"], rel=1e-9)
-    assert head.noise_spread**2 == pytest.approx(expected["q2"], rel=1e-9)
-    assert (head.noise_norm / head.noise_spread) ** 2 == pytest.approx(expected["norm_over_spread_2"], rel=1e-9)
-    assert norm_over_spread(problem, head.envelope) ** 2 == pytest.approx(expected["norm_over_spread_2"], rel=1e-9)
+    assert head.envelope == pytest.approx(expected["V"], rel=EXACT)
+    assert head.noise_spread**2 == pytest.approx(expected["q2"], rel=EXACT)
+    assert (head.noise_norm / head.noise_spread) ** 2 == pytest.approx(expected["norm_over_spread_2"], rel=EXACT)
+    assert norm_over_spread(problem, head.envelope) ** 2 == pytest.approx(expected["norm_over_spread_2"], rel=EXACT)
 
 
 def test_relative_flatness():
@@ -249,4 +249,4 @@ def test_the_overlap_of_two_heads():
         n = g + 1
         values |= {f"product_{n}": mass @ (slope @ mass) ** 2, f"square_{n}": mass @ slope**2 @ mass}
         values |= {f"f{n}": shared[g], f"pi{n}": problem.shares[g], f"sigma{n}": problem.noise_std[g]}
-    assert cosine == pytest.approx(evaluate("averaging.shared_rows", values)["cosine"], abs=1e-9)
+    assert cosine == pytest.approx(evaluate("averaging.shared_rows", values)["cosine"], abs=EXACT)
