@@ -1,7 +1,12 @@
 """Derivations of the population limit, of methods and of summaries fail when an error is planted in them."""
 
+import importlib
+from functools import cache
+
 import pytest
 import test_theory
+
+import theory
 
 PLANTED = [
     ("reliance", "collapsed_reliance", "(RHO + TAU_A * (FIT - RHO)) * MU_S", "(RHO + TAU_A * FIT) * MU_S"),
@@ -76,6 +81,16 @@ PLANTED = [
     ("head_summary", "accuracy_of_classes", "sum(shares[:2]) * classes[0]", "classes[0]"),
     ("head_summary", "accuracy_of_classes", "/ sum(shares[of_class])", "/ sum(shares)"),
 ]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def made_once():
+    """Derivations without an error that others build on are made once."""
+    with pytest.MonkeyPatch.context() as patch:
+        for result in theory.RESULTS:
+            module = importlib.import_module(result.derive.__module__)
+            patch.setattr(module, result.derive.__name__, cache(result.derive))
+        yield
 
 
 @pytest.mark.parametrize(("module", "function", "right", "wrong"), PLANTED)
