@@ -86,6 +86,8 @@ def test_the_edge_of_the_bulk():
         options={"xatol": 1e-12},
     )
     assert top_eigenvalue(problem) == pytest.approx(least.fun, rel=EXACT)
+    edge = evaluate("descent.bulk_edge", values | {"V": least.x})
+    assert edge["slope"] * pole == pytest.approx(0.0, abs=1e-5)
 
 
 @pytest.mark.parametrize("draw", ["weights", "mass"])

@@ -86,6 +86,7 @@ def test_max_margin_heads_are_optimal():
     values = symbols_of(problem) | head_symbols(head.signal, head.bias, q=head.noise_spread, demand=1.0)
     expected = evaluate("max_margin.margin_program", values | {"L": problem.shares @ norm.cdf(gaps)})
     assert head.noise_spread**2 == pytest.approx(expected["H"] / problem.ratio, rel=EXACT)
+    assert expected["excess"] == pytest.approx(0.0, abs=EXACT)
     gradient = np.array([expected[f"gradient_{i}"] for i in range(1, 5)]) / problem.ratio
     gradient[3] -= 2 * head.noise_spread
     cost = np.append(head.signal, [0.0, head.noise_spread])

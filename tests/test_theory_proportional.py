@@ -192,7 +192,7 @@ def test_the_value_of_the_saddle_function_is_the_least_objective():
 def test_solutions_are_stationary_points_of_the_saddle_function():
     problem = two_groups(7)
     head = fixed_point(problem)
-    values = symbols_of(problem)
+    values = symbols_of(problem) | head_symbols(head.signal, head.bias)
     for g in range(2):
         mean = problem.labels[g] * (problem.means[g] @ head.signal + head.bias)
         s = np.sqrt(
@@ -201,6 +201,7 @@ def test_solutions_are_stationary_points_of_the_saddle_function():
         found = moments(problem, g, mean, s, problem.noise_std[g] ** 2 * head.envelope, 0.0, 1.0)
         values |= {f"{name}_{g + 1}": value for name, value in found._asdict().items()}
     expected = evaluate("proportional.stationarity", values)
+    assert [expected[f"head_{i}"] for i in (1, 2, 3)] == pytest.approx([0.0] * 3, abs=EXACT)
     assert head.envelope == pytest.approx(expected["V"], rel=EXACT)
     assert head.noise_spread**2 == pytest.approx(expected["q2"], rel=EXACT)
     assert (head.noise_norm / head.noise_spread) ** 2 == pytest.approx(expected["norm_over_spread_2"], rel=EXACT)
