@@ -203,9 +203,12 @@ def test_afr_without_confidence_is_class_balanced():
 def test_adjusted_logits(strength):
     counts = np.array([60, 20, 8, 12])
     made = adjust(counts, LABELS, adjust=strength, stretch=0.0, unit="class")
-    expected = evaluate("methods.adjusted_logits", {"pi": 0.2, "tau": strength})
+    expected = evaluate("methods.adjusted_logits", {"pi": 0.2, "tau": strength, "f": 0.6})
     assert made.shifts == pytest.approx(np.where(LABELS > 0, expected["shift_+"], expected["shift_-"]), rel=EXACT)
     assert made.scales.tolist() == [1.0] * 4
+    for y in (1, -1):
+        plain_loss = np.logaddexp(0.0, expected[f"shift_{y:+d}"[:-1]] - y * 0.6)
+        assert expected[f"loss_{y:+d}"] == pytest.approx(plain_loss, rel=EXACT)
     # The equations of T8 at b + iota_+ are those of the plain loss at b.
     shifts = np.array([expected["shift_-"], expected["shift_+"]])
     plain = two_groups(3, anchor=0.0)
@@ -231,10 +234,11 @@ def test_worst_masses():
     along = [dual(p + h * step) for step in range(-4, 5)]
     values, losses = np.array([value for value, _ in along]), along[4][1]
     eighth = np.array([1 / 280, -4 / 105, 1 / 5, -4 / 5, 0, 4 / 5, -1 / 5, 4 / 105, -1 / 280])
-    told = {"loss_1": losses[0], "loss_2": losses[1], "slope_1": 1.0, "slope_2": -0.5, "bend": 2.0}
+    told = {"loss_1": losses[0], "loss_2": losses[1], "slope_1": 1.0, "slope_2": -0.5, "bend": 2.0, "p": p, "q": 0.7}
     expected = evaluate("methods.worst_masses", told)
     assert eighth @ values / h == pytest.approx(expected["slope"], rel=1e-8)  # rounding over h, and h^8
     assert expected["bend"] == -(1.5**2) / 2
+    assert expected["gain"] == pytest.approx(np.array([0.3, -0.3]) @ losses, rel=EXACT)
     assert (np.diff(values, 2) < 0).all()
 
 
@@ -249,7 +253,15 @@ def test_group_dro_is_at_the_maximum_of_its_dual():
     first, second = np.argsort(losses)[:2]
     slope = evaluate(
         "methods.worst_masses",
-        {"loss_1": losses[first], "loss_2": losses[second], "slope_1": 1.0, "slope_2": 0.0, "bend": 1.0},
+        {
+            "loss_1": losses[first],
+            "loss_2": losses[second],
+            "slope_1": 1.0,
+            "slope_2": 0.0,
+            "bend": 1.0,
+            "p": 0.5,
+            "q": 0.5,
+        },
     )["slope"]
     assert losses.max() - mass @ losses <= 2 * GAP
     # Inside the simplex the slopes of the dual, the differences of the losses, vanish as far as that gap tells.
@@ -276,6 +288,7 @@ def test_the_hardest_rows(share):
     expected = evaluate("hardest_rows.hardest_rows", values)
     assert spread[2] ** 2 == pytest.approx(expected["spread2"], rel=EXACT)
     assert expected["share"] == pytest.approx(share, rel=EXACT)
+    assert [expected["low"], expected["high"]] == [-margin, margin]
     weight = hardest_weight(margin, problem, first)
     scores = np.array([[margin - 0.1, -margin - 0.1, margin + 0.1, -margin + 0.1]] * 4)
     for g, y in enumerate(LABELS):

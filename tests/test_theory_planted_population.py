@@ -33,7 +33,7 @@ PLANTED = [
     ("mismatch", "readout_on_another_law", "u.dot(centre) + tau_a * u.dot(mean - centre)", "u.dot(mean)"),
     ("mismatch", "readout_on_another_law", "tau_n**2 * (u.T * root", "(u.T * root"),
     ("mismatch", "readout_on_another_law", "noise: tau_n * noise}", "noise: noise}"),
-    ("mismatch", "readout_on_another_law", "tau_a, tau_n) + bias) / tau_n)", "tau_a, tau_n) + bias) * tau_n)"),
+    ("mismatch", "readout_on_another_law", "tau_a, tau_n) + bias) / tau_n\n", "tau_a, tau_n) + bias) * tau_n**2\n"),
     ("mismatch", "readout_on_another_law", "root.T * u  #", "root * u  #"),
     ("margin_law", "smooth_losses", "M + LOADED * diff(loss, M)", "M - LOADED * diff(loss, M)"),
     ("margin_law", "smooth_losses", "1 + LOADED * diff(loss, M, 2)", "1 + diff(loss, M, 2)"),

@@ -212,11 +212,14 @@ def test_the_mean_of_heads():
     heads = Head.of(rng.normal(size=(2, 2)), rng.normal(size=2), np.linalg.norm(v, axis=1))
     found, gram = average(heads, v @ v.T), v @ v.T
     values = {"g11": gram[0, 0], "g12": gram[0, 1], "g22": gram[1, 1]}
+    values |= {f"{name}{j + 1}": v[i, j] for i, name in enumerate("vw") for j in (0, 1)} | {"e1": 0.5, "e2": 2.0}
     for told, (first, second) in ((found.bias, heads.bias), (found.signal[1], heads.signal[:, 1])):
         expected = evaluate("head_summary.mean_of_heads", values | {"f1": first, "f2": second})
         assert told == pytest.approx(expected["signal"], rel=EXACT)
     assert found.noise_norm == pytest.approx(expected["norm"], rel=EXACT)
     assert found.noise_norm == pytest.approx(np.linalg.norm(v.mean(axis=0)), rel=EXACT)
+    spreads = (v[:, :2] * [0.5, 2.0]) @ v[:, :2].T
+    assert average(heads, gram, spreads).noise_spread ** 2 == pytest.approx(expected["spread2"], rel=EXACT)
 
 
 def test_accuracies_of_classes():

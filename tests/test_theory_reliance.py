@@ -278,5 +278,7 @@ def test_ridge_can_give_collapse_the_larger_share(sigma_c, tau, sign):
         margin, rel=EXACT
     )
     assert np.sign(margin) == sign
+    fully = evaluate("balance_or_collapse.under_ridge", values | {"tau": tau})["full_collapse"]
+    assert (fully < 0) == (sigma_c < 1)  # where the spurious coordinate is the wider one
     found = shares(values, cells)
     assert np.sign(found[0] - found[1]) == sign

@@ -41,7 +41,7 @@ def larger_share() -> Derivation:
     reliance = cells()
     score = proof.say("The score Phi^-1(WGA) of a reliance r >= 0", worst_group().result["score"])
     r = symbols("r", nonnegative=True)
-    proof.equal(
+    proof.control(
         "falls as r grows",
         diff(score, r) * (SIGMA_C**2 + r**2 * SIGMA_S**2) ** S("3/2"),
         -(MU_S * SIGMA_C**2 + r * MU_C * SIGMA_S**2),
@@ -68,7 +68,7 @@ def under_class_collapse() -> Derivation:
     tau = symbols("tau", positive=True)
     uniform = {TAU_A: tau, TAU_N: tau, RIDGE: 0}
     reliance = {key: value.subs(uniform) for key, value in cells().items()}
-    proof.equal("At the training masses collapse does nothing (T5)", reliance["none"], reliance["1"])
+    proof.control("At the training masses collapse does nothing (T5)", reliance["none"], reliance["1"])
     scale = MU_S * SIGMA_C**2 / MU_C
     first, second = (SIGMA_S**2 + (1 - x**2) * MU_S**2 for x in (RHO, FIT))
     left = proof.equal(
@@ -83,7 +83,7 @@ def under_class_collapse() -> Derivation:
         gained - left,
         scale * (RHO * (RHO**2 - FIT**2) * MU_S**2 / (first * second) + tau * (RHO - FIT) / second),
     )
-    proof.equal(
+    proof.control(
         "It is the difference of the shares of the reliance saved",
         larger_share().result["excess"].subs(uniform),
         excess,
@@ -109,17 +109,17 @@ def under_unequal_collapse() -> Derivation:
         solve(margin, STRENGTH)[0],
         TAU_A / ((1 - TAU_A) * (1 - RHO**2) - FACTOR),
     )
-    proof.equal(
+    proof.control(
         "Class collapse, kappa = 1: no such S_a, the margin is a sum of positive terms",
         margin.subs(FACTOR, 1),
         TAU_A + STRENGTH * (TAU_A * (1 - RHO**2) + RHO**2),
     )
-    proof.equal(
+    proof.control(
         "Attributes erased, tau_a -> 0 at fixed tau_n: collapse wins, for there is nothing left to balance",
         limit(margin.subs(FACTOR, (TAU_A / TAU_N) ** 2), TAU_A, 0),
         -STRENGTH * (1 - RHO**2),
     )
-    proof.equal("Group collapse, tau_a = 1: balance wins", margin.subs(TAU_A, 1), 1 + FACTOR * STRENGTH)
+    proof.control("Group collapse, tau_a = 1: balance wins", margin.subs(TAU_A, 1), 1 + FACTOR * STRENGTH)
     proof.result = {"margin": margin, "flip": flip}
     return proof
 
@@ -137,15 +137,15 @@ def under_ridge() -> Derivation:
         (core + strength) / (spurious + strength)
         - (1 - tau) * (tau**2 * core + strength) / (tau**2 * (SIGMA_S**2 + MU_S**2) + strength),
     )
-    proof.equal(
+    proof.control(
         "Without collapse balance alone matters", margin.subs(tau, 1), (core + strength) / (spurious + strength)
     )
-    proof.equal(
+    full = proof.equal(
         "Under full collapse the sign is that of the core's variance in a class less the spurious coordinate's: where "
         "the latter is the wider, strong collapse has the larger share",
         limit(margin, tau, 0),
         (core - spurious) / (spurious + strength),
     )
-    proof.equal("Under a large ridge balance wins", limit(margin, strength, oo), tau)
-    proof.result = {"margin": margin}
+    proof.control("Under a large ridge balance wins", limit(margin, strength, oo), tau)
+    proof.result = {"margin": margin, "full_collapse": full}
     return proof

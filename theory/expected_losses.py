@@ -44,7 +44,7 @@ def closed_forms() -> Derivation:
         total = proof.equal(f"{name}: E l over the margins that count", truncated_expectation(loss, -oo, kink), value)
         first = proof.equal("The mean moves the margin: E l'", diff(total, MEAN), slope)
         second = proof.equal("and once more: E l''", diff(first, MEAN), curvature)
-        proof.equal("Stein's lemma, E l' G = s E l'', as d/ds moves it by G", diff(total, SPREAD), SPREAD * second)
+        proof.control("Stein's lemma, E l' G = s E l'', as d/ds moves it by G", diff(total, SPREAD), SPREAD * second)
         third = proof.equal("of E l' the same makes E l'' G", diff(first, SPREAD), with_x)
         fourth = proof.equal("and of E l' G, E l'' G^2", diff(SPREAD * second, SPREAD), with_xx)
         moments = (total, first, second, third, fourth)

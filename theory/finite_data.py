@@ -53,7 +53,7 @@ def data_limit() -> Derivation:
     )
     added = proof.equal("over the d = delta n noise coordinates in all", RATIO * ROWS * error2, RATIO * NOISE**2)
     mean = (first + second) / 2
-    proof.equal(
+    proof.control(
         "Rows about their mean are independent of it, as they are uncorrelated with it",
         expectation((first - mean) * mean, normals),
         S.Zero,

@@ -19,14 +19,10 @@ def hardest_rows() -> Derivation:
     """Rows of y f0 <= t, sum_g pi_g Phi((t - y_g E f0)/t0) = k/n; weight 1/(2 x the class's share among them)."""
     proof = Derivation("Two groups a class; n -> infinity; the earlier head is independent of the sample (T20).")
     margin, z = symbols("m z", real=True)
-    falls = proof.say("The cross-entropy of a margin", log(1 + exp(-margin)))
-    proof.equal("falls, so the largest are those of the lowest margins", diff(falls, margin), -1 / (1 + exp(margin)))
-    law = slices().result
-    slope = Matrix([law[f"slope_{i}"] for i in (1, 2, 3)])
-    spread2 = proof.equal(
-        "The score's slopes on the signal give its variance t0^2, the same for the margin as y^2 = 1",
-        slope.dot(FIRST_HEAD) ** 2,
-        (FIRST.T * COVARIANCE * FIRST)[0] + NOISE**2 * Q0**2,
+    proof.control(
+        "The cross-entropy falls with the margin: the largest are those of the lowest ones",
+        diff(log(1 + exp(-margin)), margin),
+        -1 / (1 + exp(margin)),
     )
     chosen = []
     for y, share, middle, spread in zip(LABELS, SHARES, MEANS, SPREADS, strict=True):
@@ -36,6 +32,13 @@ def hardest_rows() -> Derivation:
             (THRESHOLD - y * middle) / spread,
         )
         chosen.append(share * Cdf(end))
+    law = slices().result
+    slope = Matrix([law[f"slope_{i}"] for i in (1, 2, 3)])
+    spread2 = proof.equal(
+        "The score's slopes on the signal give its variance t0^2, the same for the margin as y^2 = 1",
+        slope.dot(FIRST_HEAD) ** 2,
+        (FIRST.T * COVARIANCE * FIRST)[0] + NOISE**2 * Q0**2,
+    )
     total = proof.say("The k rows are a share k/n of all, which fixes t: k/n is", sum(chosen))
     of_class = {y: sum(c for c, label in zip(chosen, LABELS, strict=True) if label == y) for y in (-1, 1)}
     weights = symbols("w_minus w_plus", positive=True)
@@ -53,11 +56,11 @@ def hardest_rows() -> Derivation:
     )
     score = symbols("f0", real=True)
     cuts = [solve(y * score - THRESHOLD, score)[0] for y in (-1, 1)]
-    proof.equal(
+    jumps = proof.equal(
         "In scores the weight jumps at -t and t, the slices' cuts", Matrix(cuts), Matrix([-THRESHOLD, THRESHOLD])
     )
-    proof.equal("Rows in all cover both classes evenly", sum(mass), S.One)
+    proof.control("Rows in all cover both classes evenly", sum(mass), S.One)
     proof.result = {"share": total, "weight_-1": weight[0], "weight_1": weight[1]}
-    proof.result |= {f"mass_{g + 1}": p for g, p in enumerate(mass)}
+    proof.result |= {f"mass_{g + 1}": p for g, p in enumerate(mass)} | {"low": jumps[0], "high": jumps[1]}
     proof.result = {name: in_numbers(value) for name, value in proof.result.items()} | {"spread2": spread2}
     return proof

@@ -12,7 +12,7 @@ def mean_of_heads() -> Derivation:
     """The mean of A heads has the means of u and b, and |v|^2 = sum_ij v_i.v_j / A^2; of v' diag(e) v likewise."""
     proof = Derivation("Two heads, two noise coordinates of variances e_j; their noise parts known by inner products.")
     heads = symbols("f1 f2", real=True)
-    proof.say("The mean of heads is the head of the mean logit", sum(heads) / 2)
+    logit = proof.say("The mean of heads is the head of the mean logit", sum(heads) / 2)
     first, second = (Matrix(symbols(f"{name}1 {name}2", real=True)) for name in "vw")
     e, normals = symbols("e1 e2", positive=True), symbols("x y", real=True)
     z = Matrix([sqrt(part) * x for part, x in zip(e, normals, strict=True)])
@@ -28,11 +28,13 @@ def mean_of_heads() -> Derivation:
         (product(first, first) + 2 * product(first, second) + product(second, second)) / 4,
     )
     pairs = dict(zip(gram, (product(first, first), product(first, second), product(second, second)), strict=True))
-    told = proof.equal(
+    proof.control(
         "which needs no vector, but their products", spread, ((gram[0] + 2 * gram[1] + gram[2]) / 4).subs(pairs)
     )
-    proof.equal("One head twice is that head", told.subs(dict(zip(second, first, strict=True))), product(first, first))
-    proof.result = {"signal": sum(heads) / 2, "norm": sqrt((gram[0] + 2 * gram[1] + gram[2]) / 4)}
+    proof.control(
+        "One head twice is that head", spread.subs(dict(zip(second, first, strict=True))), product(first, first)
+    )
+    proof.result = {"signal": logit, "spread2": spread, "norm": sqrt((gram[0] + 2 * gram[1] + gram[2]) / 4)}
     return proof
 
 
@@ -51,7 +53,7 @@ def accuracy_of_classes() -> Derivation:
         sum(shares[:2]) * classes[0] + sum(shares[2:]) * classes[1],
         sum(right),
     )
-    proof.equal(
+    proof.control(
         "Groups of one accuracy give it to their class",
         classes[0].subs(accuracies[1], accuracies[0]) / accuracies[0],
         S.One,

@@ -32,7 +32,9 @@ def alternating_differences() -> Derivation:
     for i in switches:
         on = sum(value for key, value in values.items() if i in key) / 4
         off = sum(value for key, value in values.items() if i not in key) / 4
-        proof.equal(f"Main effect of switch {i}: the mean with it on less that with it off", main[i], on - off)
+        proof.result[f"main_{i}"] = proof.equal(
+            f"Main effect of switch {i}: the mean with it on less that with it off", main[i], on - off
+        )
     pair = proof.equal(
         "Two switches: the mean over the third one of what the effect of the first one gains by the second",
         difference(values, 3, [{0}, {1}]),
@@ -46,7 +48,7 @@ def alternating_differences() -> Derivation:
         on: sum((-1) ** (len(on) - len(part)) * values[part] for part in values if part <= on) for on in values
     }
     everything = frozenset(switches)
-    proof.equal(
+    proof.control(
         "A value is the sum of the differences from nothing on, over all subsets of what is on",
         sum(dividends.values()),
         values[everything],
@@ -56,23 +58,21 @@ def alternating_differences() -> Derivation:
     )
     shapley = by_subsets(values, 3)
     for i in switches:
-        proof.equal(
+        proof.result[f"phi_{i}"] = proof.equal(
             f"Shapley shares each of them evenly among its switches: switch {i}",
             shapley[i],
             sum(value / len(on) for on, value in dividends.items() if i in on),
         )
-    proof.equal(
+    proof.control(
         "so it is the main effect and a twelfth of the triple interaction",
         shapley[0] - main[0],
         triple / 12,
     )
-    together = difference(values, 3, [{0}, {1, 2}])
     one, both = Symbol("v_0"), Symbol("v_012")
-    proof.equal(
+    joint = proof.equal(
         "Switches that are turned together are one switch",
-        together,
+        difference(values, 3, [{0}, {1, 2}]),
         (both - values[frozenset({1, 2})]) - (one - values[frozenset()]),
     )
-    proof.result = {f"main_{i}": value for i, value in enumerate(main)}
-    proof.result |= {"pair": pair, "triple": triple, "joint": together}
+    proof.result |= {"pair": pair, "triple": triple, "joint": joint}
     return proof

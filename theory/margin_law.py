@@ -45,8 +45,8 @@ def smooth_losses() -> Derivation:
             "and the density is the derivative", diff(mass, M), Density((at - MEAN) / SPREAD) * stretch / SPREAD
         )
         proof.result[name] = in_numbers(density)
-    proof.equal("Above its kink the squared hinge is flat, and P = a", argument(S.Zero), M)
-    proof.result["untouched"] = in_numbers(diff(below(argument(S.Zero)), M))
+    flat = proof.equal("Above its kink the squared hinge is flat, and P = a", argument(S.Zero), M)
+    proof.result["untouched"] = in_numbers(diff(below(flat), M))
     return proof
 
 
@@ -65,14 +65,14 @@ def kinks() -> Derivation:
         below(highest) - below(lowest),
         below(1) - below(1 - LOADED),
     )
-    proof.equal("With the densities on both sides that is all rows", below(lowest) + atom + 1 - below(highest), S.One)
+    proof.control("With the densities on both sides that is all rows", below(lowest) + atom + 1 - below(highest), S.One)
     density = proof.equal(
         "Below the kink the density is that of a at m - t om",
         diff(below(hinge), M),
         Density((hinge - MEAN) / SPREAD) / SPREAD,
     )
     hard = proof.say("A hard margin draws every argument below it: no row is below kappa", below(KAPPA))
-    proof.equal("and the others stay where they are", hard + (1 - below(KAPPA)), S.One)
+    proof.control("and the others stay where they are", hard + (1 - below(KAPPA)), S.One)
     proof.result = {"hinge_atom": in_numbers(atom), "hinge_density": in_numbers(density), "hard_atom": in_numbers(hard)}
     return proof
 
@@ -97,33 +97,35 @@ def averages() -> Derivation:
             1 - prox,
             {"hinge": 1 - LOADED - a, "squared": (1 - a) / (1 + LOADED)}[name],
         )
-    row = MEAN + SPREAD * X
-    for name, value, end in (
-        ("hinge", miss["hinge"], 1 - LOADED),
-        ("squared", miss["squared"] ** 2 / 2, oo),
-        ("squared_hinge", miss["squared"] ** 2 / 2, S.One),
+    gap, top = (1 - LOADED - MEAN) / SPREAD, (1 - MEAN) / SPREAD
+    for name, sentence, value, end, printed in (
+        (
+            "hinge",
+            "The hinge's mean loss: a truncated first moment",
+            miss["hinge"],
+            gap,
+            SPREAD * (gap * Cdf(gap) + Density(gap)),
+        ),
+        (
+            "squared",
+            "The squared loss's: its second moment about 1, shrunk",
+            miss["squared"] ** 2 / 2,
+            oo,
+            ((1 - MEAN) ** 2 + SPREAD**2) / (2 * (1 + LOADED) ** 2),
+        ),
+        (
+            "squared_hinge",
+            "and the squared hinge's: half a truncated second moment",
+            miss["squared"] ** 2 / 2,
+            top,
+            Rational(1, 2)
+            * (((1 - MEAN) ** 2 + SPREAD**2) * Cdf(top) + (1 - MEAN) * SPREAD * Density(top))
+            / (1 + LOADED) ** 2,
+        ),
     ):
-        gap = (end - MEAN) / SPREAD
-        proof.result[f"{name}_loss"] = truncated_expectation(value.subs(a, row), -oo, gap)
-    gap = (1 - LOADED - MEAN) / SPREAD
-    proof.equal(
-        "The hinge's mean loss: a truncated first moment",
-        proof.result["hinge_loss"],
-        SPREAD * (gap * Cdf(gap) + Density(gap)),
-    )
-    proof.equal(
-        "The squared loss's: its second moment about 1, shrunk",
-        proof.result["squared_loss"],
-        ((1 - MEAN) ** 2 + SPREAD**2) / (2 * (1 + LOADED) ** 2),
-    )
-    top = (1 - MEAN) / SPREAD
-    proof.equal(
-        "and the squared hinge's half of it: a truncated second moment",
-        proof.result["squared_hinge_loss"],
-        Rational(1, 2)
-        * (((1 - MEAN) ** 2 + SPREAD**2) * Cdf(top) + (1 - MEAN) * SPREAD * Density(top))
-        / (1 + LOADED) ** 2,
-    )
+        proof.result[f"{name}_loss"] = proof.equal(
+            sentence, truncated_expectation(value.subs(a, MEAN + SPREAD * X), -oo, end), printed
+        )
     proof.result["squared_hinge_curvature"] = truncated_expectation(diff((1 - M) ** 2 / 2, M, 2), -oo, top)
     proof.result = {name: in_numbers(value) for name, value in proof.result.items()}
     return proof

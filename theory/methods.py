@@ -34,12 +34,12 @@ def masses() -> Derivation:
         found = proof.equal(
             f"Units: {name}. The weights solve linear equations", Matrix(effective_masses(units)), Matrix(printed)
         )
-        proof.equal("and the masses sum to one", sum(found), S.One)
+        proof.control("and the masses sum to one", sum(found), S.One)
         proof.result |= {f"{name}_{g + 1}": p for g, p in enumerate(found)}
     kept, units = symbols("k U", positive=True)
     size, rows = symbols("n_u n_g", positive=True)
     # k is the size of the smallest unit for a subset and of the largest one for repeats.
-    proof.equal(
+    proof.control(
         "Units cut or repeated to k rows each, of which n_g/n_u are the group's: the same mass as by weights 1/(U n_u)",
         (kept * rows / size) / (units * kept),
         rows / (units * size),
@@ -59,14 +59,14 @@ def class_balance() -> Derivation:
     )
     factor = proof.equal("Its rows weigh more, in proportion, by", balanced / plain, 1 / (2 * share))
     equal = solve(factor - 1, share)
-    proof.equal("which is one at P = 1/2 and nowhere else: CB-LLR = LLR", Matrix(equal), Matrix([S.Half]))
+    proof.control("which is one at P = 1/2 and nowhere else: CB-LLR = LLR", Matrix(equal), Matrix([S.Half]))
     gamma, class_share = symbols("gamma share", positive=True)
     uniform = proof.equal(
         "AFR's weights at gamma = 0 are free of the score",
         score_weighted().result["afr_weight"].subs(gamma, 0),
         1 / class_share,
     )
-    proof.equal(
+    weight = proof.equal(
         "with mean one, those of CB-LLR; its anchor, which is AFR's own, is all that is left of AFR",
         uniform.subs(class_share, share) / 2,
         factor,
@@ -80,8 +80,8 @@ def class_balance() -> Derivation:
         relative.subs(symbols("mbar", real=True), (2 * share - 1) * separation / 2),
         (2 * share - 1) / (2 * share * (1 - share)),
     )
-    proof.equal("which CB-LLR takes back", threshold.subs(share, S.Half), S.Zero)
-    proof.result = {"factor": factor, "threshold": threshold, "balanced": balanced}
+    proof.control("which CB-LLR takes back", threshold.subs(share, S.Half), S.Zero)
+    proof.result = {"factor": weight, "threshold": threshold, "balanced": balanced}
     return proof
 
 
@@ -105,13 +105,15 @@ def adjusted_logits() -> Derivation:
             log(1 + exp(y * shift - y * logit)),
             log(1 + exp(-y * (logit - shift))),
         )
-    proof.equal(
+    proof.control(
         "As f = r + b, a bias that is free takes the shift up, and nothing else moves: the gradient in b of both "
         "classes is the plain one at b - iota_+",
         Matrix([diff(loss.subs(logit, rest + bias), bias) for loss in losses.values()]),
         Matrix([-y / (1 + exp(y * (rest + (bias - shift)))) for y in losses]),
     )
-    proof.result = {"shift_+": shifts[1], "shift_-": shifts[-1]}
+    back = (1 - share) / share
+    proof.result = {"shift_+": shift.subs(odds, back), "shift_-": opposite.subs(odds, back)}
+    proof.result |= {f"loss_{y:+d}": loss.subs(odds, back) for y, loss in losses.items()}
     return proof
 
 
@@ -137,7 +139,7 @@ def worst_masses() -> Derivation:
         diff(gradient, w) * rate,
         -(diff(first - second, w) ** 2) / diff(value, w, 2),
     )
-    proof.equal(
+    gain = proof.equal(
         "Moving mass from p to q at a fixed w changes the objective by q - p times that slope: at a maximum inside, "
         "where it is zero, no masses are worse for w_p, and at an end the mass is on the larger loss. So (w_p, p) is a "
         "saddle point, and w_p minimises the worst loss",
@@ -145,7 +147,8 @@ def worst_masses() -> Derivation:
         (other - mass) * gradient,
     )
     losses = symbols("loss_1 loss_2", real=True)
-    proof.result = {"slope": gradient.subs({first: losses[0], second: losses[1]})}
+    told = {first: losses[0], second: losses[1]}
+    proof.result = {"slope": gradient.subs(told), "gain": gain.subs(told)}
     a, b, c = symbols("slope_1 slope_2 bend", real=True)
     proof.result["bend"] = bend.subs(diff(value, w, 2), c).subs({diff(first, w): a, diff(second, w): b}).doit()
     return proof

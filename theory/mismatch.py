@@ -43,9 +43,9 @@ def readout_on_another_law() -> Derivation:
         accuracy().result["accuracy"].subs(of_t0, simultaneous=True),
         normal_cdf(label * (at_test + bias) / (tau_n * spread)),
     )
-    own = proof.say("The score on a law that collapses by tau_a = tau_n", (at_test.subs(tau_a, tau_n) + bias) / tau_n)
-    proof.equal(
-        "grows as 1/tau: on its own law a head seems better and better as that collapses",
+    own = (at_test.subs(tau_a, tau_n) + bias) / tau_n
+    proof.control(
+        "On its own law a head seems better and better as that collapses, tau_a = tau_n: the score grows as 1/tau",
         limit(own * tau_n, tau_n, 0),
         u.dot(centre) + bias,
     )

@@ -44,17 +44,19 @@ def one_group_a_class() -> Derivation:
     entries = ((0, 0), (0, 1), (1, 1))
     one = {g.covariance[i, j]: tau**2 * common[i, j] for g in GROUPS for i, j in entries}
     bend = first.share * bends[0] + second.share * bends[1]
-    direction = common.inv() * (second.mean - first.mean)
-    head = proof.say("With one covariance S, consider", -second.share * slopes[1] / (bend * tau**2) * direction)
-    proof.equal(
-        "The gradient vanishes there, along S^-1 Delta: neither loss nor tau turn it",
-        in_u.subs(one).subs(dict(zip(U, head, strict=True))),
-        Matrix([0, 0]),
+    in_common = in_u.subs(one)
+    nowhere = dict.fromkeys(U, 0)
+    head = proof.equal(
+        "With one covariance S it vanishes at a head along S^-1 Delta",
+        -in_common.jacobian(U).inv() * in_common.subs(nowhere),
+        -second.share * slopes[1] / (bend * tau**2) * common.inv() * (second.mean - first.mean),
     )
+    direction = common.inv() * (second.mean - first.mean)
+    slope = proof.equal("Neither loss nor tau turn it", head[1] / head[0], direction[1] / direction[0])
     shares = symbols("k1 k2", positive=True)
     each = {g.covariance[i, j]: tau**2 * g.covariance[i, j] for g in GROUPS for i, j in entries}
     mixed = sum((k * g.covariance for k, g in zip(shares, GROUPS, strict=True)), Matrix.zeros(2, 2))
-    proof.equal(
+    proof.control(
         "With two covariances it is (k_1 S_1 + k_2 S_2)^-1 Delta, k_g the shares of the curvature pi_g E l'', which "
         "the squared loss alone fixes",
         in_u.subs(each).subs(
@@ -62,7 +64,7 @@ def one_group_a_class() -> Derivation:
         ),
         second.share * slopes[1] * (second.mean - first.mean) + tau**2 * mixed * U,
     )
-    proof.result = {"slope": direction[1] / direction[0]}
+    proof.result = {"slope": slope}
     return proof
 
 
@@ -80,7 +82,7 @@ def any_loss() -> Derivation:
     value = sum(
         p * expected("envelope", i, mean, spread, S.Zero) for i, (p, mean) in enumerate(zip(shares, means, strict=True))
     )
-    proof.say("x -> -x exchanges the classes, so b = 0, and two margins are left: the objective", named(value))
+    proof.say("x -> -x exchanges the classes, so b = 0, and two margins are left")
     slopes = [Symbol(f"slope_{i}", real=True) for i in (0, 1)]
     bend = symbols("nu", positive=True)  # the mean of E l''
     curvatures = {Symbol("curvature_0", real=True): bend, Symbol("curvature_1", real=True): bend}
@@ -109,17 +111,17 @@ def any_loss() -> Derivation:
     )
     mean_margin = symbols("m", real=True)
     slope = mean_margin - 1
-    proof.equal(
+    proof.control(
         "For the squared loss E l' is linear in the mean margin and E l'' one: kappa = 1 at every tau",
         (slope.subs(mean_margin, means[0]) - slope.subs(mean_margin, means[1])) / gap,
         S.One,
     )
-    proof.equal(
+    proof.control(
         "At |rho| = 1 a class has one group: any kappa, the direction of one Gaussian a class",
         ratio.subs(RHO, 1),
         MU_S / MU_C * SIGMA_C**2 / SIGMA_S**2,
     )
-    proof.equal("At rho = 0 no loss relies on the attribute", ratio.subs(RHO, 0), S.Zero)
+    proof.control("At rho = 0 no loss relies on the attribute", ratio.subs(RHO, 0), S.Zero)
     proof.result = {"ratio": ratio}
     return proof
 
@@ -162,7 +164,7 @@ def exponential_loss() -> Derivation:
         ((of_gap - equation) * total * 2 * MU_C * MU_S / SIGMA_C**2).subs(FACTOR, E / gap),
         tau * (SIGMA_S**2 * gap + (1 - RHO**2) * MU_S**2 * E) - 2 * RHO * MU_S**2,
     )
-    proof.equal(
+    proof.control(
         "E grows, so the root is unique and falls as tau grows",
         diff(grown, gap),
         exp(gap) / (share + (1 - share) * exp(gap)) ** 2,
@@ -178,20 +180,20 @@ def exponential_loss() -> Derivation:
         * (gap * diff(E, gap) - E)
         / (SIGMA_S**2 + (1 - RHO**2) * MU_S**2 * diff(E, gap)),
     )
-    proof.equal(
+    proof.control(
         "It is rho D^2 / 2 at a small D: there collapse lowers the reliance",
         series(gap * diff(grown, gap) - grown, gap, 0, 3).removeO(),
         RHO * gap**2 / 2,
     )
     x = symbols("x", positive=True)  # e^-D
-    in_x = proof.say("At a large D, with x = e^-D, E is", together(grown.subs(exp(gap), 1 / x)))
+    in_x = together(grown.subs(exp(gap), 1 / x))
     in_slope = -x * diff(in_x, x)
-    proof.equal(
-        "The term D E' vanishes as D e^-D does",
+    proof.control(
+        "At a large D the term D E' vanishes as D e^-D does",
         (in_slope / x).subs(x, 0) * limit(gap * exp(-gap), gap, oo),
         S.Zero,
     )
-    proof.equal(
+    proof.control(
         "and what is left is -2/(1 - rho): there collapse raises the reliance", -in_x.subs(x, 0), -2 / (1 - RHO)
     )
     proof.result = {

@@ -53,12 +53,11 @@ def collapsed_reliance() -> Derivation:
             ]
         ),
     )
-    head = proof.say(
-        "It vanishes, without a bias, at",
+    curvature, nowhere = slopes.jacobian([u1, u2, bias]), {u1: 0, u2: 0, bias: 0}
+    head = proof.equal(
+        "It is linear, and vanishes, without a bias, at",
+        -curvature.inv() * slopes.subs(nowhere),
         Matrix([MU_C * spurious, inside * core, 0]) / (core * spurious + MU_C**2 * spurious + inside**2 * core),
-    )
-    proof.equal(
-        "for the gradient there is", slopes.subs(dict(zip((u1, u2, bias), head, strict=True))), Matrix([0, 0, 0])
     )
     ratio = proof.equal("The reliance", head[1] / head[0], inside / MU_C * core / spurious)
     proof.result = {"ratio": ratio, "core_weight": head[0]}
@@ -71,7 +70,7 @@ def worst_group() -> Derivation:
     reliance = symbols("r", nonnegative=True)
     spread = proof.say("The logit's deviation in every group", sqrt(SIGMA_C**2 + reliance**2 * SIGMA_S**2))
     scores = {side: (MU_C + side * reliance * MU_S) / spread for side in (1, -1)}
-    proof.equal(
+    proof.control(
         "The minority is the worst group: its score is less by",
         scores[1] - scores[-1],
         2 * reliance * MU_S / spread,
@@ -100,13 +99,15 @@ def unequal_factors() -> Derivation:
         diff(ratio, factor),
         -ratio * (1 - RHO**2) * MU_S**2 / (SIGMA_S**2 + factor * (1 - RHO**2) * MU_S**2),
     )
-    proof.equal("At rho = 0 and at |rho| = 1 the factors do nothing", (slope / RHO).subs(RHO, 1), S.Zero)
-    proof.equal(
+    proof.control("At rho = 0 and at |rho| = 1 the factors do nothing", (slope / RHO).subs(RHO, 1), S.Zero)
+    proof.control(
         "Attributes that collapse first leave the most reliance: kappa -> 0",
         limit(ratio, factor, 0),
         RHO * MU_S / MU_C * SIGMA_C**2 / SIGMA_S**2,
     )
-    proof.equal("and noise that collapses first none: kappa -> oo", limit(ratio.subs(RHO, S.Half), factor, oo), S.Zero)
+    proof.control(
+        "and noise that collapses first none: kappa -> oo", limit(ratio.subs(RHO, S.Half), factor, oo), S.Zero
+    )
     proof.result = {"ratio": ratio, "slope": slope}
     return proof
 
@@ -128,7 +129,7 @@ def ridge() -> Derivation:
         diff(ratio, tau),
         2 * RHO * (MU_S / MU_C) * strength * tau * (core - spurious) / (tau**2 * spurious + strength) ** 2,
     )
-    proof.equal("Collapse ends at the class-mean difference", limit(ratio, tau, 0), RHO * MU_S / MU_C)
+    proof.control("Collapse ends at the class-mean difference", limit(ratio, tau, 0), RHO * MU_S / MU_C)
     score = worst_group().result
     reliance = symbols("r", nonnegative=True)
     of_score = proof.equal(

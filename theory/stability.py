@@ -20,13 +20,12 @@ def stable_steps() -> Derivation:
     """eta z < 2 (1 + mu) for heavy ball; < 2 (1 + mu)/(1 + 2 mu) for Nesterov's momentum; < 2 without."""
     proof = Derivation("F = z theta^2 / 2, mu in [0, 1); state (theta, step before), Nesterov's theta looking ahead.")
     first, second = symbols("r1 r2")
-    schur = proof.equal(
+    proof.control(
         "Real roots are in (-1, 1) together if the polynomial is positive at both ends and their product is less "
         "than one, and complex ones have the product |r|^2. At the ends it is",
         Matrix([((ROOT - first) * (ROOT - second)).subs(ROOT, end) for end in (1, -1)]),
         Matrix([(1 - first) * (1 - second), (1 + first) * (1 + second)]),
     )
-    proof.equal("and its difference and half sum there are", schur[1] - schur[0], 2 * (first + second))
     moves = {
         "heavy_ball": Matrix([[1 - STEP, MOMENTUM], [-STEP, MOMENTUM]]),
         "nesterov": Matrix([[1 - STEP - MOMENTUM * STEP, MOMENTUM**2], [-STEP, MOMENTUM]]),
@@ -36,17 +35,17 @@ def stable_steps() -> Derivation:
     for name, move in moves.items():
         product = proof.equal(f"{name}: the product of the roots", move.det(), products[name])
         mode = polynomial(move.trace(), product)
-        proof.equal("At one the polynomial is eta z, which is positive", mode.subs(ROOT, 1), STEP)
+        proof.control("At one the polynomial is eta z, which is positive", mode.subs(ROOT, 1), STEP)
         limit = solve(mode.subs(ROOT, -1), STEP)[0]
         stable = proof.equal("at minus one it falls to zero at", limit, ends[name])
-        proof.equal(
+        proof.control(
             "where a root is minus one and the other one minus the product, inside the circle",
             mode.subs(STEP, stable),
             (ROOT + 1) * (ROOT + product.subs(STEP, stable)),
         )
         proof.result[name] = stable
-    proof.equal("Without momentum both are 2", proof.result["nesterov"].subs(MOMENTUM, 0), S(2))
-    proof.equal(
+    proof.control("Without momentum both are 2", proof.result["nesterov"].subs(MOMENTUM, 0), S(2))
+    proof.control(
         "Nesterov's looks ahead, and is stable for less",
         proof.result["heavy_ball"] / proof.result["nesterov"],
         1 + 2 * MOMENTUM,
