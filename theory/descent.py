@@ -37,8 +37,8 @@ def filters() -> Derivation:
 def momentum() -> Derivation:
     """Heavy ball leaves (r1^(T+1) (1 - r2) - r2^(T+1) (1 - r1)) / (r1 - r2) of the way."""
     proof = Derivation(
-        "Heavy ball, `mu` times the step before and `eta` times the slope `z theta - g`, from rest. What is left of the "
-        "distance obeys `psi_{T+1} = (1 + mu - eta z) psi_T - mu psi_{T-1}`."
+        "Heavy ball, `mu` times the step before and `eta` times the slope `z theta - g`, from rest. What is left of "
+        "the distance obeys `psi_{T+1} = (1 + mu - eta z) psi_T - mu psi_{T-1}`."
     )
     first, second, mu, curve, x, one, other = symbols("r1 r2 mu h r A B")
     steps = symbols("T", integer=True, nonnegative=True)
@@ -113,7 +113,7 @@ def resolvent() -> Derivation:
 def noise_products() -> Derivation:
     """v'v' of two heads w^z, w^z': Q = sum pi_g h_g h_g' (r_g r_g' + u'S_g u') / (1 - sum pi_g sigma_g^2 h_g h_g')."""
     proof = Derivation(
-        "T10 at complex ridges; two groups, one signal coordinate, two eigenvalues of the noise, from w_0 = 0."
+        "T10 at complex ridges; two groups, one signal coordinate, two eigenvalues of the noise, from `w_0 = 0`."
     )
     ridge, ratio = symbols("lambda delta", positive=True)
     z = symbols("z1 z2")

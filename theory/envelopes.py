@@ -17,17 +17,18 @@ MEAN = symbols("mean", real=True)
 SPREAD = symbols("s", positive=True)
 
 # E of: M; and of M', M'', M'' G, M'' (G^2 - 1), M'^2, M' M'', M' M'' G, M'^2 M''.
-MOMENTS = (
-    "envelope",
-    "slope",
-    "curvature",
-    "curvature_x",
-    "curvature_xx",
-    "square",
-    "product",
-    "product_x",
-    "cubic",
-)
+NOTATION = {  # for print, with the place of a group's index
+    "envelope": r"\mathbb{{E}}[M{}]",
+    "slope": r"\mathbb{{E}}[M{}']",
+    "curvature": r"\mathbb{{E}}[M{}'']",
+    "curvature_x": r"\mathbb{{E}}[M{}'' G]",
+    "curvature_xx": r"\mathbb{{E}}[M{}'' (G^2 - 1)]",
+    "square": r"\mathbb{{E}}[M{}'^2]",
+    "product": r"\mathbb{{E}}[M{0}' M{0}'']",
+    "product_x": r"\mathbb{{E}}[M{0}' M{0}'' G]",
+    "cubic": r"\mathbb{{E}}[M{0}'^2 M{0}'']",
+}
+MOMENTS = tuple(NOTATION)
 
 
 def functionals(slope, curvature):
@@ -66,8 +67,9 @@ class Expected(Function):
         return rules({name: expected(name, *self.args[1:]) for name in MOMENTS}, s)[MOMENTS[index]][argindex - 3]
 
     def _latex(self, printer):
-        """As the symbol that stands for it."""
-        return printer.doprint(named(self))
+        """Without what it depends on."""
+        index, group, *_ = self.args
+        return NOTATION[MOMENTS[index]].format(f"_{{{group}}}")
 
 
 def expected(name, group, mean, s, t):
@@ -142,9 +144,9 @@ def in_moments(integrand, value):
 def gaussian_derivatives() -> Derivation:
     """Every derivative of E M, E M', E M'' and E M'^2 in (mean, s, t), in eight moments."""
     proof = Derivation(
-        "`a = mean + s G`; `M` any envelope, its slope of polynomial growth. Expectations are over a standard normal "
-        "`x`; `d/dmean` of a function of `a` is its derivative, `d/ds` that times `x`, and what differs from the right "
-        "side is a derivative of `phi` times a function: Stein's lemma."
+        "`a = mean + s G`; `M` any envelope, its slope of polynomial growth. Expectations are over a standard "
+        "normal `x`; `d/d mean` of a function of `a` is its derivative, `d/ds` that times `x`, and what differs from "
+        "the right side is a derivative of `phi` times a function: Stein's lemma."
     )
     value = proof.say("As a function of the normal `x` the envelope is", Function("M")(X))
     slope = proof.say("with the slope", diff(value, X) / SPREAD)
@@ -168,6 +170,6 @@ def gaussian_derivatives() -> Derivation:
     written = {"envelope": "M", "slope": "M'", "curvature": "M''", "square": "M'^2"}
     for name, derivatives in found.items():
         for variable, (left, boundary), right in zip(("mean", "s", "t"), derivatives, table[name], strict=True):
-            shown = by_parts(proof, f"`E {written[name]}` in `{variable}`", left, right, boundary)
+            shown = by_parts(proof, f"`E {written[name]}` differentiated in `{variable}`", left, right, boundary)
             proof.result[f"{name}_in_{variable}"] = in_moments(shown, value)
     return proof

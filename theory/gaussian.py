@@ -13,6 +13,10 @@ X = symbols("x", real=True)  # the value of a standard normal
 class Cdf(Function):
     """Phi, kept as a symbol so that expressions in Phi and phi are polynomials."""
 
+    def _latex(self, printer, exp=None):
+        """As Phi."""
+        return rf"\Phi\left({printer.doprint(self.args[0])}\right)" + (f"^{{{exp}}}" if exp else "")
+
     @classmethod
     def eval(cls, x):
         """Phi(-oo) = 0, Phi(oo) = 1."""
@@ -25,6 +29,10 @@ class Cdf(Function):
 
 class Density(Function):
     """phi, likewise."""
+
+    def _latex(self, printer, exp=None):
+        """As phi."""
+        return rf"\varphi\left({printer.doprint(self.args[0])}\right)" + (f"^{{{exp}}}" if exp else "")
 
     @classmethod
     def eval(cls, x):

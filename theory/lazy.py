@@ -65,8 +65,9 @@ def covariance(first, second):
 def conditioning() -> Derivation:
     """Given U'Z and ZV, Z is UU'Z + ZVV' - UU'ZVV' + (I - UU') Z~ (I - VV') with Z~ a fresh copy."""
     proof = Derivation(
-        "Independent standard normal entries, `U` and `V` with orthonormal columns: two and one of three, or one of two "
-        "on both sides. The rows' noise scales and the eigenvalues multiply rows and columns of `Z`, and are explicit."
+        "Independent standard normal entries, `U` and `V` with orthonormal columns: two and one of three, or one of "
+        "two on both sides. The rows' noise scales and the eigenvalues multiply rows and columns of `Z`, and are "
+        "explicit."
     )
     z, a, b, c, d = (matrix_of(name, 2, 2) for name in "zABCD")
     first, second = (Matrix(list(product)).jacobian(list(z)) for product in (a * z * b, c * z * d))

@@ -124,10 +124,7 @@ def piecewise_linear() -> Derivation:
 
 def clipped_moments() -> Derivation:
     """The eight moments of M' = max(slope (a - kink), -floor) below a kink, in Phi and phi; floor may be infinite."""
-    proof = Derivation(
-        "`a = mean + s G`; `M'` is linear for `alpha < G < beta`, `-floor` below, `0` above. `Cdf` and `Density` are "
-        "`Phi` and `phi`."
-    )
+    proof = Derivation("`a = mean + s G`; `M'` is linear for `alpha < G < beta`, `-floor` below, `0` above.")
     slope, floor = symbols("slope floor", positive=True)
     kink = symbols("kink", real=True)
     low, high = symbols("alpha beta", real=True)
