@@ -29,20 +29,20 @@ def cells():
 def larger_share() -> Derivation:
     """Balance's Shapley value less collapse's is v_0 - v_1: positive where balance alone leaves less reliance."""
     proof = Derivation(
-        "Two switches and any outcome v; then v the WGA in T1's groups with one core and one spurious coordinate, "
-        "balanced classes, ridge lam >= 0, rho > rho' >= 0."
+        "Two switches and any outcome `v`; then `v` the WGA in T1's groups with one core and one spurious "
+        "coordinate, balanced classes, ridge `lam >= 0`, `rho > rho' >= 0`."
     )
     shapley = two_switches().result
     difference = proof.equal(
-        "What either switch does by itself decides: v_0 with balance alone on, v_1 with collapse alone",
+        "What either switch does by itself decides: `v_0` with balance alone on, `v_1` with collapse alone",
         shapley["phi_0"] - shapley["phi_1"],
         Symbol("v_0") - Symbol("v_1"),
     )
     reliance = cells()
-    score = proof.say("The score Phi^-1(WGA) of a reliance r >= 0", worst_group().result["score"])
+    score = proof.say("The score `Phi^-1(WGA)` of a reliance `r >= 0`", worst_group().result["score"])
     r = symbols("r", nonnegative=True)
     proof.control(
-        "falls as r grows",
+        "falls as `r` grows",
         diff(score, r) * (SIGMA_C**2 + r**2 * SIGMA_S**2) ** S("3/2"),
         -(MU_S * SIGMA_C**2 + r * MU_C * SIGMA_S**2),
     )
@@ -64,7 +64,7 @@ def larger_share() -> Derivation:
 
 def under_class_collapse() -> Derivation:
     """tau_a = tau_n, no ridge: balance has the larger share, always; collapse acts through the balanced cells alone."""
-    proof = Derivation("As for the larger share, tau_a = tau_n = tau <= 1, no ridge.")
+    proof = Derivation("As for the larger share, `tau_a = tau_n = tau <= 1`, no ridge.")
     tau = symbols("tau", positive=True)
     uniform = {TAU_A: tau, TAU_N: tau, RIDGE: 0}
     reliance = {key: value.subs(uniform) for key, value in cells().items()}
@@ -78,8 +78,8 @@ def under_class_collapse() -> Derivation:
     )
     gained = proof.equal("Together they save", reliance["none"] - reliance["01"], scale * (RHO / first - FIT / second))
     excess = proof.equal(
-        "Balance alone saves that less what is left. Both terms are positive, as the spread of the spurious coordinate "
-        "in a class falls with rho",
+        "Balance alone saves that less what is left. Both terms are positive, as the spread of the spurious "
+        "coordinate in a class falls with `rho`",
         gained - left,
         scale * (RHO * (RHO**2 - FIT**2) * MU_S**2 / (first * second) + tau * (RHO - FIT) / second),
     )
@@ -94,39 +94,39 @@ def under_class_collapse() -> Derivation:
 
 def under_unequal_collapse() -> Derivation:
     """rho' = 0, no ridge: collapse wins iff S_a ((1 - tau_a)(1 - rho^2) - (tau_a/tau_n)^2) > tau_a."""
-    proof = Derivation("As for the larger share, groups balanced, rho' = 0, no ridge.")
+    proof = Derivation("As for the larger share, groups balanced, `rho' = 0`, no ridge.")
     excess = larger_share().result["excess"].subs({FIT: 0, RIDGE: 0})
     fresh, collapsed = 1 + (1 - RHO**2) * STRENGTH, 1 + FACTOR * STRENGTH
     at = {TAU_N: TAU_A / FACTOR**S.Half, MU_S: SIGMA_S * STRENGTH**S.Half}
     scale = RHO * MU_S * SIGMA_C**2 / (MU_C * SIGMA_S**2)
     margin = proof.equal(
-        "With kappa = (tau_a/tau_n)^2 and S_a = mu_s^2/sigma_s^2 the excess is, in positive units,",
+        "With `kappa = (tau_a/tau_n)^2` and `S_a = mu_s^2/sigma_s^2` the excess is, in positive units,",
         (excess / scale).subs(at) * fresh * collapsed,
         TAU_A - STRENGTH * ((1 - TAU_A) * (1 - RHO**2) - FACTOR),
     )
     flip = proof.equal(
-        "It changes sign at one S_a, if (1 - tau_a)(1 - rho^2) > kappa, and never else",
+        "It changes sign at one `S_a`, if `(1 - tau_a)(1 - rho^2) > kappa`, and never else",
         solve(margin, STRENGTH)[0],
         TAU_A / ((1 - TAU_A) * (1 - RHO**2) - FACTOR),
     )
     proof.control(
-        "Class collapse, kappa = 1: no such S_a, the margin is a sum of positive terms",
+        "Class collapse, `kappa = 1`: no such `S_a`, the margin is a sum of positive terms",
         margin.subs(FACTOR, 1),
         TAU_A + STRENGTH * (TAU_A * (1 - RHO**2) + RHO**2),
     )
     proof.control(
-        "Attributes erased, tau_a -> 0 at fixed tau_n: collapse wins, for there is nothing left to balance",
+        "Attributes erased, `tau_a -> 0` at fixed `tau_n`: collapse wins, for there is nothing left to balance",
         limit(margin.subs(FACTOR, (TAU_A / TAU_N) ** 2), TAU_A, 0),
         -STRENGTH * (1 - RHO**2),
     )
-    proof.control("Group collapse, tau_a = 1: balance wins", margin.subs(TAU_A, 1), 1 + FACTOR * STRENGTH)
+    proof.control("Group collapse, `tau_a = 1`: balance wins", margin.subs(TAU_A, 1), 1 + FACTOR * STRENGTH)
     proof.result = {"margin": margin, "flip": flip}
     return proof
 
 
 def under_ridge() -> Derivation:
     """rho' = 0, class collapse, ridge: as tau -> 0 collapse wins iff sigma_s^2 + (1 - rho^2) mu_s^2 > sigma_c^2."""
-    proof = Derivation("As for the larger share, groups balanced, rho' = 0, tau_a = tau_n = tau, ridge lam > 0.")
+    proof = Derivation("As for the larger share, groups balanced, `rho' = 0`, `tau_a = tau_n = tau`, ridge `lam > 0`.")
     tau, strength = symbols("tau lambda", positive=True)
     excess = larger_share().result["excess"].subs({FIT: 0, TAU_A: tau, TAU_N: tau, RIDGE: strength})
     core, spurious = SIGMA_C**2, SIGMA_S**2 + (1 - RHO**2) * MU_S**2

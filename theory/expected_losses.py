@@ -15,7 +15,7 @@ MARGIN = MEAN + SPREAD * X
 
 def closed_forms() -> Derivation:
     """(E l, E l', E l'', E l'' G, E l'' G^2) at m = mean + s G: the squared loss and both hinges in Phi and phi."""
-    proof = Derivation("s > 0, G a standard normal; the hinge's l'' is a point mass at its kink.")
+    proof = Derivation("`s > 0`, `G` a standard normal; the hinge's `l''` is a point mass at its kink.")
     end = (1 - MEAN) / SPREAD
     below, at = Cdf(end), Density(end)
     parabola = (1 - MARGIN) ** 2 / 2
@@ -42,15 +42,17 @@ def closed_forms() -> Derivation:
     }
     for name, (loss, kink, value, slope, curvature, with_x, with_xx) in printed.items():
         total = proof.equal(f"{name}: E l over the margins that count", truncated_expectation(loss, -oo, kink), value)
-        first = proof.equal("The mean moves the margin: E l'", diff(total, MEAN), slope)
-        second = proof.equal("and once more: E l''", diff(first, MEAN), curvature)
-        proof.control("Stein's lemma, E l' G = s E l'', as d/ds moves it by G", diff(total, SPREAD), SPREAD * second)
-        third = proof.equal("of E l' the same makes E l'' G", diff(first, SPREAD), with_x)
-        fourth = proof.equal("and of E l' G, E l'' G^2", diff(SPREAD * second, SPREAD), with_xx)
+        first = proof.equal("The mean moves the margin: `E l'`", diff(total, MEAN), slope)
+        second = proof.equal("and once more: `E l''`", diff(first, MEAN), curvature)
+        proof.control(
+            "Stein's lemma, `E l' G = s E l''`, as `d/ds` moves it by `G`", diff(total, SPREAD), SPREAD * second
+        )
+        third = proof.equal("of `E l'` the same makes `E l'' G`", diff(first, SPREAD), with_x)
+        fourth = proof.equal("and of `E l' G`, `E l'' G^2`", diff(SPREAD * second, SPREAD), with_xx)
         moments = (total, first, second, third, fourth)
         proof.result |= {f"{name}_{key}": in_numbers(moment) for key, moment in zip(NAMES, moments, strict=True)}
     m = symbols("m", real=True)
-    logistic = proof.say("The logistic loss has no closed form; under the expectation stand l,", log(1 + exp(-m)))
+    logistic = proof.say("The logistic loss has no closed form; under the expectation stand `l`,", log(1 + exp(-m)))
     falls = proof.equal("its slope", diff(logistic, m), -1 / (1 + exp(m)))
     bends = proof.equal("and its curvature", diff(falls, m), exp(m) / (1 + exp(m)) ** 2)
     proof.result |= {"logistic_value": logistic, "logistic_slope": falls, "logistic_curvature": bends}
@@ -60,7 +62,7 @@ def closed_forms() -> Derivation:
 def expansion() -> Derivation:
     """A group's part of the Hessian: E l'' (AA' + S) + E l'' G (A u'S + S u A')/s + E l'' (G^2 - 1) S u u'S/s^2."""
     proof = Derivation(
-        "Any loss; A = y (m, 1), s^2 = u'S u; derivatives of moments by the envelope's calculus at t = 0."
+        "Any loss; `A = y (m, 1)`, `s^2 = u'S u`; derivatives of moments by the envelope's calculus at `t = 0`."
     )
     theta = U.col_join(Matrix([BIAS]))
     away = theta - CENTRE
@@ -72,7 +74,7 @@ def expansion() -> Derivation:
     slope, curvature, with_x, with_xx = (
         Symbol(f"{name}_{group.index}", real=True) for name in ("slope", "curvature", "curvature_x", "curvature_xx")
     )
-    printed = proof.equal("A group's gradient in (u, b)", named(gradient), slope * A + curvature * image)
+    printed = proof.equal("A group's gradient in `(u, b)`", named(gradient), slope * A + curvature * image)
     s = Symbol(f"s_{group.index}", positive=True)
     covariance = Matrix(3, 3, lambda i, j: group.covariance[i, j] if max(i, j) < 2 else 0)
     hessian = proof.equal(

@@ -17,7 +17,7 @@ LABELS = (-1, -1, 1, 1)
 
 def hardest_rows() -> Derivation:
     """Rows of y f0 <= t, sum_g pi_g Phi((t - y_g E f0)/t0) = k/n; weight 1/(2 x the class's share among them)."""
-    proof = Derivation("Two groups a class; n -> infinity; the earlier head is independent of the sample (T20).")
+    proof = Derivation("Two groups a class; `n -> infinity`; the earlier head is independent of the sample (T20).")
     margin, z = symbols("m z", real=True)
     proof.control(
         "The cross-entropy falls with the margin: the largest are those of the lowest ones",
@@ -27,7 +27,7 @@ def hardest_rows() -> Derivation:
     chosen = []
     for y, share, middle, spread in zip(LABELS, SHARES, MEANS, SPREADS, strict=True):
         end = proof.equal(
-            "The margin y E f0 + t0 z, z standard normal, is at most t up to",
+            "The margin `y E f0 + t0 z`, `z` standard normal, is at most `t` up to",
             solve(y * middle + spread * z - THRESHOLD, z)[0],
             (THRESHOLD - y * middle) / spread,
         )
@@ -35,11 +35,11 @@ def hardest_rows() -> Derivation:
     law = slices().result
     slope = Matrix([law[f"slope_{i}"] for i in (1, 2, 3)])
     spread2 = proof.equal(
-        "The score's slopes on the signal give its variance t0^2, the same for the margin as y^2 = 1",
+        "The score's slopes on the signal give its variance `t0^2`, the same for the margin as `y^2 = 1`",
         slope.dot(FIRST_HEAD) ** 2,
         (FIRST.T * COVARIANCE * FIRST)[0] + NOISE**2 * Q0**2,
     )
-    total = proof.say("The k rows are a share k/n of all, which fixes t: k/n is", sum(chosen))
+    total = proof.say("The `k` rows are a share `k/n` of all, which fixes `t`: `k/n` is", sum(chosen))
     of_class = {y: sum(c for c, label in zip(chosen, LABELS, strict=True) if label == y) for y in (-1, 1)}
     weights = symbols("w_minus w_plus", positive=True)
     masses = [w * of_class[y] for w, y in zip(weights, (-1, 1), strict=True)]
@@ -57,7 +57,7 @@ def hardest_rows() -> Derivation:
     score = symbols("f0", real=True)
     cuts = [solve(y * score - THRESHOLD, score)[0] for y in (-1, 1)]
     jumps = proof.equal(
-        "In scores the weight jumps at -t and t, the slices' cuts", Matrix(cuts), Matrix([-THRESHOLD, THRESHOLD])
+        "In scores the weight jumps at `-t` and `t`, the slices' cuts", Matrix(cuts), Matrix([-THRESHOLD, THRESHOLD])
     )
     proof.control("Rows in all cover both classes evenly", sum(mass), S.One)
     proof.result = {"share": total, "weight_-1": weight[0], "weight_1": weight[1]}

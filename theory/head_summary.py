@@ -10,7 +10,9 @@ from .gaussian import expectation
 
 def mean_of_heads() -> Derivation:
     """The mean of A heads has the means of u and b, and |v|^2 = sum_ij v_i.v_j / A^2; of v' diag(e) v likewise."""
-    proof = Derivation("Two heads, two noise coordinates of variances e_j; their noise parts known by inner products.")
+    proof = Derivation(
+        "Two heads, two noise coordinates of variances `e_j`; their noise parts known by inner products."
+    )
     heads = symbols("f1 f2", real=True)
     logit = proof.say("The mean of heads is the head of the mean logit", sum(heads) / 2)
     first, second = (Matrix(symbols(f"{name}1 {name}2", real=True)) for name in "vw")
@@ -23,7 +25,7 @@ def mean_of_heads() -> Derivation:
         return sum(part * a[j] * b[j] for j, part in enumerate(e))
 
     spread = proof.equal(
-        "so that its variance is the mean over pairs of heads of v_i' diag(e) v_j",
+        "so that its variance is the mean over pairs of heads of `v_i' diag(e) v_j`",
         expectation(noise**2, normals),
         (product(first, first) + 2 * product(first, second) + product(second, second)) / 4,
     )
@@ -40,13 +42,15 @@ def mean_of_heads() -> Derivation:
 
 def accuracy_of_classes() -> Derivation:
     """A class's accuracy is the mean of its groups' in their shares; the average accuracy is that over all groups."""
-    proof = Derivation("Two classes of two groups, test proportions pi_g.")
+    proof = Derivation("Two classes of two groups, test proportions `pi_g`.")
     shares, accuracies = symbols("pi1:5", positive=True), symbols("acc1:5", positive=True)
     right = [p * a for p, a in zip(shares, accuracies, strict=True)]
     classes = []
     for name, of_class in (("-1", slice(0, 2)), ("+1", slice(2, 4))):
         classes.append(
-            proof.say(f"P(right | y = {name}) = P(right and y) / P(y)", sum(right[of_class]) / sum(shares[of_class]))
+            proof.say(
+                f"Of the rows of class {name}, the share that is right", sum(right[of_class]) / sum(shares[of_class])
+            )
         )
     average = proof.equal(
         "Total probability: the classes' accuracies in their shares make the average one",

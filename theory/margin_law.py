@@ -25,7 +25,7 @@ def below(a):
 
 def smooth_losses() -> Derivation:
     """Density phi((a(m) - mean)/s) a'(m)/s with a(m) = m + t om l'(m), for losses without a kink in l'."""
-    proof = Derivation("l convex and differentiable, so that a(m) grows; a = mean + s G (T8).")
+    proof = Derivation("`l` convex and differentiable, so that `a(m)` grows; `a = mean + s G` (T8).")
     scale, shift = symbols("scale shift", real=True)
     losses = {
         "logistic": log(1 + exp(shift - scale * M)),
@@ -39,13 +39,13 @@ def smooth_losses() -> Derivation:
     }
     for name, loss in losses.items():
         at = proof.equal(f"{name}: the argument of a margin", argument(loss), M + slopes[name])
-        mass = proof.say("P <= m where a <= a(m), as the prox grows with its argument: its distribution", below(at))
-        stretch = proof.equal("a(m) has the slope 1 + t om l''", diff(at, M), 1 + LOADED * diff(loss, M, 2))
+        mass = proof.say("`P <= m` where `a <= a(m)`, as the prox grows with its argument: its distribution", below(at))
+        stretch = proof.equal("`a(m)` has the slope `1 + t om l''`", diff(at, M), 1 + LOADED * diff(loss, M, 2))
         density = proof.equal(
             "and the density is the derivative", diff(mass, M), Density((at - MEAN) / SPREAD) * stretch / SPREAD
         )
         proof.result[name] = in_numbers(density)
-    flat = proof.equal("Above its kink the squared hinge is flat, and P = a", argument(S.Zero), M)
+    flat = proof.equal("Above its kink the squared hinge is flat, and `P = a`", argument(S.Zero), M)
     proof.result["untouched"] = in_numbers(diff(below(flat), M))
     return proof
 
@@ -53,13 +53,13 @@ def smooth_losses() -> Derivation:
 def kinks() -> Derivation:
     """A kink at kappa holds the share of rows whose argument it draws: an atom of the margins' law."""
     proof = Derivation(
-        "Hinge, kink at 1, and hard margin, kink at kappa; arguments between two have the kink as their prox."
+        "Hinge, kink at 1, and hard margin, kink at `kappa`; arguments between two have the kink as their prox."
     )
     hinge = argument(1 - M)
     lowest = proof.equal(
-        "Hinge: below the kink the argument of m is m - t om, at the kink", hinge.subs(M, 1), 1 - LOADED
+        "Hinge: below the kink the argument of `m` is `m - t om`, at the kink", hinge.subs(M, 1), 1 - LOADED
     )
-    highest = proof.equal("and above it m", argument(S.Zero).subs(M, 1), S.One)
+    highest = proof.equal("and above it `m`", argument(S.Zero).subs(M, 1), S.One)
     atom = proof.equal(
         "The arguments between have their prox at the kink",
         below(highest) - below(lowest),
@@ -67,11 +67,11 @@ def kinks() -> Derivation:
     )
     proof.control("With the densities on both sides that is all rows", below(lowest) + atom + 1 - below(highest), S.One)
     density = proof.equal(
-        "Below the kink the density is that of a at m - t om",
+        "Below the kink the density is that of `a` at `m - t om`",
         diff(below(hinge), M),
         Density((hinge - MEAN) / SPREAD) / SPREAD,
     )
-    hard = proof.say("A hard margin draws every argument below it: no row is below kappa", below(KAPPA))
+    hard = proof.say("A hard margin draws every argument below it: no row is below `kappa`", below(KAPPA))
     proof.control("and the others stay where they are", hard + (1 - below(KAPPA)), S.One)
     proof.result = {"hinge_atom": in_numbers(atom), "hinge_density": in_numbers(density), "hard_atom": in_numbers(hard)}
     return proof

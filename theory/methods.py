@@ -40,7 +40,8 @@ def masses() -> Derivation:
     size, rows = symbols("n_u n_g", positive=True)
     # k is the size of the smallest unit for a subset and of the largest one for repeats.
     proof.control(
-        "Units cut or repeated to k rows each, of which n_g/n_u are the group's: the same mass as by weights 1/(U n_u)",
+        "Units cut or repeated to `k` rows each, of which `n_g/n_u` are the group's: the same mass as by "
+        "weights `1/(U n_u)`",
         (kept * rows / size) / (units * kept),
         rows / (units * size),
     )
@@ -49,9 +50,11 @@ def masses() -> Derivation:
 
 def class_balance() -> Derivation:
     """CB-LLR is LLR iff the classes are equally large; AFR at gamma = 0 has CB-LLR's weights."""
-    proof = Derivation("Two classes with shares P and 1 - P, as for the masses; then T5's classes of one Sigma_W.")
+    proof = Derivation(
+        "Two classes with shares `P` and `1 - P`, as for the masses; then T5's classes of one `Sigma_W`."
+    )
     share, inner = symbols("P pi", positive=True)
-    plain = proof.say("A group with the share pi of class +1 has, in LLR, the mass", share * inner)
+    plain = proof.say("A group with the share `pi` of class +1 has, in LLR, the mass", share * inner)
     balanced = proof.equal(
         "and in CB-LLR half the class",
         masses().result["class_3"].subs({COUNTS[2]: plain, COUNTS[3]: share - plain}),
@@ -59,10 +62,10 @@ def class_balance() -> Derivation:
     )
     factor = proof.equal("Its rows weigh more, in proportion, by", balanced / plain, 1 / (2 * share))
     equal = solve(factor - 1, share)
-    proof.control("which is one at P = 1/2 and nowhere else: CB-LLR = LLR", Matrix(equal), Matrix([S.Half]))
+    proof.control("which is one at `P = 1/2` and nowhere else: CB-LLR is LLR", Matrix(equal), Matrix([S.Half]))
     gamma, class_share = symbols("gamma share", positive=True)
     uniform = proof.equal(
-        "AFR's weights at gamma = 0 are free of the score",
+        "AFR's weights at `gamma = 0` are free of the score",
         score_weighted().result["afr_weight"].subs(gamma, 0),
         1 / class_share,
     )
@@ -75,8 +78,8 @@ def class_balance() -> Derivation:
     relative = collapse_and_bias().result["relative_bias"].subs({symbols("tau", positive=True): 1})
     # With the origin midway between the class means E m = (2P - 1) Delta/2.
     threshold = proof.equal(
-        "One Sigma_W for both classes: the masses turn nothing, and move the threshold, off the middle of the class "
-        "means, in units of the head's scale, by",
+        "One `Sigma_W` for both classes: the masses turn nothing, and move the threshold, off the middle of "
+        "the class means, in units of the head's scale, by",
         relative.subs(symbols("mbar", real=True), (2 * share - 1) * separation / 2),
         (2 * share - 1) / (2 * share * (1 - share)),
     )
@@ -87,7 +90,7 @@ def class_balance() -> Derivation:
 
 def adjusted_logits() -> Derivation:
     """With iota_y = tau log((1 - pi_y)/pi_y) the margins y f - iota_y are y (f - iota_+): a shift of every logit."""
-    proof = Derivation("Two classes with shares pi and 1 - pi; loss log(1 + exp(iota_y - y f)); free bias.")
+    proof = Derivation("Two classes with shares `pi` and `1 - pi`; loss `log(1 + exp(iota_y - y f))`; free bias.")
     share, strength = symbols("pi tau", positive=True)
     logit, bias, rest = symbols("f b r", real=True)
     shifts = {1: strength * log((1 - share) / share), -1: strength * log(share / (1 - share))}
@@ -97,7 +100,7 @@ def adjusted_logits() -> Derivation:
         shifts[-1].subs(share, 1 / (1 + odds)),
         -strength * log(odds),
     )
-    shift = proof.say("so that y iota_y is iota_+ for both", -opposite)
+    shift = proof.say("so that `y iota_y` is `iota_+` for both", -opposite)
     losses = {}
     for y in (1, -1):
         losses[y] = proof.equal(
@@ -106,8 +109,8 @@ def adjusted_logits() -> Derivation:
             log(1 + exp(-y * (logit - shift))),
         )
     proof.control(
-        "As f = r + b, a bias that is free takes the shift up, and nothing else moves: the gradient in b of both "
-        "classes is the plain one at b - iota_+",
+        "As `f = r + b`, a bias that is free takes the shift up, and nothing else moves: the gradient in `b` "
+        "of both classes is the plain one at `b - iota_+`",
         Matrix([diff(loss.subs(logit, rest + bias), bias) for loss in losses.values()]),
         Matrix([-y / (1 + exp(y * (rest + (bias - shift)))) for y in losses]),
     )
@@ -119,18 +122,18 @@ def adjusted_logits() -> Derivation:
 
 def worst_masses() -> Derivation:
     """D(p) = min_w p L_1 + (1 - p) L_2 + penalty is concave with slope L_1 - L_2; its maximum is a saddle point."""
-    proof = Derivation("Two groups, convex losses, along any direction of w; the whole objective is strictly convex.")
+    proof = Derivation("Two groups, convex losses, along any direction of `w`; the whole objective is strictly convex.")
     w, mass, other = symbols("w p q", real=True)
     first, second, penalty = (Function(name)(w) for name in ("L1", "L2", "R"))
     value = mass * first + (1 - mass) * second + penalty
-    slope = proof.say("At the minimiser w_p this vanishes", diff(value, w))
+    slope = proof.say("At the minimiser `w_p` this vanishes", diff(value, w))
     rate = proof.equal(
-        "so that w_p moves with p at the rate",
+        "so that `w_p` moves with `p` at the rate",
         -diff(slope, mass) / diff(slope, w),
         -diff(first - second, w) / diff(value, w, 2),
     )
     gradient = proof.equal(
-        "D(p) = F(w_p, p) has the slope L_1 - L_2, as F has none in w (Danskin)",
+        "`D(p) = F(w_p, p)` has the slope `L_1 - L_2`, as `F` has none in `w` (Danskin)",
         (diff(value, mass) + slope * rate).subs(diff(penalty, w), -diff(mass * first + (1 - mass) * second, w)),
         first - second,
     )
@@ -140,9 +143,9 @@ def worst_masses() -> Derivation:
         -(diff(first - second, w) ** 2) / diff(value, w, 2),
     )
     gain = proof.equal(
-        "Moving mass from p to q at a fixed w changes the objective by q - p times that slope: at a maximum inside, "
-        "where it is zero, no masses are worse for w_p, and at an end the mass is on the larger loss. So (w_p, p) is a "
-        "saddle point, and w_p minimises the worst loss",
+        "Moving mass from `p` to `q` at a fixed `w` changes the objective by `q - p` times that slope: at a "
+        "maximum inside, where it is zero, no masses are worse for `w_p`, and at an end the mass is on the "
+        "larger loss. So `(w_p, p)` is a saddle point, and `w_p` minimises the worst loss",
         value.subs(mass, other) - value,
         (other - mass) * gradient,
     )

@@ -18,11 +18,13 @@ def polynomial(trace, determinant):
 
 def stable_steps() -> Derivation:
     """eta z < 2 (1 + mu) for heavy ball; < 2 (1 + mu)/(1 + 2 mu) for Nesterov's momentum; < 2 without."""
-    proof = Derivation("F = z theta^2 / 2, mu in [0, 1); state (theta, step before), Nesterov's theta looking ahead.")
+    proof = Derivation(
+        "`F = z theta^2 / 2`, `mu` in [0, 1); state (theta, step before), Nesterov's theta looking ahead."
+    )
     first, second = symbols("r1 r2")
     proof.control(
-        "Real roots are in (-1, 1) together if the polynomial is positive at both ends and their product is less "
-        "than one, and complex ones have the product |r|^2. At the ends it is",
+        "Real roots are in (-1, 1) together if the polynomial is positive at both ends and their product is "
+        "less than one, and complex ones have the product `|r|^2`. At the ends it is",
         Matrix([((ROOT - first) * (ROOT - second)).subs(ROOT, end) for end in (1, -1)]),
         Matrix([(1 - first) * (1 - second), (1 + first) * (1 + second)]),
     )
@@ -35,7 +37,7 @@ def stable_steps() -> Derivation:
     for name, move in moves.items():
         product = proof.equal(f"{name}: the product of the roots", move.det(), products[name])
         mode = polynomial(move.trace(), product)
-        proof.control("At one the polynomial is eta z, which is positive", mode.subs(ROOT, 1), STEP)
+        proof.control("At one the polynomial is `eta z`, which is positive", mode.subs(ROOT, 1), STEP)
         limit = solve(mode.subs(ROOT, -1), STEP)[0]
         stable = proof.equal("at minus one it falls to zero at", limit, ends[name])
         proof.control(
