@@ -3,12 +3,14 @@
 import types
 
 import pytest
+import theory_plants
+import theory_plants_population
 from test_theory import CLONE
-from theory_plants import PLANTS
 
 import theory
 from theory.derivation import NotEqual
 
+PLANTS = theory_plants.PLANTS | theory_plants_population.PLANTS
 AT_ONCE = 2  # errors a module that the plain suite plants; the slow one plants all
 
 
