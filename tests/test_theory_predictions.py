@@ -1,5 +1,7 @@
 """Theory against code: expected losses (T2), descent and its stability (T14), metrics of data (T6), splits (T21)."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from test_theory_numbers import EXACT, random_mixture, two_by_two
@@ -164,10 +166,10 @@ def test_stable_steps(momentum):
 def test_the_limit_of_data(rows):
     mu_y, mu_a, rho = np.array([1.1, 0.3]), np.array([0.2, 0.8]), 0.4
     covariance = np.array([[0.6, 0.1], [0.1, 0.9]])
-    law = two_by_two(mu_y, mu_a, covariance, rho, noise_dim=80)
+    law = replace(two_by_two(mu_y, mu_a, covariance, rho, noise_dim=80), noise_std=np.full(4, 0.7))
     within, half = covariance + (1 - rho**2) * np.outer(mu_a, mu_a), mu_y + rho * mu_a
-    values = {"delta": 80 / rows, "sigma": 1.0, "length2": half @ half, "along": half @ within @ half}
-    values |= {"trace": np.trace(within) + 80, "A": half @ np.linalg.solve(within, half)}
+    values = {"delta": 80 / rows, "sigma": 0.7, "length2": half @ half, "along": half @ within @ half}
+    values |= {"trace": np.trace(within) + 80 * 0.49, "A": half @ np.linalg.solve(within, half)}
     expected, found = evaluate("finite_data.data_limit", values), data_limit(law, rows)
     for name in ("nc1", "cdnv", "vci"):
         assert getattr(found, name) == pytest.approx(expected[name], rel=EXACT)
