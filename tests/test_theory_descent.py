@@ -7,7 +7,7 @@ from test_theory_numbers import EXACT
 from theory_cases import evaluate, symbols_of, two_groups
 
 from llrsim.losses import Loss
-from llrsim.prediction.proportional.contour import descent_filters, descent_path
+from llrsim.prediction.proportional.contour import descent_filters, descent_path, flow_path
 from llrsim.prediction.proportional.hessian import top_eigenvalue
 from llrsim.prediction.proportional.online import online_path
 
@@ -18,14 +18,14 @@ def test_the_filter_with_momentum(momentum):
     roots = np.array([np.roots([1.0, -(1.0 + momentum - eta * at), momentum]) for at in z]).T
     for steps in (1, 7, 40):
         left = evaluate("descent.momentum", {"r1": roots[0], "r2": roots[1], "T": steps})["left"]
-        assert descent_filters(z, [steps], eta, momentum)[0] == pytest.approx((1 - left) / z, rel=1e-11)
+        assert descent_filters(z, [steps], eta, momentum)[0] == pytest.approx((1 - left) / z, rel=EXACT)
 
 
 def test_descent_from_the_noise_of_two_ridge_heads():
     """A plain circle, V as the root of its polynomial, the derived Q: independent of the contour and V that run."""
     problem = two_groups(4, Loss.SQUARED, k=1, spectrum=np.ones(120), anchor=0.0, centre=np.zeros(2))
     scale, pi_g = problem.weights * problem.noise_std**2, problem.shares
-    steps, eta, count = 6, 0.15, 400
+    steps, eta, time, count = 3, 0.15, 1.1, 400
     top = 2.0 / descent_path(problem, [1], 0.01).largest_stable_step
     angle = 2 * np.pi * (np.arange(count) + 0.5) / count
     z = top / 2 + (top / 2 + 1.0) * np.exp(1j * angle)
@@ -60,11 +60,17 @@ def test_descent_from_the_noise_of_two_ridge_heads():
     trace = V[:, None] * V[None, :] / problem.ratio
     pair |= {"b1": heads[:, None, 1], "b2": heads[None, :, 1], "K1": trace, "K2": trace}
     Q = evaluate("descent.noise_products", law | pair)["Q"]
-    filters = (1 - (1 - eta * z) ** steps) / z
-    weight = -filters * (z - top / 2) / count  # dz / (2 pi i) = (z - centre) d angle / (2 pi)
-    path = descent_path(problem, [steps], eta)
-    assert [*path.heads.signal[0], path.heads.bias[0]] == pytest.approx((weight @ heads).real, abs=1e-10)
-    assert path.heads.noise_norm[0] ** 2 == pytest.approx((weight @ Q @ weight).real, rel=1e-9)
+    # From zero, in one eigendirection of slope g at 0: the head w^z has moved by g/(h - z).
+    resolvent = evaluate("descent.resolvent", {"z": z, "eta": eta, "h": 1.7, "g": 0.6, "w0": 0.0})
+    assert resolvent["moved"] == pytest.approx(0.6 / (1.7 - z), rel=EXACT)
+    flow = evaluate("descent.filters", {"z": z, "t": time, "eta": eta, "T": steps})["flow"]
+    for filters, path in (
+        (resolvent["filter"], descent_path(problem, [steps], eta)),
+        (flow, flow_path(problem, [time])),
+    ):
+        weight = -filters * (z - top / 2) / count  # dz / (2 pi i) = (z - centre) d angle / (2 pi)
+        assert [*path.heads.signal[0], path.heads.bias[0]] == pytest.approx((weight @ heads).real, abs=EXACT)
+        assert path.heads.noise_norm[0] ** 2 == pytest.approx((weight @ Q @ weight).real, rel=EXACT)
 
 
 def test_the_edge_of_the_bulk():
@@ -79,7 +85,9 @@ def test_the_edge_of_the_bulk():
         method="bounded",
         options={"xatol": 1e-12},
     )
-    assert top_eigenvalue(problem) == pytest.approx(least.fun, rel=1e-9)
+    assert top_eigenvalue(problem) == pytest.approx(least.fun, rel=EXACT)
+    edge = evaluate("descent.bulk_edge", values | {"V": least.x})
+    assert edge["slope"] * pole == pytest.approx(0.0, abs=1e-5)
 
 
 @pytest.mark.parametrize("draw", ["weights", "mass"])
@@ -101,7 +109,7 @@ def test_online_steps(draw):
         step = evaluate("online.one_step", values | {"u": u, "b": b, "Q1": Q1, "Q2": Q2})
         expected += share * np.array(list(step.values()))
         feedback += share * weight**2 * problem.noise_std[g] ** 4
-    assert velocity == pytest.approx(expected, abs=1e-10)
+    assert velocity == pytest.approx(expected, abs=EXACT)
     decays = e * (mass @ problem.noise_std**2) + problem.ridge
     values = symbols_of(problem) | {"F": feedback, "D1": decays[0], "D2": decays[1]}
     stable = evaluate("online.stability", values)["largest_stable_step"]

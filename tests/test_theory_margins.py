@@ -10,11 +10,14 @@ from theory_cases import close, evaluate, head_symbols, symbols_of, two_groups
 from llrsim import gaussian
 from llrsim.head import Head
 from llrsim.losses import Loss
-from llrsim.prediction.proportional.earlier_head import afr_weight, weighted_by_score
+from llrsim.mixture import GroupMixture
+from llrsim.prediction.proportional.earlier_head import afr_weight, weighted_by_score, with_noise_direction
 from llrsim.prediction.proportional.fixed_point import fixed_point
-from llrsim.prediction.proportional.least_squares import balanced_direction_weights, ridge_head
+from llrsim.prediction.proportional.hessian import design, normal_matrix
+from llrsim.prediction.proportional.least_squares import balanced_direction_weights, ridge_head, solve
 from llrsim.prediction.proportional.max_margin import max_margin
-from llrsim.prediction.proportional.separability import shortfall, threshold
+from llrsim.prediction.proportional.problem import ProportionalProblem
+from llrsim.prediction.proportional.separability import least_shortfall, separable, shortfall, threshold
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -28,15 +31,26 @@ def test_effective_weights(seed):
     assert expected["V_ratio"] == pytest.approx(1.0, rel=EXACT)
     assert head.noise_spread**2 == pytest.approx(expected["q2"], rel=EXACT)
     assert head.noise_norm**2 == pytest.approx(expected["norm2"], rel=EXACT)
+    # The equations themselves, where they do not hold.
+    theta, V = np.random.default_rng(seed).normal(size=3), 0.7
+    off = evaluate("effective_weights.effective_weights", symbols_of(problem) | head_symbols(theta[:2], theta[2], V=V))
+    c = problem.shares * problem.weights / (1 + problem.weights * problem.noise_std**2 * V)
+    points, _ = design(problem)
+    found = normal_matrix(problem, c, 0.0) @ theta - (c * problem.labels) @ points - problem.anchor * problem.centre
+    assert close(found, [off[f"normal_{i}"] for i in (1, 2, 3)])
+    again = np.empty(3)
+    assert solve(problem, again, np.empty(2))[:3] == (head.response, head.noise_norm, head.noise_spread)
+    assert again.tolist() == [*head.signal, head.bias]
     balanced = balanced_direction_weights(problem)
     head = ridge_head(problem._replace(weights=balanced))
     c = head.effective_weights[0]
     found = evaluate("effective_weights.balanced_weights", values | {"c": c, "V": head.response})
-    assert balanced[0] == pytest.approx(found["weight"], rel=1e-10)
-    assert head.response == pytest.approx(found["V"], rel=1e-10)
+    assert balanced[0] == pytest.approx(found["weight"], rel=EXACT)
+    assert head.response == pytest.approx(found["V"], rel=EXACT)
 
 
 def test_weights_do_nothing_when_few_rows_are_interpolated():
+    """A limit, which is O(ridge) away."""
     options = {"ridge": 1e-9, "anchor": 0.0, "spectrum": np.ones(120)}
     problem = two_groups(0, Loss.SQUARED, **options)._replace(ratio=1.8)
     head = ridge_head(problem)
@@ -71,13 +85,14 @@ def test_max_margin_heads_are_optimal():
         gaps[g] = (problem.margins[g] - mean) / s
     values = symbols_of(problem) | head_symbols(head.signal, head.bias, q=head.noise_spread, demand=1.0)
     expected = evaluate("max_margin.margin_program", values | {"L": problem.shares @ norm.cdf(gaps)})
-    assert head.noise_spread**2 == pytest.approx(expected["H"] / problem.ratio, rel=1e-10)
+    assert head.noise_spread**2 == pytest.approx(expected["H"] / problem.ratio, rel=EXACT)
+    assert expected["excess"] == pytest.approx(0.0, abs=EXACT)
     gradient = np.array([expected[f"gradient_{i}"] for i in range(1, 5)]) / problem.ratio
     gradient[3] -= 2 * head.noise_spread
     cost = np.append(head.signal, [0.0, head.noise_spread])
     multiplier = -(cost @ gradient) / (gradient @ gradient)
-    assert cost + multiplier * gradient == pytest.approx(0.0, abs=1e-10)
-    assert fixed_point(problem).envelope == pytest.approx(expected["V"], rel=1e-9)
+    assert cost + multiplier * gradient == pytest.approx(0.0, abs=EXACT)
+    assert fixed_point(problem).envelope == pytest.approx(expected["V"], rel=EXACT)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.8])
@@ -86,15 +101,45 @@ def test_the_threshold_without_signal(share):
     problem = problem._replace(means=np.zeros((2, 2)), noise_std=np.ones(2))
     least = minimize_scalar(lambda b: evaluate("max_margin.separability", {"b": b, "pi1": share})["no_signal"])
     assert threshold(problem).threshold == pytest.approx(1 / least.fun, rel=EXACT)
+    assert least_shortfall(problem, np.array([0.1, -0.1, 0.2, 1.0]))[0] == pytest.approx(least.fun, rel=EXACT)
+    for ratio in (0.99 * least.fun, 1.01 * least.fun):  # d/n on either side of 1/alpha*
+        assert separable(problem._replace(ratio=ratio)) == (ratio > least.fun)
+
+
+def test_a_large_ridge():
+    """Solutions at two ridges, without their terms of order 1/ridge; the fixed points are certified to 1e-10."""
+    rng = np.random.default_rng(4)
+    mixture = GroupMixture.of(
+        means=rng.normal(size=(3, 1)),
+        covariances=rng.uniform(0.3, 1.0, size=(3, 1, 1)),
+        noise_dim=90,
+        noise_std=rng.uniform(0.5, 1.5, size=3),
+        labels=(-1, -1, 1),
+        attributes=(-1, 1, 1),
+    )
+    mass, counts = np.array([0.2, 0.3, 0.5]), [60, 40, 80]
+    one = ProportionalProblem.of(mixture, Loss.LOGISTIC, counts=counts, mass=mass)
+    values = {"p": mass[0], "delta": one.ratio} | {f"m{g + 1}": one.means[g, 0] for g in range(3)}
+    values |= {f"omega{g + 1}": one.weights[g] for g in range(3)}
+    values |= {f"sigma{g + 1}": one.noise_std[g] for g in range(3)}
+    expected = evaluate("limits.large_ridge", values)
+    found = []
+    for ridge in (1e4, 2e4):
+        head = fixed_point(one._replace(ridge=ridge))
+        found.append([head.signal[0] * ridge, head.bias * ridge, (head.noise_norm * ridge) ** 2])
+    # In units of -l'(0) = 1/2. Terms of order 1/ridge^2 are left.
+    limit = 2 * np.array(found[1]) - found[0]
+    assert limit * [2, 2, 4] == pytest.approx([expected[name] for name in ("signal", "bias", "q2")], rel=1e-6)
+    assert found[1][1] * 2 != pytest.approx(expected["bias"], rel=1e-6)
 
 
 def test_hard_margins_by_class_move_the_bias_alone():
     one, other = (two_groups(2, Loss.MAX_MARGIN, margins=kappa)._replace(ratio=3.0) for kappa in (1.0, [0.7, 1.6]))
     shift = evaluate("limits.margins_by_class", {"kappa_plus": 1.6, "kappa_minus": 0.7})
     first, second = max_margin(one), max_margin(other)
-    assert second.signal == pytest.approx(shift["factor"] * first.signal, rel=1e-9)
-    assert second.bias == pytest.approx(shift["factor"] * first.bias + shift["shift"], rel=1e-9)
-    assert second.noise_spread == pytest.approx(shift["factor"] * first.noise_spread, rel=1e-9)
+    assert second.signal == pytest.approx(shift["factor"] * first.signal, rel=EXACT)
+    assert second.bias == pytest.approx(shift["factor"] * first.bias + shift["shift"], rel=EXACT)
+    assert second.noise_spread == pytest.approx(shift["factor"] * first.noise_spread, rel=EXACT)
 
 
 def test_slices_of_equal_score():
@@ -113,6 +158,9 @@ def test_slices_of_equal_score():
         law = evaluate("earlier_head.slices", values | of_group)
         slope = np.array([law[f"slope_{i}"] for i in (1, 2, 3)])
         left = np.array([[law[f"left_{i}{j}"] for j in (1, 2, 3)] for i in (1, 2, 3)])
+        lifted = with_noise_direction(problem, 0.7)
+        assert close(lifted.covariances[g], left + np.outer(slope, slope))
+        assert lifted.means[g].tolist() == [*problem.means[g], 0.0]
         x = (sliced.means[mine] - np.append(problem.means[g], 0.0)) @ slope / (slope @ slope)
         assert close(sliced.means[mine], np.append(problem.means[g], 0.0) + np.outer(x, slope))
         assert close(sliced.covariances[mine], np.broadcast_to(left, (len(mine), 3, 3)))

@@ -133,7 +133,7 @@ def test_least_squares_direction(rng):
     found = fit(two_by_two(root @ [n11, 0.0], root @ [n12, n22], root @ root.T, rho))
     values = {"n11": n11, "n12": n12, "n22": n22, "rho": rho}
     expected = [evaluate("least_squares.direction", name, **values) for name in ("u1", "u2")]
-    assert root.T @ found[:2] == pytest.approx(expected, rel=1e-10, abs=EXACT)
+    assert root.T @ found[:2] == pytest.approx(expected, rel=EXACT, abs=EXACT)
     assert found[2] == pytest.approx(0.0, abs=EXACT)
 
 
@@ -154,8 +154,13 @@ def test_collapsed_groups(rng):
     mixture = random_mixture(rng)
     centres, (tau_n, tau_a) = class_centres(mixture), rng.uniform(size=2)
     found = collapse(mixture, centres, noise=tau_n, attribute=tau_a)
+    shares = mixture.class_share()
     for g in range(4):
         for i in range(2):
+            first = 2 * (g // 2)  # of the two groups of the class
+            pair = {"P": shares[first], "m1": mixture.means[first, i], "m2": mixture.means[first + 1, i]}
+            expected = evaluate("collapse.collapsed_groups", "centre", **pair)
+            assert centres[g, i] == pytest.approx(expected, rel=EXACT)
             expected = evaluate(
                 "collapse.collapsed_groups", "mean", c=centres[g, i], m=mixture.means[g, i], tau_a=tau_a
             )
@@ -169,7 +174,7 @@ def test_filters_of_descent(rng):
     z, eta = rng.uniform(0.1, 2.0), rng.uniform(0.1, 0.5)
     for steps in (1, 7, 40):
         expected = evaluate("descent.filters", "descent", z=z, eta=eta, T=steps)
-        assert descent_filter([z], steps, eta) == pytest.approx([expected], rel=1e-11)
+        assert descent_filter([z], steps, eta) == pytest.approx([expected], rel=EXACT)
         expected = evaluate("descent.filters", "flow", z=z, t=steps * eta)
         assert flow_filter([z], steps * eta) == pytest.approx([expected], rel=EXACT)
 
@@ -193,13 +198,13 @@ def test_class_collapse_of_the_head(rng):
         **values,
     )
     scale = found[:2] @ direction / (direction @ direction)
-    assert found[:2] == pytest.approx(scale * direction, rel=1e-10)
-    assert found[2] / scale == pytest.approx(bias, rel=1e-10, abs=1e-10)
+    assert found[:2] == pytest.approx(scale * direction, rel=EXACT)
+    assert found[2] / scale == pytest.approx(bias, rel=EXACT, abs=EXACT)
     # The derivation of the scale takes Delta along an axis: rotate Sigma_W so that it is.
     turn = np.array([[gap[0], gap[1]], [-gap[1], gap[0]]]) / np.linalg.norm(gap)
     turned = turn @ within @ turn.T
     values |= {"Delta": np.linalg.norm(gap), "w11": turned[0, 0], "w12": turned[0, 1], "w22": turned[1, 1]}
-    assert scale == pytest.approx(evaluate("least_squares.class_collapse", "scale", **values), rel=1e-10)
+    assert scale == pytest.approx(evaluate("least_squares.class_collapse", "scale", **values), rel=EXACT)
 
 
 def test_ridge_on_collapsed_features(rng):
@@ -214,7 +219,7 @@ def test_ridge_on_collapsed_features(rng):
         tau=tau,
         **{"lambda": ridge, "w11": covariance[0, 0], "w12": covariance[0, 1], "w22": covariance[1, 1]},
     )
-    assert found[1] / found[0] == pytest.approx(expected, rel=1e-10)
+    assert found[1] / found[0] == pytest.approx(expected, rel=EXACT)
 
 
 def test_unequal_collapse(rng):
@@ -237,7 +242,7 @@ def test_unequal_collapse(rng):
     assert found == pytest.approx(expected, rel=EXACT)
     mixture = two_by_two([mu_c, 0.0], [0.0, mu_s], np.diag([sigma_c**2, sigma_s**2]), rho)
     fitted = fit(collapse(mixture, class_centres(mixture), noise=tau_n, attribute=tau_a))
-    assert fitted[1] / fitted[0] == pytest.approx(expected, rel=1e-10)
+    assert fitted[1] / fitted[0] == pytest.approx(expected, rel=EXACT)
 
 
 def test_full_collapse(rng):

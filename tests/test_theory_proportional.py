@@ -11,9 +11,16 @@ from theory_cases import close, compiled, evaluate, head_symbols, symbols_of, tw
 
 from llrsim.losses import Loss
 from llrsim.prediction.proportional.averaging import mean_norm, subset_overlap
-from llrsim.prediction.proportional.envelope import Moments, clipped_moments, logistic_moments, logistic_prox, moments
+from llrsim.prediction.proportional.envelope import (
+    Moments,
+    clipped_moments,
+    logistic_moments,
+    logistic_prox,
+    moments,
+    scaled,
+)
 from llrsim.prediction.proportional.equations import equations
-from llrsim.prediction.proportional.fixed_point import fixed_point
+from llrsim.prediction.proportional.fixed_point import fixed_point, norm_over_spread
 
 
 @pytest.mark.parametrize("loss", list(Loss))
@@ -59,6 +66,33 @@ def test_moments_in_closed_form(seed):
     assert close(found, [float(expected[name]) for name in Moments._fields])
 
 
+@pytest.mark.parametrize("loss", list(Loss))
+def test_derivatives_of_the_moments(loss):
+    """Eighth-order differences in mean, s and t, which leave rounding over h and a term of order h^8."""
+    problem, h = two_groups(3, loss, margins=[0.7, 1.6]), 1e-2
+    at = {"mean": 0.4, "s": 1.3, "t": 0.8}
+    here = moments(problem, 0, *at.values(), 0.0, 1.0)._asdict()
+    expected = evaluate("envelopes.gaussian_derivatives", here | at)
+    eighth = np.array([1 / 280, -4 / 105, 1 / 5, -4 / 5, 0, 4 / 5, -1 / 5, 4 / 105, -1 / 280]) / h
+    for name in at:
+        around = [moments(problem, 0, *(at | {name: at[name] + h * i}).values(), 0.0, 1.0) for i in range(-4, 5)]
+        for moment in ("slope", "curvature", "square"):
+            found = eighth @ [getattr(one, moment) for one in around]
+            assert found == pytest.approx(expected[f"{moment}_in_{name}"], abs=1e-10)
+
+
+@pytest.mark.parametrize(("a", "t"), [(0.3, 0.7), (-2.0, 5.0), (1.5, 0.02)])
+def test_the_envelope_at_a_prox(a, t):
+    """A margin without spread: the moments are those of one argument. The rule's own step leaves 3e-12 of the mass."""
+    problem = two_groups(3)
+    weight, P = problem.weights[0], logistic_prox(a, t * problem.weights[0])
+    found = moments(problem, 0, a, 1e-9, t, 0.0, 2.0)
+    bend = 0.25 / np.cosh(P / 2) ** 2
+    expected = evaluate("envelopes.slope_and_curvature", {"c": bend, "t": t, "omega": weight})
+    assert found.slope == pytest.approx(-expected["slope_over_loss_slope"] / (1 + exp(P)), rel=EXACT)
+    assert found.curvature == pytest.approx(expected["curvature"], rel=EXACT)
+
+
 def test_an_infinite_floor_is_the_limit_of_a_low_one():
     low, none = (clipped_moments(0.3, 1.1, 0.8, 1.0, floor) for floor in (1e3, np.inf))
     assert close(low, none)
@@ -96,7 +130,9 @@ def test_vector_scaling_is_the_logistic_loss_in_other_units():
     one = logistic_moments(scale * mean - shift, scale * s, scale**2 * t * weight, 1.0)
     powers = np.array([1, 2, 2, 2, 2, 3, 3, 4])  # of Delta: one for each M', two for each M''
     weights = np.array([1, 1, 1, 1, 2, 2, 2, 3])
-    assert close(moments(problem, g, mean, s, t, 0.0, 1.0), np.array(one) * scale**powers * weight**weights)
+    expected = np.array(one) * scale**powers * weight**weights
+    assert close(moments(problem, g, mean, s, t, 0.0, 1.0), expected)
+    assert close(scaled(one, scale * weight, scale), expected)
 
 
 def drawn_fit(problem, rows, dim, rng):
@@ -156,7 +192,7 @@ def test_the_value_of_the_saddle_function_is_the_least_objective():
 def test_solutions_are_stationary_points_of_the_saddle_function():
     problem = two_groups(7)
     head = fixed_point(problem)
-    values = symbols_of(problem)
+    values = symbols_of(problem) | head_symbols(head.signal, head.bias)
     for g in range(2):
         mean = problem.labels[g] * (problem.means[g] @ head.signal + head.bias)
         s = np.sqrt(
@@ -165,9 +201,11 @@ def test_solutions_are_stationary_points_of_the_saddle_function():
         found = moments(problem, g, mean, s, problem.noise_std[g] ** 2 * head.envelope, 0.0, 1.0)
         values |= {f"{name}_{g + 1}": value for name, value in found._asdict().items()}
     expected = evaluate("proportional.stationarity", values)
-    assert head.envelope == pytest.approx(expected["V"], rel=1e-9)
-    assert head.noise_spread**2 == pytest.approx(expected["q2"], rel=1e-9)
-    assert (head.noise_norm / head.noise_spread) ** 2 == pytest.approx(expected["norm_over_spread_2"], rel=1e-9)
+    assert [expected[f"head_{i}"] for i in (1, 2, 3)] == pytest.approx([0.0] * 3, abs=EXACT)
+    assert head.envelope == pytest.approx(expected["V"], rel=EXACT)
+    assert head.noise_spread**2 == pytest.approx(expected["q2"], rel=EXACT)
+    assert (head.noise_norm / head.noise_spread) ** 2 == pytest.approx(expected["norm_over_spread_2"], rel=EXACT)
+    assert norm_over_spread(problem, head.envelope) ** 2 == pytest.approx(expected["norm_over_spread_2"], rel=EXACT)
 
 
 def test_relative_flatness():
@@ -212,4 +250,4 @@ def test_the_overlap_of_two_heads():
         n = g + 1
         values |= {f"product_{n}": mass @ (slope @ mass) ** 2, f"square_{n}": mass @ slope**2 @ mass}
         values |= {f"f{n}": shared[g], f"pi{n}": problem.shares[g], f"sigma{n}": problem.noise_std[g]}
-    assert cosine == pytest.approx(evaluate("averaging.shared_rows", values)["cosine"], abs=1e-9)
+    assert cosine == pytest.approx(evaluate("averaging.shared_rows", values)["cosine"], abs=EXACT)

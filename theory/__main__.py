@@ -6,6 +6,7 @@ import argparse
 import time
 
 from . import RESULTS
+from .typeset import paragraph
 
 
 def main() -> None:
@@ -13,7 +14,7 @@ def main() -> None:
     known = sorted({result.id for result in RESULTS}, key=lambda identifier: int(identifier[1:]))
     parser = argparse.ArgumentParser(prog="python -m theory", description="Derivations of what llrsim predicts.")
     parser.add_argument("ids", nargs="*", metavar="ID", help=f"results to run: {' '.join(known)} (default all)")
-    parser.add_argument("--latex", action="store_true", help="print every step as LaTeX")
+    parser.add_argument("--latex", action="store_true", help="print every step as LaTeX, for amsmath and amssymb")
     options = parser.parse_args()
     unknown = [identifier for identifier in options.ids if identifier not in known]
     if unknown:
@@ -26,10 +27,11 @@ def main() -> None:
         proof = result.derive()
         seconds = time.perf_counter() - begin
         if options.latex:
-            print(f"\\paragraph{{{result.id}: {result.name}.}} {proof.assumptions}")
-            print("\n".join(step.latex() for step in proof.steps), end="\n\n")
+            print(paragraph(f"{result.id}: {result.name}", proof), end="\n\n")
         else:
-            print(f"{result.id:4s} {result.name:40s} {len(proof.steps):3d} steps {seconds:7.2f} s")
+            controls = sum(step.control for step in proof.steps)
+            counts = f"{len(proof.steps) - controls:3d} steps {controls:2d} controls"
+            print(f"{result.id:4s} {result.name:40s} {counts} {seconds:6.2f} s")
     if not options.latex:
         print(f"all hold, {time.perf_counter() - started:.1f} s")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sympy import Function, Poly, S, diff, exp, factorial2, oo, pi, sqrt, symbols
+from sympy import Function, Integral, Poly, S, diff, exp, factorial2, oo, pi, sqrt, symbols
 
+from .derivation import Step, require_equal
 from .readout import normal_cdf
 
 X = symbols("x", real=True)  # the value of a standard normal
@@ -11,6 +12,10 @@ X = symbols("x", real=True)  # the value of a standard normal
 
 class Cdf(Function):
     """Phi, kept as a symbol so that expressions in Phi and phi are polynomials."""
+
+    def _latex(self, printer, exp=None):
+        """As Phi."""
+        return rf"\Phi\left({printer.doprint(self.args[0])}\right)" + (f"^{{{exp}}}" if exp else "")
 
     @classmethod
     def eval(cls, x):
@@ -24,6 +29,10 @@ class Cdf(Function):
 
 class Density(Function):
     """phi, likewise."""
+
+    def _latex(self, printer, exp=None):
+        """As phi."""
+        return rf"\varphi\left({printer.doprint(self.args[0])}\right)" + (f"^{{{exp}}}" if exp else "")
 
     @classmethod
     def eval(cls, x):
@@ -51,12 +60,36 @@ def expectation(polynomial, normals):
     return total
 
 
+class Mean(Function):
+    """E of a function of the standard normal `X`, as it is printed."""
+
+    def _latex(self, printer):
+        """The expectation in brackets."""
+        return rf"\mathbb{{E}}\left[{printer.doprint(self.args[0])}\right]"
+
+
 def by_parts(proof, sentence, left, right, boundary):
-    """Record E left = E right: phi times their difference is the derivative of phi times `boundary`, in x.
+    """Record E left = E right and return `right`: phi times their difference is the derivative of phi times `boundary`.
 
     The boundary term must vanish at +-oo under phi, which every polynomially bounded function does.
     """
-    proof.equal(sentence, left - right, diff(boundary, X) - X * boundary)
+    require_equal(sentence, left - right, diff(boundary, X) - X * boundary)
+    return proof.link(Step(sentence, Mean(left), Mean(right)), right)
+
+
+def integrated(proof, sentence, integrand, primitive, ends):
+    """Record and return the integral of a function of `X`, or a column of them: `primitive`(start, end) at `ends`.
+
+    It is checked as a primitive, by its derivative in the end.
+    """
+    require_equal(sentence, diff(primitive(-oo, X), X), integrand)
+    value = primitive(*ends)
+    whole = (
+        integrand.applyfunc(lambda f: Integral(f, (X, *ends)))
+        if integrand.is_Matrix
+        else Integral(integrand, (X, *ends))
+    )
+    return proof.link(Step(sentence, whole, value), value)
 
 
 def truncated_powers(low, high):

@@ -7,7 +7,7 @@ al. (2402.11039); Welfert, Stromberg & Sankar (2405.05934).
 
 from __future__ import annotations
 
-from sympy import Matrix, Rational, S, cancel, diff, eye, simplify, sqrt, symbols, together
+from sympy import Matrix, Rational, S, diag, diff, eye, simplify, solve, sqrt, symbols
 
 from .derivation import Derivation
 from .readout import normal_cdf
@@ -21,22 +21,31 @@ def objective(u, bias, groups):
     return sum(p * ((y - u.dot(m) - bias) ** 2 + (u.T * cov * u)[0]) for p, y, m, cov in groups) / 2
 
 
-def require_stationary(proof, sentence, value, at):
-    """Check that the gradient of `value` vanishes at the values `at` of the variables."""
-    gradient = Matrix([diff(value, variable) for variable in at])
-    proof.say("The gradient of the population objective in u and b is", gradient)
-    there = gradient.subs(at).applyfunc(lambda entry: cancel(together(entry)))
-    proof.equal(sentence, there, gradient * 0)
-
-
 def balanced_masses():
     """p_g = (1 + y a rho) / 4: balanced classes, E ya = rho, E a = 0."""
     return [(1 + y * a * RHO) / 4 for y, a in GROUPS]
 
 
+def stationary_head(proof, groups, spread, with_label):
+    """The head (u, b) of balanced groups, whose gradient is `spread` u less `with_label`, and b."""
+    unknown = Matrix(symbols("u1 u2 b", real=True))
+    u, bias = unknown[:2, :], unknown[2]
+    gradient = proof.say(
+        "The gradient of the population objective in `u` and `b` is", objective(u, bias, groups).diff(unknown)
+    )
+    system = proof.equal(
+        "which these moments make linear, with `b` apart since labels and means are centred",
+        gradient,
+        (spread * u - with_label).col_join(Matrix([bias])),
+    )
+    return system.jacobian(unknown).LUsolve(-system.subs(dict.fromkeys(unknown, 0))).applyfunc(simplify)
+
+
 def normal_equations() -> Derivation:
     """b = E y - u.E m and (sum p_g S_g + Cov_p(m) + lam I) u = Cov_p(m, y), moments over groups under the masses."""
-    proof = Derivation("Any groups (three here, k = 2), any masses p_g that sum to one, ridge lam on u alone.")
+    proof = Derivation(
+        "Any groups (three here, `k = 2`), any masses `p_g` that sum to one, ridge `lambda` on `u` alone."
+    )
     u, bias, lam = Matrix(symbols("u1 u2", real=True)), symbols("b", real=True), symbols("lambda", nonnegative=True)
     p1, p2 = symbols("p1 p2", positive=True)
     groups = []
@@ -44,72 +53,87 @@ def normal_equations() -> Derivation:
         label, *mean = symbols(f"y{g} m{g}1 m{g}2", real=True)
         s11, s12, s22 = symbols(f"s{g}11 s{g}12 s{g}22", real=True)
         groups.append((p, label, Matrix(mean), Matrix([[s11, s12], [s12, s22]])))
-    value = objective(u, bias, groups) + lam * u.dot(u) / 2
-    proof.say("The objective: the expectation of (y - f)^2 / 2 over Gaussian logits, and ridge", value)
+    value = proof.say(
+        "The objective: the expectation of `(y - f)^2/2` over Gaussian logits, and ridge",
+        objective(u, bias, groups) + lam * u.dot(u) / 2,
+    )
     label = sum(p * y for p, y, _, _ in groups)
     mean = sum((p * m for p, _, m, _ in groups), Matrix.zeros(2, 1))
-    best = label - u.dot(mean)
-    proof.equal(
-        "The bias is free, so its derivative vanishes: b = E y - u.E m", diff(value, bias).subs(bias, best), S.Zero
+    best = proof.equal(
+        "The bias is free, so its derivative vanishes: `b = E y - u.E m`",
+        solve(diff(value, bias), bias)[0],
+        label - u.dot(mean),
     )
     spread, with_label = lam * eye(2), Matrix.zeros(2, 1)
     for p, y, m, covariance in groups:
         spread += p * (covariance + (m - mean) * (m - mean).T)
         with_label += p * (y - label) * (m - mean)
-    gradient = Matrix([diff(value, weight) for weight in u]).subs(bias, best)
-    residual = spread * u - with_label
-    proof.equal("At that bias the gradient in u is linear, and zero at the normal equations", gradient, residual)
+    residual = proof.equal(
+        "At that bias the gradient in `u` is linear, and zero at the normal equations",
+        Matrix([diff(value, weight) for weight in u]).subs(bias, best),
+        spread * u - with_label,
+    )
     proof.result = {"bias": best, "residual_1": residual[0], "residual_2": residual[1]}
     return proof
 
 
 def direction() -> Derivation:
     """u ∝ S^-1 [mu_y mu_a] (R^-1 + A)^-1 e_1, b = 0."""
-    proof = Derivation("m_g = y mu_y + a mu_a, common S, balanced classes, E a = 0, lam = 0, |rho| < 1.")
+    proof = Derivation(
+        "`m_g = y mu_y + a mu_a`, common `S`, balanced classes, `E a = 0`, `lambda = 0`, `|rho| < 1`. "
+        "`R` is the correlation matrix of `(y, a)`, and `A = N'N`."
+    )
     n11, n12, n22 = symbols("n11 n12 n22", real=True)
-    effects = Matrix([[n11, n12], [0, n22]])
-    proof.say(
-        "Whiten and rotate: s -> S^{-1/2} s turns S into I, two means span a plane and the first may lie along an "
-        "axis, so k = 2, S = I lose nothing. The columns are the whitened mu_y and mu_a",
-        effects,
+    effects = proof.say(
+        "Whiten and rotate: `s -> S^{-1/2} s` turns `S` into the identity, two means span a plane and the first may "
+        "lie along an axis, so `k = 2` and `S = I` lose nothing. The columns of `N` are the whitened `mu_y` and `mu_a`",
+        Matrix([[n11, n12], [0, n22]]),
     )
     groups = [(p, y, effects * Matrix([y, a]), eye(2)) for p, (y, a) in zip(balanced_masses(), GROUPS, strict=True)]
-    correlation, gram = Matrix([[1, RHO], [RHO, 1]]), effects.T * effects
-    moment = sum((p * m * m.T for p, _, m, _ in groups), Matrix.zeros(2, 2))
-    proof.equal("The group means have second moment N R N'", moment, effects * correlation * effects.T)
-    with_label = sum((p * y * m for p, y, m, _ in groups), Matrix.zeros(2, 1))
-    proof.equal("and moment N R e_1 with the label", with_label, effects * correlation[:, 0])
-    coefficients = (correlation.inv() + gram).inv()[:, 0].applyfunc(simplify)
-    proof.say("Push N through the normal equations: the head is N c with c = (R^-1 + A)^-1 e_1, A = N'N", coefficients)
-    head = effects * coefficients
-    u1, u2, bias = symbols("u1 u2 b", real=True)
-    require_stationary(
-        proof,
-        "It vanishes at u = N c, b = 0",
-        objective(Matrix([u1, u2]), bias, groups),
-        {u1: head[0], u2: head[1], bias: 0},
+    correlation = Matrix([[1, RHO], [RHO, 1]])
+    moment = proof.equal(
+        "The group means have second moment `N R N'`",
+        sum((p * m * m.T for p, _, m, _ in groups), Matrix.zeros(2, 2)),
+        effects * correlation * effects.T,
     )
-    proof.result = {"u1": head[0], "u2": head[1]}
+    with_label = proof.equal(
+        "and moment `N R e_1` with the label",
+        sum((p * y * m for p, y, m, _ in groups), Matrix.zeros(2, 1)),
+        effects * correlation[:, 0],
+    )
+    head = proof.equal(
+        "Push `N` through its solution: the head is `u = N c`, `c = (R^-1 + A)^-1 e_1`, and `b = 0`",
+        stationary_head(proof, groups, eye(2) + moment, with_label),
+        (effects * (correlation.inv() + effects.T * effects).inv()[:, 0]).col_join(Matrix([0])),
+    )
+    proof.result = {"u1": simplify(head[0]), "u2": simplify(head[1])}
     return proof
 
 
 def accuracies() -> Derivation:
     """The two-parameter form for orthogonal means: c ∝ (1 + (1-rho^2) S_a, rho) and the accuracies."""
-    proof = Derivation("As for the direction, and mu_y' S^-1 mu_a = 0; S_y, S_a the squared whitened lengths.")
+    proof = Derivation("As for the direction, and `mu_y' S^-1 mu_a = 0`; `S_y`, `S_a` the squared whitened lengths.")
     core, spurious = symbols("S_y S_a", positive=True)
-    gram = Matrix([[core, 0], [0, spurious]])
+    gram = proof.say("The whitened means have the Gram matrix `A`", Matrix([[core, 0], [0, spurious]]))
     solved = (Matrix([[1, RHO], [RHO, 1]]).inv() + gram).inv()[:, 0]
-    c_y, c_a = 1 + (1 - RHO**2) * spurious, RHO
-    proof.equal("c = (R^-1 + A)^-1 e_1 is parallel to (c_y, c_a)", solved[0] * c_a, solved[1] * c_y)
-    head = Matrix([c_y, c_a])
-    variance, spread = head.dot(gram * head), sqrt(c_y**2 * core + c_a**2 * spurious)
-    scores = {}
+    head = proof.equal(
+        "`c = (R^-1 + A)^-1 e_1` is parallel to",
+        solved * RHO / solved[1],
+        Matrix([1 + (1 - RHO**2) * spurious, RHO]),
+    )
+    deviation = proof.equal(
+        "The logit of `u = N c` has the deviation `sqrt(c'A c)`",
+        sqrt(head.dot(gram * head)),
+        sqrt(head[0] ** 2 * core + head[1] ** 2 * spurious),
+    )
     for name, side in (("majority", 1), ("minority", -1)):
-        signal = head.dot(gram * Matrix([1, side]))
-        scores[name] = (c_y * core + side * c_a * spurious) / spread
-        proof.equal(f"Score of a {name} group: u.m over the deviation", signal / sqrt(variance), scores[name])
-    proof.equal("At rho = 0 it is sqrt(S_y) in every group", scores["minority"].subs(RHO, 0), sqrt(core))
-    proof.result = {name: normal_cdf(score) for name, score in scores.items()}
+        score = proof.equal(
+            f"Score of a {name} group: `u.m` over the deviation",
+            head.dot(gram * Matrix([1, side])) / deviation,
+            (head[0] * core + side * head[1] * spurious) / deviation,
+        )
+        proof.control("At `rho = 0` it is `sqrt(S_y)`", score.subs(RHO, 0), sqrt(core))
+        proof.result[name] = normal_cdf(score)
     at = {core: Rational(196, 100), spurious: Rational(144, 100)}
     for rho, name, expected in (
         ("1/2", "minority", ".870557"),
@@ -119,33 +143,37 @@ def accuracies() -> Derivation:
         ("49/50", "majority", ".967309"),
     ):
         value = proof.result[name].subs(at).subs(RHO, Rational(rho))
-        proof.value(f"S_y = 1.96, S_a = 1.44, rho = {rho}: {name} accuracy", value, expected)
+        proof.value(f"`S_y = 1.96`, `S_a = 1.44`, `rho = {rho}`: {name} accuracy", value, expected)
     return proof
 
 
 def effective_correlation() -> Derivation:
     """T3: what is left of rho after balancing groups whose attributes are flipped with probability e."""
     proof = Derivation("Balanced classes, flips independent of the features, annotated groups balanced by weights.")
-    agree, flip = symbols("c e", positive=True)
-    joint = {}
-    for true, chance in ((1, agree), (-1, 1 - agree)):
-        for said in (1, -1):
-            joint[true, said] = chance * (1 - flip if said == true else flip)
-    proof.say("The true y a is +1 with probability c = (1 + rho)/2 and annotated so unless flipped", joint[1, 1])
-    annotated = {said: joint[1, said] + joint[-1, said] for said in (1, -1)}
-    proof.equal("The annotated shares sum to one", annotated[1] + annotated[-1], S.One)
-    balanced = {pair: share / (2 * annotated[pair[1]]) for pair, share in joint.items()}
-    left = sum(true * share for (true, _), share in balanced.items())
-    c, e = agree, flip
-    formula = c * (1 - e) / (c * (1 - e) + (1 - c) * e) + c * e / (c * e + (1 - c) * (1 - e)) - 1
-    proof.equal("Weights give each annotated value mass 1/2; the correlation left is E ya", left, formula)
-    proof.equal("No flips leave nothing", formula.subs(e, 0), S.Zero)
-    proof.equal("Coin tosses leave everything: rho = 2c - 1", formula.subs(e, Rational(1, 2)), 2 * c - 1)
-    proof.result["correlation"] = formula.subs(agree, (1 + RHO) / 2)
+    c, e = symbols("c e", positive=True)
+    joint = proof.say(
+        "The true `y a` is `+1` (first row) with probability `c = (1 + rho)/2`, and annotated so (first column) "
+        "unless flipped",
+        Matrix([[c * (1 - e), c * e], [(1 - c) * e, (1 - c) * (1 - e)]]),
+    )
+    annotated = proof.equal(
+        "Annotated shares: the rest of the first is the second",
+        Matrix([[1, 1]]) * joint,
+        Matrix([[c * (1 - e) + (1 - c) * e, 1 - c * (1 - e) - (1 - c) * e]]),
+    )
+    weighted = joint * diag(*(1 / (2 * share) for share in annotated))
+    correlation = proof.equal(
+        "Weights give each annotated value mass `1/2`; the correlation left is `E y a`",
+        (Matrix([[1, -1]]) * weighted * Matrix([1, 1]))[0],
+        c * (1 - e) / (c * (1 - e) + (1 - c) * e) + c * e / (c * e + (1 - c) * (1 - e)) - 1,
+    )
+    proof.control("No flips leave nothing", correlation.subs(e, 0), S.Zero)
+    proof.control("Coin tosses leave everything: `rho = 2 c - 1`", correlation.subs(e, Rational(1, 2)), 2 * c - 1)
+    proof.result["correlation"] = correlation.subs(c, (1 + RHO) / 2)
     return proof
 
 
-def collapsed_classes(proof):
+def collapsed_classes():
     """Class-collapsed groups (mass, label, mean, covariance), Sigma_W and Delta at tau = 1, and the symbols.
 
     Class y has mass P_y, its groups shares that made its centre; coordinates with Delta along the first axis and the
@@ -164,71 +192,95 @@ def collapsed_classes(proof):
             covariance = Matrix([[c11, c12], [c12, c22]])
             groups.append((mass * inner, y, centre + tau * shift, tau**2 * covariance))
             within += mass * inner * (covariance + shift * shift.T)
-    proof.say("Class collapse scales what surrounds a class centre by tau; Sigma_W at tau = 1 is", within)
     return groups, within, gap, tau, share
 
 
 def class_collapse() -> Derivation:
     """T5: tau_a = tau_n = tau leaves the unregularised direction where it was, any S_g and class sizes."""
-    proof = Derivation("Fit masses keep the attribute shares that made the class centres; lam = 0; Sigma_W > 0.")
-    groups, within, gap, tau, share = collapsed_classes(proof)
+    proof = Derivation(
+        "Fit masses keep the attribute shares that made the class centres; `lambda = 0`; `Sigma_W > 0`. Class `+1` has "
+        "mass `P`, the centres are `Delta` apart."
+    )
+    groups, within, gap, tau, share = collapsed_classes()
+    within = proof.say(
+        "Class collapse scales what surrounds a class centre by `tau`; `Sigma_W` at `tau = 1` is", within
+    )
     mean = sum((p * m for p, _, m, _ in groups), Matrix.zeros(2, 1))
     total = sum((p * (cov + m * m.T) for p, _, m, cov in groups), Matrix.zeros(2, 2)) - mean * mean.T
     delta, product = Matrix([gap, 0]), share * (1 - share)
-    proof.equal(
-        "Law of total covariance", total.applyfunc(lambda x: x.expand()), tau**2 * within + product * delta * delta.T
+    spread = proof.equal(
+        "Law of total covariance: `tau^2 Sigma_W + P (1 - P) Delta Delta'`",
+        total.applyfunc(lambda x: x.expand()),
+        tau**2 * within + product * delta * delta.T,
     )
     label = 2 * share - 1
-    with_label = sum((p * (y - label) * m for p, y, m, _ in groups), Matrix.zeros(2, 1))
-    proof.equal("Covariance of features and label", with_label, 2 * product * delta)
-    w11, w12, w22 = symbols("w11 w12 w22", real=True)
-    sigma = Matrix([[w11, w12], [w12, w22]])
-    separation = (delta.T * sigma.inv() * delta)[0]
-    scale = 2 * product / (tau**2 + product * separation)
-    proof.equal(
-        "Sherman-Morrison: u = scale(tau) Sigma_W^-1 Delta, a direction free of tau, solves the normal equations",
-        (tau**2 * sigma + product * delta * delta.T) * (scale * sigma.inv() * delta),
+    with_label = proof.equal(
+        "Covariance of features and label: `2 P (1 - P) Delta`",
+        sum((p * (y - label) * m for p, y, m, _ in groups), Matrix.zeros(2, 1)),
         2 * product * delta,
     )
-    proof.result = {"scale": scale}
+    w11, w12, w22 = symbols("w11 w12 w22", real=True)
+    sigma = Matrix([[w11, w12], [w12, w22]])  # Sigma_W may be any such matrix
+    w11, w12, w22 = symbols("w11 w12 w22", real=True)
+    sigma = Matrix([[w11, w12], [w12, w22]])  # Sigma_W may be any such matrix
+    normal = spread - tau**2 * within + tau**2 * sigma
+    untouched = sigma.LUsolve(delta)
+    scale = proof.equal(
+        "Sherman-Morrison: the normal equations' solution is `Sigma_W^-1 Delta` times one factor in both coordinates, "
+        "a direction free of `tau`",
+        Matrix([solved / free for solved, free in zip(normal.LUsolve(with_label), untouched, strict=True)]),
+        Matrix([2 * product / (tau**2 + product * delta.dot(untouched))] * 2),
+    )
+    proof.result = {"scale": scale[0]}
     return proof
 
 
 def collapse_and_bias() -> Derivation:
     """T5: the bias relative to the head moves with tau unless the classes have equal mass."""
-    proof = Derivation("As for the direction; class +1 has mass P, D = Delta' Sigma_W^-1 Delta.")
-    tau, share, separation = symbols("tau P D", positive=True)
+    proof = Derivation("As for the direction; class `+1` has mass `P`, `D = Delta' Sigma_W^-1 Delta`.")
+    tau, share, separation, factor = symbols("tau P D k", positive=True)
     along = symbols("mbar", real=True)
     product = share * (1 - share)
-    scale = 2 * product / (tau**2 + product * separation)
-    proof.say("The head is scale * Sigma_W^-1 Delta with", scale)
-    bias = (2 * share - 1) - scale * along
-    proof.say("The bias equation gives b = E y - u.E m, with mbar = Delta' Sigma_W^-1 E m", bias)
-    relative = (2 * share - 1) * (tau**2 + product * separation) / (2 * product) - along
-    proof.equal("In units of the head's scale", bias / scale, relative)
-    proof.equal("It moves with tau at the rate", diff(relative, tau), (2 * share - 1) * tau / product)
-    proof.equal("which vanishes at P = 1/2 only", diff(relative, tau).subs(share, Rational(1, 2)), S.Zero)
+    equation = proof.say(
+        "At `u = k Sigma_W^-1 Delta` both sides of the normal equations are multiples of `Delta`; their difference is",
+        factor * (tau**2 + product * separation) - 2 * product,
+    )
+    scale = proof.equal("which vanishes at", solve(equation, factor)[0], 2 * product / (tau**2 + product * separation))
+    label = proof.equal("The mean label", share * 1 + (1 - share) * (-1), 2 * share - 1)
+    bias = proof.say("`b = E y - u.E m`, with `mbar = Delta' Sigma_W^-1 E m`", label - scale * along)
+    relative = proof.equal(
+        "In units of the head's scale",
+        bias / scale,
+        label * (tau**2 + product * separation) / (2 * product) - along,
+    )
+    proof.control("It moves with `tau` at the rate", diff(relative, tau), (2 * share - 1) * tau / product)
+    proof.control("which vanishes at `P = 1/2` only", diff(relative, tau).subs(share, Rational(1, 2)), S.Zero)
     proof.result = {"relative_bias": relative}
     return proof
 
 
 def collapse_and_ridge() -> Derivation:
     """T5: on class-collapsed features the ridge lam turns the direction as lam / tau^2 would on untouched ones."""
-    proof = Derivation("As for the direction, with ridge lam > 0.")
+    proof = Derivation("As for the direction, with ridge `lambda > 0`; `p = P (1 - P)`.")
     tau, lam, product, gap = symbols("tau lambda p Delta", positive=True)
     w11, w12, w22 = symbols("w11 w12 w22", real=True)
     sigma, delta = Matrix([[w11, w12], [w12, w22]]), Matrix([gap, 0])
-    solved = (tau**2 * sigma + product * delta * delta.T + lam * eye(2)).inv() * delta
-    proof.say("The normal equations give the head, up to scale,", solved.applyfunc(simplify))
-    untouched = (sigma + lam / tau**2 * eye(2)).inv() * delta
-    proof.equal("It is parallel to (Sigma_W + lam/tau^2)^-1 Delta", solved[0] * untouched[1], solved[1] * untouched[0])
-    proof.result = {"slope": simplify(untouched[1] / untouched[0])}
+    spread = proof.say(
+        "The matrix of the normal equations is `tau^2 Sigma_W + p Delta Delta' + lambda I`",
+        tau**2 * sigma + product * delta * delta.T + lam * eye(2),
+    )
+    head = proof.say("They give the head, up to scale,", spread.LUsolve(delta).applyfunc(simplify))
+    untouched = (sigma + lam / tau**2 * eye(2)).LUsolve(delta)
+    slope = proof.equal(
+        "It has the direction of `(Sigma_W + lambda/tau^2)^-1 Delta`", head[1] / head[0], untouched[1] / untouched[0]
+    )
+    proof.result = {"slope": simplify(slope)}
     return proof
 
 
 def unequal_collapse() -> Derivation:
     """T5: u_spurious / u_core when tau_a != tau_n."""
-    proof = Derivation("Balanced classes, E a = 0, one core and one spurious coordinate, uncorrelated; lam = 0.")
+    proof = Derivation("Balanced classes, `E a = 0`, one core and one spurious coordinate, uncorrelated; `lambda = 0`.")
     mu_c, mu_s, sigma_c, sigma_s, tau_n = symbols("mu_c mu_s sigma_c sigma_s tau_n", positive=True)
     tau_a = symbols("tau_a", nonnegative=True)
     covariance = tau_n**2 * Matrix([[sigma_c**2, 0], [0, sigma_s**2]])
@@ -236,35 +288,51 @@ def unequal_collapse() -> Derivation:
     for p, (y, a) in zip(balanced_masses(), GROUPS, strict=True):
         centre = Matrix([y * mu_c, y * RHO * mu_s])
         groups.append((p, y, centre + tau_a * (Matrix([y * mu_c, a * mu_s]) - centre), covariance))
-    total = sum((p * (cov + m * m.T) for p, _, m, cov in groups), Matrix.zeros(2, 2))
-    with_label = sum((p * y * m for p, y, m, _ in groups), Matrix.zeros(2, 1))
-    proof.equal("The class centres are +-(mu_c, rho mu_s): the label's moment", with_label, Matrix([mu_c, RHO * mu_s]))
-    head = (total.inv() * with_label).applyfunc(simplify)
-    u1, u2, bias = symbols("u1 u2 b", real=True)
-    require_stationary(
-        proof,
-        "It vanishes at the head that solves the normal equations, with b = 0",
-        objective(Matrix([u1, u2]), bias, groups),
-        {u1: head[0], u2: head[1], bias: 0},
+    with_label = proof.equal(
+        "The class centres are `+-(mu_c, rho mu_s)`, and so is the label's moment",
+        sum((p * y * m for p, y, m, _ in groups), Matrix.zeros(2, 1)),
+        Matrix([mu_c, RHO * mu_s]),
     )
-    ratio = RHO * (mu_s / mu_c) * sigma_c**2 / (sigma_s**2 + (tau_a / tau_n) ** 2 * (1 - RHO**2) * mu_s**2)
-    proof.equal("Its weights have the ratio u_spurious / u_core", head[1] / head[0], ratio)
+    spread = proof.equal(
+        "Around them the spurious means keep `tau_a^2 (1 - rho^2) mu_s^2`",
+        sum((p * (cov + m * m.T) for p, _, m, cov in groups), Matrix.zeros(2, 2)),
+        covariance + with_label * with_label.T + diag(0, tau_a**2 * (1 - RHO**2) * mu_s**2),
+    )
+    head = stationary_head(proof, groups, spread, with_label)
+    ratio = proof.equal(
+        "Its zero has weights of the ratio `u_spurious/u_core`",
+        head[1] / head[0],
+        RHO * (mu_s / mu_c) * sigma_c**2 / (sigma_s**2 + (tau_a / tau_n) ** 2 * (1 - RHO**2) * mu_s**2),
+    )
     proof.result = {"ratio": ratio}
     return proof
 
 
 def full_collapse() -> Derivation:
     """T5 at tau = 0: the head is the difference of the class means, read out on untouched features."""
-    proof = Derivation("Balanced classes, training features at tau = 0, lam -> 0+; tested on S = I, orthogonal means.")
+    proof = Derivation(
+        "Balanced classes, training features at `tau = 0`, `lambda -> 0+`; tested on `S = I`, orthogonal means."
+    )
     lam, core, spurious = symbols("lambda S_y S_a", positive=True)
     mu_y, mu_a = Matrix([sqrt(core), 0]), Matrix([0, sqrt(spurious)])
-    half = mu_y + RHO * mu_a
-    proof.say("All points sit at +-m, m = mu_y + rho mu_a", half)
-    head = half / (half.dot(half) + lam)
-    proof.equal("The ridge head is parallel to m for every lam", (half * half.T + lam * eye(2)) * head, half)
+    half = proof.equal(
+        "All points of a class sit at its mean `+-m`",
+        sum(
+            (2 * p * (mu_y + a * mu_a) for p, (y, a) in zip(balanced_masses(), GROUPS, strict=True) if y == 1),
+            Matrix.zeros(2, 1),
+        ),
+        mu_y + RHO * mu_a,
+    )
+    head = proof.equal(
+        "The ridge head is parallel to `m` for every `lambda`",
+        (half * half.T + lam * eye(2)).LUsolve(half),
+        half / (half.dot(half) + lam),
+    )
     for name, side in (("majority", 1), ("minority", -1)):
-        score = half.dot(mu_y + side * mu_a) / sqrt(half.dot(half))
-        expected = (core + side * RHO * spurious) / sqrt(core + RHO**2 * spurious)
-        proof.equal(f"Score of a {name} group", score, expected)
-        proof.result[name] = normal_cdf(expected)
+        score = proof.equal(
+            f"Score of a {name} group",
+            head.dot(mu_y + side * mu_a) / sqrt(head.dot(head)),
+            (core + side * RHO * spurious) / sqrt(core + RHO**2 * spurious),
+        )
+        proof.result[name] = normal_cdf(score)
     return proof

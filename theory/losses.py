@@ -2,141 +2,159 @@
 
 from __future__ import annotations
 
-from sympy import Function, Matrix, Rational, S, diff, exp, log, nsolve, oo, symbols
+from sympy import Function, Matrix, Poly, Rational, S, diff, exp, log, nsolve, solve, symbols
 
 from .derivation import DIGITS, Derivation
-from .envelopes import MEAN, MOMENTS, SPREAD, WEIGHT, P, T, along, functionals, rules
-from .gaussian import Density, X, expectation, in_numbers, truncated_expectation, truncated_powers
+from .envelopes import MEAN, SPREAD, WEIGHT, P, T, along, functionals, rules
+from .gaussian import Cdf, Density, X, expectation, in_numbers, integrated, truncated_powers
 
 
 def logistic() -> Derivation:
     """The logistic prox, its mirror image, and M', M'' on it; the vector-scaling loss is it in other units."""
-    proof = Derivation("l(p) = log(1 + e^-p), and om log(1 + exp(iota - Delta p)) with Delta > 0.")
-    loss = log(1 + exp(-P))
-    argument = P - T * WEIGHT / (1 + exp(P))
-    proof.equal("a - P = t om l'(P): the prox solves", P + T * WEIGHT * diff(loss, P), argument)
-    proof.equal("Mirror: -P is the prox of -(a + t om)", argument.subs(P, -P), -(argument + T * WEIGHT).rewrite(exp))
-    at = nsolve(P - 1 / (1 + exp(P)), P, Rational(1, 2), prec=DIGITS)
-    proof.value("The prox of a = 0 at t om = 1", at, "0.401058137541547")
-    slope = along(WEIGHT * loss + T * WEIGHT**2 * diff(loss, P) ** 2 / 2, loss)[0]
-    proof.equal("M' = -om / (1 + e^P)", slope, -WEIGHT / (1 + exp(P)))
-    curvature = along(slope, loss)[0]
+    proof = Derivation("`l(p) = log(1 + e^{-p})`, and `omega log(1 + exp(iota - Delta p))` with `Delta > 0`.")
+    loss = proof.say("The loss at the prox is", log(1 + exp(-P)))
+    argument = proof.equal(
+        "The prox solves `a = P + t omega l'(P)`", P + T * WEIGHT * diff(loss, P), P - T * WEIGHT / (1 + exp(P))
+    )
+    proof.control(
+        "Mirror: `-P` is the prox of `-(a + t omega)`", argument.subs(P, -P), -(argument + T * WEIGHT).rewrite(exp)
+    )
+    at = nsolve(argument.subs({T: 1, WEIGHT: 1}), P, Rational(1, 2), prec=DIGITS)
+    proof.value("The prox of `a = 0` at `t omega = 1`", at, "0.401058137541547")
+    value = proof.say("The envelope, `a` being explicit in `P`", WEIGHT * loss + (P - argument) ** 2 / (2 * T))
+    slope = proof.equal("It has the slope `M'`", along(value, argument)[0], -WEIGHT / (1 + exp(P)))
     bend = exp(P) / (1 + exp(P)) ** 2
-    proof.equal("M'' = om l''/(1 + t om l'')", curvature, WEIGHT * bend / (1 + T * WEIGHT * bend))
+    curvature = proof.equal(
+        "and, with `l'' = e^P/(1 + e^P)^2`, the curvature `M'' = omega l''/(1 + t omega l'')`",
+        along(slope, argument)[0],
+        WEIGHT * bend / (1 + T * WEIGHT * bend),
+    )
     scale, shift, p, a = symbols("Delta iota p a", real=True)
     general, margin = Function("l"), scale * p - shift
-    cost = WEIGHT * general(margin) + (p - a) ** 2 / (2 * T)
-    inner = WEIGHT * (general(margin) + (margin - (scale * a - shift)) ** 2 / (2 * scale**2 * T * WEIGHT))
-    proof.equal(
-        "In p' = Delta p - iota the cost is om times that of l at argument Delta a - iota and parameter Delta^2 t om",
-        cost,
-        inner,
+    proof.control(
+        "In `p' = Delta p - iota` the scaled loss's cost is `omega` times that of `l` at argument `Delta a - iota` "
+        "and parameter `Delta^2 t omega`",
+        WEIGHT * general(margin) + (p - a) ** 2 / (2 * T),
+        WEIGHT * (general(margin) + (margin - (scale * a - shift)) ** 2 / (2 * scale**2 * T * WEIGHT)),
     )
-    envelope = Function("L")
-    proof.equal(
-        "so M' has the factor om Delta, and M'' another Delta",
-        Matrix([diff(WEIGHT * envelope(scale * a - shift), a, order) for order in (1, 2)]),
-        WEIGHT * Matrix([scale * diff(envelope(X), X), scale**2 * diff(envelope(X), X, 2)]).subs(X, scale * a - shift),
-    )
+    proof.say("so its `M'` is that of `l` there times `omega Delta`, and its `M''` has another `Delta`")
     proof.result = {"argument": argument, "slope": slope, "curvature": curvature}
     return proof
 
 
-def pieces(proof, sentence, parts, joints):
-    """Check a piecewise envelope: `parts` are (loss, prox, slope) from left to right, meeting at `joints`, in a.
+def pieces(proof, kind, parts, joints):
+    """Derive a piecewise envelope's slopes M': `parts` are (loss, prox, M') from left to right, meeting at `joints`.
 
-    On each piece the prox is stationary for the loss or stays at the kink, the value's derivative is the slope, and
-    values and slopes meet at the joints.
+    On each piece the prox is stationary for the loss or stays at the kink, the derivative of the value there is M',
+    and values and slopes meet at the joints, in a.
     """
     a, p = symbols("a p", real=True)
-    values = []
-    for loss, prox, slope in parts:
-        value = WEIGHT * loss.subs(p, prox) + (prox - a) ** 2 / (2 * T)
-        if diff(prox, a) != 0:
-            stationary = WEIGHT * diff(loss, p).subs(p, prox) + (prox - a) / T
-            proof.equal(f"{sentence}: the prox is stationary", stationary, S.Zero)
-        proof.equal(f"{sentence}: the derivative of the envelope", diff(value, a), slope)
-        values.append((value, slope))
-    for joint, left, right in zip(joints, values[:-1], values[1:], strict=True):
-        proof.equal(f"{sentence}: pieces meet", Matrix(left).subs(a, joint), Matrix(right).subs(a, joint))
+    losses, proxes, slopes = zip(*parts, strict=True)
+    stationary = [solve(WEIGHT * diff(loss, p) + (p - a) / T, p)[0] if prox.has(a) else prox for loss, prox, _ in parts]
+    prox = proof.equal(
+        f"{kind}: the prox, where the cost is stationary or at the kink, from left to right",
+        Matrix(stationary),
+        Matrix(proxes),
+    )
+    value = proof.say(
+        f"{kind}: the envelope there",
+        Matrix([WEIGHT * loss.subs(p, at) + (at - a) ** 2 / (2 * T) for loss, at in zip(losses, prox, strict=True)]),
+    )
+    slope = proof.equal(f"{kind}: its derivative", diff(value, a), Matrix(slopes))
+    for i, joint in enumerate(joints):
+        left, right = (Matrix([value[j], slope[j]]).subs(a, joint) for j in (i, i + 1))
+        proof.control(f"{kind}: values and slopes of two pieces meet", left, right)
+    return slope
 
 
 def piecewise_linear() -> Derivation:
     """M' of the hinge, squared hinge, hard margin and their relaxation: max(slope (a - kink), -floor) below a kink."""
-    proof = Derivation("Convex losses with one kink; 0 is in om dl(P) + (P - a)/t.")
+    proof = Derivation("Convex losses with one kink; `0` is in `omega dl(P) + (P - a)/t`, `dl` the subgradient.")
     a, p = symbols("a p", real=True)
     kappa, soft = symbols("kappa h", positive=True)
     loaded = T * WEIGHT
-    pieces(
+    hinge = pieces(
         proof,
         "Hinge",
         [(1 - p, a + loaded, -WEIGHT), (S.Zero, S.One, (a - 1) / T), (S.Zero, a, S.Zero)],
         [1 - loaded, 1],
     )
-    at_kink = ((a - 1) / T).subs(a, 1 - loaded)
-    proof.equal("At the kink the subgradient runs from -om, where it takes over, to 0", at_kink, -WEIGHT)
+    proof.control(
+        "At the kink the subgradient runs from `-omega`, where it takes over, to `0`",
+        hinge[1].subs(a, 1 - loaded),
+        -WEIGHT,
+    )
     steep = WEIGHT / (1 + loaded)
-    pieces(
+    squared = pieces(
         proof,
         "Squared hinge",
         [((1 - p) ** 2 / 2, (a + loaded) / (1 + loaded), steep * (a - 1)), (S.Zero, a, S.Zero)],
         [1],
     )
-    pieces(
-        proof, "Hard margin: the prox stays at kappa", [(S.Zero, kappa, (a - kappa) / T), (S.Zero, a, S.Zero)], [kappa]
-    )
-    relaxed = (kappa - p) ** 2 / (2 * soft * WEIGHT)
-    pieces(
+    hard = pieces(
         proof,
-        "Penalty (kappa - p)^2 / (2h)",
-        [(relaxed, (T * kappa + soft * a) / (T + soft), (a - kappa) / (soft + T)), (S.Zero, a, S.Zero)],
+        "Hard margin (the prox stays at `kappa`)",
+        [(S.Zero, kappa, (a - kappa) / T), (S.Zero, a, S.Zero)],
         [kappa],
     )
-    proof.say(
-        "The same parabola, going over into the hinge's line where its slope is -om, rounds the kink of the hinge"
-    )
-    rounded = (1 - p) ** 2 / (2 * soft * WEIGHT)
-    pieces(
+    relaxed = pieces(
         proof,
-        "Rounded hinge",
+        "Penalty `(kappa - p)^2/(2 h)`",
+        [
+            ((kappa - p) ** 2 / (2 * soft * WEIGHT), (T * kappa + soft * a) / (T + soft), (a - kappa) / (soft + T)),
+            (S.Zero, a, S.Zero),
+        ],
+        [kappa],
+    )
+    rounded = pieces(
+        proof,
+        "Hinge with a rounded kink, this parabola going over into a line where its slope is `-omega`",
         [
             (1 - p - soft * WEIGHT / 2, a + loaded, -WEIGHT),
-            (rounded, (T + soft * a) / (T + soft), (a - 1) / (soft + T)),
+            ((1 - p) ** 2 / (2 * soft * WEIGHT), (T + soft * a) / (T + soft), (a - 1) / (soft + T)),
             (S.Zero, a, S.Zero),
         ],
         [1 - (soft + T) * WEIGHT, 1],
     )
-    proof.result = {"hinge": 1 / T, "squared_hinge": steep, "hard": 1 / T, "relaxed": 1 / (soft + T)}
+    common = proof.equal("Both parabolas have one slope", diff(relaxed[0], a), diff(rounded[1], a))
+    proof.result = {"hinge": diff(hinge[1], a), "squared_hinge": diff(squared[0], a), "hard": diff(hard[0], a)}
+    proof.result["relaxed"] = common
     return proof
 
 
 def clipped_moments() -> Derivation:
     """The eight moments of M' = max(slope (a - kink), -floor) below a kink, in Phi and phi; floor may be infinite."""
-    proof = Derivation("a = mean + s G; M' is linear for alpha < G < beta, -floor below, 0 above.")
+    proof = Derivation("`a = mean + s G`; `M'` is linear for `alpha < G < beta`, `-floor` below, `0` above.")
     slope, floor = symbols("slope floor", positive=True)
     kink = symbols("kink", real=True)
     low, high = symbols("alpha beta", real=True)
-    proof.equal(
-        "E 1{alpha < G < beta} G^k for k = 0, 1, 2: their densities at the upper end",
-        Matrix([diff(power, high) for power in truncated_powers(low, high)]),
-        Matrix([high**k for k in range(3)]) * Density(high),
+    powers = integrated(
+        proof,
+        "The integrals of `x^k phi(x)`, `E 1{alpha < G < beta} G^k` for `k = 0, 1, 2`",
+        Matrix([Density(X) * X**k for k in range(3)]),
+        lambda start, end: Matrix(truncated_powers(start, end)),
+        (low, high),
     )
-    proof.equal("and nothing is left of an empty interval", Matrix(truncated_powers(low, low)), Matrix([0, 0, 0]))
-    linear = slope * (MEAN + SPREAD * X - kink)
-    beta = (kink - MEAN) / SPREAD
-    alpha = beta - floor / (slope * SPREAD)
-    proof.equal("The line meets the floor at alpha", linear.subs(X, alpha), -floor)
-    proof.equal("and ends at beta", linear.subs(X, beta), S.Zero)
+    linear = proof.say("In between the slope is", slope * (MEAN + SPREAD * X - kink))
+    beta = proof.equal("The line ends, at `0`, where `G` is", solve(linear, X)[0], (kink - MEAN) / SPREAD)
+    alpha = proof.equal(
+        "and starts, at the floor, where `G` is", solve(linear + floor, X)[0], beta - floor / (slope * SPREAD)
+    )
     inside = functionals(linear, slope)
-    for name, end, below in (("clipped", alpha, floor), ("open", -oo, S.Zero)):
-        moments = {key: truncated_expectation(integrand, end, beta) for key, integrand in inside.items()}
-        mass = truncated_expectation(S.One, -oo, end)
+    # Without a floor the line comes from -oo, where Phi and phi are zero.
+    for name, start, below in (("clipped", {low: alpha}, floor), ("open", {Cdf(low): 0, Density(low): 0}, S.Zero)):
+        between = powers.subs(start).subs(high, beta)
+        moments = {
+            key: sum(Poly(integrand, X).coeff_monomial(X**k) * between[k] for k in range(3))
+            for key, integrand in inside.items()
+        }
+        mass = Cdf(low).subs(start)
         moments["slope"] -= below * mass
         moments["square"] += below**2 * mass
         for key, derivatives in rules(moments | {"envelope": S.Zero}, SPREAD).items():
             if key != "envelope":
-                proof.equal(
-                    f"Closed forms ({name}) obey the rules: E {key} in mean and s",
+                proof.control(
+                    f"The closed forms ({name}) obey the envelope's calculus: the {key} in mean and `s`",
                     Matrix([diff(moments[key], variable) for variable in (MEAN, SPREAD)]),
                     Matrix(derivatives[:2]),
                 )
@@ -146,21 +164,26 @@ def clipped_moments() -> Derivation:
 
 def squared_moments() -> Derivation:
     """Squared loss: M' = c (a - 1), M'' = c with c = om/(1 + t om); its moments are those of a Gaussian."""
-    proof = Derivation("l(p) = (1 - p)^2 / 2, a = mean + s G.")
-    loss = (1 - P) ** 2 / 2
-    argument = P + T * WEIGHT * diff(loss, P)
+    proof = Derivation("`l(p) = (1 - p)^2/2`, `a = mean + s G`.")
+    loss = proof.say("The loss at the prox", (1 - P) ** 2 / 2)
+    argument = proof.say("is that of the argument", P + T * WEIGHT * diff(loss, P))
     c = WEIGHT / (1 + T * WEIGHT)
-    slope = WEIGHT * diff(loss, P)
-    proof.equal("The slope is linear in the argument", slope, c * (argument - 1))
-    proof.equal("so the curvature is constant", along(slope, loss)[0], c)
+    slope = proof.equal(
+        "The slope is linear in the argument, `M' = c (a - 1)` with `c = omega/(1 + t omega)`",
+        (WEIGHT * diff(loss, P)).subs(P, solve(argument - (MEAN + SPREAD * X), P)[0]),
+        c * (MEAN + SPREAD * X - 1),
+    )
+    curvature = proof.equal("so the curvature is constant", diff(slope, X) / SPREAD, c)
     offset = MEAN - 1
     square = offset**2 + SPREAD**2
     values = (c * offset, c, S.Zero, S.Zero, c**2 * square, c**2 * offset, c**2 * SPREAD, c**3 * square)
-    moments = dict(zip(MOMENTS[1:], values, strict=True))
-    for name, integrand in functionals(c * (offset + SPREAD * X), c).items():
-        proof.equal(f"E {name}", expectation(integrand, [X]), moments[name])
+    moments = {}
+    for (name, integrand), value in zip(functionals(slope, curvature).items(), values, strict=True):
+        moments[name] = proof.equal(f"The moment called {name.replace('_', ' ')}", expectation(integrand, [X]), value)
     for name, derivatives in rules(moments | {"envelope": S.Zero}, SPREAD).items():
         if name != "envelope":
-            proof.equal(f"The rules hold: E {name} in t", diff(moments[name], T), derivatives[2])
+            proof.control(
+                f"It obeys the envelope's calculus: the {name} in `t`", diff(moments[name], T), derivatives[2]
+            )
     proof.result = moments
     return proof

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sympy import Matrix, S, diag, limit, oo, sqrt, symbols
+from sympy import Matrix, S, diag, limit, oo, solve, sqrt, symbols
 
 from .derivation import Derivation
 from .gaussian import expectation
@@ -19,25 +19,33 @@ NORMS = symbols("Q1 Q2", positive=True)  # |v_j|^2 in the eigenspaces
 def one_step() -> Derivation:
     """du, db and dQ_j from the mean of one step's change, times d, as d -> infinity."""
     proof = Derivation(
-        "A fresh row of one group, weight om: w += (eta/d) (om (y - f) x - lambda w), no lambda on b. One signal "
-        "coordinate of variance S; noise sigma^2 e_j in s_j d coordinates, j = 1, 2; E over groups is a sum over pi_g."
+        "A fresh row of one group, weight `omega`: `w` moves by `(eta/d) (omega (y - f) x - lambda w)`, without "
+        "`lambda` on `b`. One signal coordinate of variance `S`; noise `sigma^2 e_j` in `s_j d` coordinates, "
+        "`j = 1, 2`; the expectation over groups is a sum over `pi_g`."
     )
     x, *along = normals = symbols("x g1 g2", real=True)
     signal = MEAN + ROOT * x
-    proof.say("The noise enters f by its components along v_1 and v_2, standard normals g_j", signal)
-    logit = (
-        HEAD * signal + BIAS + NOISE * sum(sqrt(e * q) * g for e, q, g in zip(EIGENVALUES, NORMS, along, strict=True))
+    miss = proof.say(
+        "The noise enters `f` by its components along `v_1` and `v_2`, standard normals `g_j`; a row is missed by",
+        LABEL
+        - HEAD * signal
+        - BIAS
+        - NOISE * sum(sqrt(e * q) * g for e, q, g in zip(EIGENVALUES, NORMS, along, strict=True)),
     )
-    miss = LABEL - logit
     r, covariance = LABEL - HEAD * MEAN - BIAS, ROOT**2
-    drift = ETA * (WEIGHT * expectation(miss * signal, normals) - RIDGE * HEAD)
-    proof.equal("d E[change of u]", drift, ETA * (WEIGHT * (r * MEAN - covariance * HEAD) - RIDGE * HEAD))
-    proof.equal("d E[change of b]", ETA * WEIGHT * expectation(miss, normals), ETA * WEIGHT * r)
-    spread2 = sum(e * q for e, q in zip(EIGENVALUES, NORMS, strict=True))
-    square = r**2 + covariance * HEAD**2 + NOISE**2 * spread2
-    proof.equal("E (y - f)^2 = r^2 + u'S u + sigma^2 q^2", expectation(miss**2, normals), square)
+    drift = proof.equal(
+        "`d` times the mean change of `u`",
+        ETA * (WEIGHT * expectation(miss * signal, normals) - RIDGE * HEAD),
+        ETA * (WEIGHT * (r * MEAN - covariance * HEAD) - RIDGE * HEAD),
+    )
+    shift = proof.equal("and of `b`", ETA * WEIGHT * expectation(miss, normals), ETA * WEIGHT * r)
+    square = proof.equal(
+        "`E (y - f)^2 = r^2 + u'S u + sigma^2 q^2`",
+        expectation(miss**2, normals),
+        r**2 + covariance * HEAD**2 + NOISE**2 * sum(e * q for e, q in zip(EIGENVALUES, NORMS, strict=True)),
+    )
     changes = []
-    for part, e, q, g in zip(PARTS, EIGENVALUES, NORMS, along, strict=True):
+    for j, (part, e, q, g) in enumerate(zip(PARTS, EIGENVALUES, NORMS, along, strict=True), start=1):
         inner = NOISE * sqrt(e * q) * g  # v_j . z
         # |z_j|^2: the component along v_j, and part d - 1 others of mean one that f does not see.
         length2 = NOISE**2 * e * (g**2 + part * D - 1)
@@ -47,36 +55,46 @@ def one_step() -> Derivation:
             - 2 * WEIGHT * RIDGE * expectation(miss * inner, normals)
             + RIDGE**2 * q
         )
-        change = limit((D * linear + ETA**2 / D * quadratic).expand(), D, oo)
-        expected = -2 * ETA * (WEIGHT * NOISE**2 * e + RIDGE) * q + ETA**2 * part * e * WEIGHT**2 * NOISE**2 * square
-        proof.equal(f"d E[change of {q}]: fourth moments are of order 1/d", change, expected)
-        changes.append(expected)
-    proof.say("A sum over groups with pi_g: om -> p_g, om^2 -> p_g om_g. Drawn by mass, with no weight: om^2 -> p_g")
-    proof.result = {"du": drift, "db": ETA * WEIGHT * r, "dQ1": changes[0], "dQ2": changes[1]}
+        changes.append(
+            proof.equal(
+                f"`d` times the mean change of `Q_{j} = |v_{j}|^2`, as `d` grows: fourth moments are of order `1/d`",
+                limit((D * linear + ETA**2 / D * quadratic).expand(), D, oo),
+                -2 * ETA * (WEIGHT * NOISE**2 * e + RIDGE) * q + ETA**2 * part * e * WEIGHT**2 * NOISE**2 * square,
+            )
+        )
+    proof.say(
+        "Summed over groups with `pi_g`, `omega` becomes `p_g` and `omega^2` becomes `p_g omega_g`. Drawn by mass, "
+        "with no weight, `omega^2` becomes `p_g`"
+    )
+    proof.result = {"du": drift, "db": shift, "dQ1": changes[0], "dQ2": changes[1]}
     return proof
 
 
 def stability() -> Derivation:
     """|v|^2 stays bounded iff eta sum P_g sigma_g^4 sum_j s_j e_j^2 / D_j < 2, D_j = e_j sum p_g sigma_g^2 + lambda."""
-    proof = Derivation("The linear system of Q_1, Q_2; F = sum P_g sigma_g^4 its feedback, D_j the decay of Q_j.")
+    proof = Derivation(
+        "The linear system of `Q_1`, `Q_2`; `F = sum_g P_g sigma_g^4` its feedback, `D_j` the decay of `Q_j`."
+    )
     feedback = symbols("F", positive=True)
     decays = symbols("D1 D2", positive=True)
     coupling = Matrix([s * e for s, e in zip(PARTS, EIGENVALUES, strict=True)]) * Matrix([EIGENVALUES])
-    matrix = 2 * ETA * diag(*decays) - ETA**2 * feedback * coupling
-    proof.say("dQ/dt = -A Q + ... with", matrix)
+    matrix = proof.say(
+        "`dQ/dt` is `-A Q` and terms free of `Q`, with `A`", 2 * ETA * diag(*decays) - ETA**2 * feedback * coupling
+    )
     load = feedback * sum(s * e**2 / decay for s, e, decay in zip(PARTS, EIGENVALUES, decays, strict=True))
-    proof.equal(
-        "det A changes its sign with 2 - eta F sum s_j e_j^2 / D_j",
+    determinant = proof.equal(
+        "`det A` changes its sign with `2 - eta F sum_j s_j e_j^2/D_j`",
         matrix.det(),
         4 * ETA**2 * decays[0] * decays[1] * (1 - ETA * load / 2),
     )
-    proof.equal(
-        "A is symmetric in Q_j / sqrt(s_j), so its eigenvalues are real and cross zero there",
+    proof.control(
+        "`A` is symmetric in `Q_j/sqrt(s_j)`, so its eigenvalues are real and cross zero there",
         matrix[0, 1] * sqrt(PARTS[1]) / sqrt(PARTS[0]),
         matrix[1, 0] * sqrt(PARTS[0]) / sqrt(PARTS[1]),
     )
-    isotropic = load.subs({EIGENVALUES[0]: 1, EIGENVALUES[1]: 1, decays[1]: decays[0], PARTS[1]: 1 - PARTS[0]})
-    proof.equal("Isotropic noise: eta F < 2 D", isotropic, feedback / decays[0])
-    proof.equal("Without noise any step is stable", load.subs(feedback, 0), S.Zero)
-    proof.result = {"largest_stable_step": 2 / load}
+    largest = proof.equal("that is, at the step", solve(determinant / ETA**2, ETA)[0], 2 / load)
+    one = {EIGENVALUES[0]: 1, EIGENVALUES[1]: 1, decays[1]: decays[0], PARTS[1]: 1 - PARTS[0]}
+    proof.control("Isotropic noise: `eta F < 2 D`", largest.subs(one), 2 * decays[0] / feedback)
+    proof.control("Without noise any step is stable", (1 / largest).subs(feedback, 0), S.Zero)
+    proof.result = {"largest_stable_step": largest}
     return proof

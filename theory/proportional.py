@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sympy import Expr, Function, Matrix, S, Symbol, diff, log, solve, sqrt, symbols
+from sympy import Expr, Function, Matrix, S, Symbol, diag, diff, log, solve, sqrt, symbols
 
 from .derivation import Derivation
 from .envelopes import expected, named
@@ -56,67 +56,75 @@ class Group(NamedTuple):
 GROUPS = (Group.of(1), Group.of(2))
 
 
+def penalty(norm2: Expr) -> Expr:
+    """Of a head with |v|^2 = `norm2`, for one whose noise part is anchored at zero."""
+    moved = U.col_join(Matrix([BIAS])) - CENTRE
+    return RIDGE * (U.dot(U) + norm2) / 2 + ANCHOR * (moved.dot(moved) + norm2) / 2
+
+
 def saddle_function() -> Expr:
     """What is minimised over (u, b, w, tau) and maximised over beta."""
     spread2 = sum(w**2 for w in W)
     norm2 = sum(w**2 / e for w, e in zip(W, EIGENVALUES, strict=True))
     fit = sum(group.share * group.moment("envelope", spread2, TAU / BETA) for group in GROUPS)
     noise = sum(w * sqrt(RATIO * part) for w, part in zip(W, PARTS, strict=True))
-    moved = U.col_join(Matrix([BIAS])) - CENTRE
-    penalty = RIDGE * (U.dot(U) + norm2) / 2 + ANCHOR * (moved.dot(moved) + norm2) / 2
-    return BETA * TAU / 2 + fit - BETA * noise + penalty
+    return BETA * TAU / 2 + fit - BETA * noise + penalty(norm2)
 
 
 def gordon() -> Derivation:
     """The scalar saddle function, from the sample's objective: Gordon's hypothesis and the four scalar steps."""
     proof = Derivation(
-        "Rows s_i, z_i = sigma_g sqrt(e) times standard normals, convex loss; n, d -> infinity at d/n = delta. With "
-        "margins p_i and multipliers r_i the objective is min over w, p and max over r of (1/n) sum [om l(p_i) + "
-        "r_i (y_i (u.s_i + b + v.z_i) - p_i)] + penalties, bilinear in (rho, v), rho_i = sigma_i r_i, through Z alone."
+        "Rows `s_i`, `z_i = sigma_g sqrt(e)` times standard normals, convex loss; `n, d -> infinity` at `d/n = delta`. "
+        "With margins `p_i` and multipliers `r_i` the objective is the minimum over `w`, `p` and the maximum over `r` "
+        "of `(1/n) sum_i [omega l(p_i) + r_i (y_i (u.s_i + b + v.z_i) - p_i)]` and penalties, bilinear in `(xi, v)`, "
+        "`xi_i = sigma_i r_i`, through the noise `Z` alone. Gordon's theorem is cited."
     )
     left, right, left_norms, right_norms = symbols("a b A B", real=True)
     proof.say(
-        "For the process rho'Zv + |rho||v| g and Gordon's |rho| g.v + |v| h.rho at two points: a = rho.rho', "
-        "A = |rho||rho'|, b = v.v', B = |v||v'|. The first has covariance",
-        left * right + left_norms * right_norms,
+        "Gordon's theorem compares `xi'Z v + |xi||v| g` with `|xi| g.v + |v| h.xi`. At two points write "
+        "`a = xi.xi'`, `A = |xi||xi'|`, `b = v.v'`, `B = |v||v'|`"
     )
     gap = left * right + left_norms * right_norms - (left_norms * right + right_norms * left)
-    proof.equal(
-        "It exceeds the second's by a product of two that Cauchy-Schwarz makes non-negative",
+    proof.control(
+        "Its hypothesis: the first covariance exceeds the second by a product of two that Cauchy-Schwarz makes "
+        "non-negative,",
         gap,
         (left_norms - left) * (right_norms - right),
     )
-    proof.equal("Equal where either point is the same: Gordon's hypothesis", gap.subs(left_norms, left), S.Zero)
+    proof.control("and not at all where either point is the same", gap.subs(left_norms, left), S.Zero)
     x1, x2, y1, y2 = symbols("x1 x2 y1 y2", real=True)
-    proof.equal(
-        "Of rho only the norm beta sqrt(n) is left: x.y <= |x||y|, by the identity of Lagrange, equal if parallel",
+    proof.control(
+        "Of `xi` only the norm `beta sqrt(n)` is left: `x.y <= |x||y|`, equal if parallel, by the identity of Lagrange",
         (x1**2 + x2**2) * (y1**2 + y2**2) - (x1 * y1 + x2 * y2) ** 2,
         (x1 * y2 - x2 * y1) ** 2,
     )
-    proof.say(
-        "It leaves beta X - beta sum_j w_j |g_j| / sqrt(n), X^2 = (1/n) sum_i (p_i - a_i)^2 / sigma_i^2 and "
-        "a_i = y_i (u.s_i + b) + sigma_i q h_i; for the direction of v in the eigenspace of e_j, of dimension s_j d, "
-        "is free and goes along g_j: |g_j|^2 / n -> delta s_j"
+    pulls = proof.say(
+        "It leaves `beta X - beta sum_j w_j |g_j|/sqrt(n)`, `X^2 = (1/n) sum_i (p_i - a_i)^2/sigma_i^2` and "
+        "`a_i = y_i (u.s_i + b) + sigma_i q h_i`; for the direction of `v` in the eigenspace of `e_j`, of dimension "
+        "`s_j d`, is free and goes along `g_j`. With `|g_j|^2/n -> delta s_j` the sum is",
+        sum(w * sqrt(RATIO * part) for w, part in zip(W, PARTS, strict=True)),
     )
     miss = symbols("X", positive=True)
-    square = BETA * TAU / 2 + BETA * miss**2 / (2 * TAU)
-    proof.equal(
-        "The root is a minimum: beta X = min over tau > 0 of beta tau / 2 + beta X^2 / (2 tau)",
-        square - BETA * miss,
-        BETA * (TAU - miss) ** 2 / (2 * TAU),
+    split = proof.equal(
+        "The root is a minimum over `tau > 0`, of",
+        BETA * miss + BETA * (TAU - miss) ** 2 / (2 * TAU),
+        BETA * TAU / 2 + BETA * miss**2 / (2 * TAU),
     )
     p, a, noise, weight = symbols("p a sigma omega", real=True)
     loss = weight * Function("l")(p)
-    t = noise**2 * TAU / BETA
-    proof.equal(
-        "A row's terms are then those of a Moreau envelope at parameter t = sigma_g^2 tau / beta",
-        loss + BETA * (p - a) ** 2 / (2 * TAU * noise**2),
-        loss + (p - a) ** 2 / (2 * t),
+    row = proof.equal(
+        "in which a row's terms are those of a Moreau envelope at parameter `t = sigma_g^2 tau/beta`",
+        loss + split.coeff(miss, 2) * (p - a) ** 2 / noise**2,
+        loss + (p - a) ** 2 / (2 * noise**2 * TAU / BETA),
     )
-    value = saddle_function()
-    proof.say(
-        "and averages over rows are expectations over groups and margins a = mean + s G, s^2 = u'S_g u + sigma_g^2 q^2",
-        named(value),
+    parameter = 1 / (noise**2 * diff(row - loss, p, 2))
+    spread2 = sum(w**2 for w in W)
+    fit = sum(group.share * group.moment("envelope", spread2, parameter) for group in GROUPS)
+    norm2 = sum(w**2 / e for w, e in zip(W, EIGENVALUES, strict=True))
+    value = proof.equal(
+        "Averages over rows are expectations over groups and margins `a = mean + s G`, `s^2 = u'S_g u + sigma_g^2 q^2`",
+        split.subs(miss, 0) + fit - BETA * pulls + penalty(norm2),
+        saddle_function(),
     )
     proof.result = {"saddle": named(value)}
     return proof
@@ -152,45 +160,53 @@ def head_equations(q2: Expr, envelope: Expr) -> Matrix:
 def stationarity() -> Derivation:
     """The fixed-point equations: the saddle function is stationary."""
     proof = Derivation("The saddle function; moments are differentiated by the rules of the envelope's calculus.")
-    value = saddle_function()
+    value = proof.say("The saddle function is", saddle_function())
     spread2, envelope = sum(w**2 for w in W), TAU / BETA
-    proof.equal(
-        "In u and b: E M' along the mean, and E M'' along S u after E M' G = s E M''",
+    head = proof.equal(
+        "In `u` and `b`: `E M'` along the mean, and `E M''` along `S_g u` after `E M' G = s E M''`",
         named(Matrix([diff(value, variable) for variable in (*U, BIAS)])),
         named(head_equations(spread2, envelope)),
     )
     nu, square, first, second = map(named, sums(spread2, envelope))
-    found = solve(named(diff(value, TAU)), BETA)
-    proof.equal("In tau: beta^2 = sum pi_g sigma_g^2 E M'^2, as t = sigma_g^2 tau / beta", found[-1] ** 2, square)
+    strength = proof.equal(
+        "In `tau`: `beta^2 = sum_g pi_g sigma_g^2 E M'^2`, as `t = sigma_g^2 tau/beta`",
+        solve(named(diff(value, TAU)), BETA)[-1] ** 2,
+        square,
+    )
     total = RIDGE + ANCHOR
-    for w, e, part in zip(W, EIGENVALUES, PARTS, strict=True):
-        spread = BETA * e * sqrt(RATIO * part) / (total + nu * e)
-        proof.equal(
-            f"In {w}: (ridge + anchor + nu e) w = beta e sqrt(delta s)",
-            named(diff(value, w)),
-            (w - spread) * (total + nu * e) / e,
-        )
-    spreads = [BETA * e * sqrt(RATIO * part) / (total + nu * e) for e, part in zip(EIGENVALUES, PARTS, strict=True)]
-    proof.equal("so q^2 = delta beta^2 sum_j s_j e_j^2 / D_j^2", sum(w**2 for w in spreads), RATIO * BETA**2 * second)
-    norm2 = sum(w**2 / e for w, e in zip(spreads, EIGENVALUES, strict=True))
-    proof.equal("and |v|^2 = delta beta^2 sum_j s_j e_j / D_j^2", norm2, RATIO * BETA**2 * first)
+    slopes = Matrix([named(diff(value, w)) for w in W])
+    spreads = proof.equal(
+        "In `w_j`: `(lambda + lambda_0 + nu e_j) w_j = beta e_j sqrt(delta s_j)`",
+        Matrix([-slope.subs(w, 0) / diff(slope, w) for w, slope in zip(W, slopes, strict=True)]),
+        Matrix([BETA * e * sqrt(RATIO * part) / (total + nu * e) for e, part in zip(EIGENVALUES, PARTS, strict=True)]),
+    )
+    at_strength = {BETA: sqrt(strength)}
+    q2 = proof.equal(
+        "so `q^2 = delta beta^2 sum_j s_j e_j^2/D_j^2`",
+        sum(w**2 for w in spreads).subs(at_strength),
+        RATIO * square * second,
+    )
+    norm2 = proof.equal(
+        "and `|v|^2 = delta beta^2 sum_j s_j e_j/D_j^2`",
+        sum(w**2 / e for w, e in zip(spreads, EIGENVALUES, strict=True)).subs(at_strength),
+        RATIO * square * first,
+    )
     pulls = sum(w * sqrt(RATIO * part) for w, part in zip(W, PARTS, strict=True))
-    proof.equal(
-        "In beta: tau = sum_j w_j sqrt(delta s_j), once sum pi_g sigma_g^2 E M'^2 = beta^2",
-        named(diff(value, BETA)) - TAU / 2 * (square / BETA**2 - 1),
+    in_beta = proof.equal(
+        "In `beta`, given `beta^2`: `tau = sum_j w_j sqrt(delta s_j)`",
+        named(diff(value, BETA)) - TAU / 2 * (strength / BETA**2 - 1),
         TAU - pulls,
     )
-    proof.equal(
-        "so that V = tau / beta = delta sum_j s_j e_j / D_j",
-        pulls.subs(dict(zip(W, spreads, strict=True))) / BETA,
-        response(nu),
+    found = proof.equal(
+        "so that `V = tau/beta = delta sum_j s_j e_j/D_j`",
+        solve(in_beta, TAU)[0].subs(dict(zip(W, spreads, strict=True))) / BETA,
+        named(response(nu)),
     )
     one = {EIGENVALUES[0]: 1, EIGENVALUES[1]: 1, PARTS[1]: 1 - PARTS[0]}
-    proof.equal("Isotropic noise: V = delta / (lambda + nu)", response(nu).subs(one), RATIO / (total + nu))
-    proof.equal(
-        "and q^2 = |v|^2 = delta sum pi_g sigma_g^2 E M'^2 / (lambda + nu)^2", first.subs(one), second.subs(one)
-    )
-    proof.result = {"norm_over_spread_2": first / second, "V": response(nu), "q2": RATIO * square * second}
+    proof.control("Isotropic noise: `V = delta/(lambda + lambda_0 + nu)`", found.subs(one), RATIO / (total + nu))
+    proof.control("and `q^2 = |v|^2`", q2.subs(one), norm2.subs(one))
+    proof.result = {f"head_{i + 1}": entry for i, entry in enumerate(head)}
+    proof.result |= {"norm_over_spread_2": norm2 / q2, "V": found, "q2": q2}
     return proof
 
 
@@ -201,34 +217,67 @@ def residuals() -> Matrix:
     return head_equations(Q**2, V).col_join(Matrix([spread, log(V) - log(response(nu))]))
 
 
-def short(matrix: Matrix) -> Matrix:
-    """The matrix with a symbol for each group's standard deviation, a root that would slow the comparison down."""
+def short(expression: Expr) -> Expr:
+    """The expression with a symbol for each group's standard deviation, a root that would slow the comparison down."""
     for g in GROUPS:
         variance, root = g.margin(Q**2)[1] ** 2, Symbol(f"s_{g.index}", positive=True)
-        matrix = matrix.replace(lambda e, v=variance: e.is_Pow and e.base == v, lambda e, r=root: r ** (2 * e.exp))
-    return matrix
+        expression = expression.replace(
+            lambda e, v=variance: e.is_Pow and e.base == v, lambda e, r=root: r ** (2 * e.exp)
+        )
+    return expression
+
+
+def chain_rule(group: Group) -> Matrix:
+    """A group's part of the derivative of the equations of (u, b) in (u, b), in its moments."""
+    s = Symbol(f"s_{group.index}", positive=True)
+    along = group.label * group.mean.col_join(Matrix([1]))
+    lifted = diag(group.covariance, 0)
+    across = lifted * U.col_join(Matrix([BIAS])) / s
+    curvature, with_x, with_xx = (
+        named(group.moment(name, Q**2, V)) for name in ("curvature", "curvature_x", "curvature_xx")
+    )
+    return group.share * (
+        curvature * (along * along.T + lifted)
+        + with_x * (along * across.T + across * along.T)
+        + with_xx * across * across.T
+    )
 
 
 def jacobian() -> Derivation:
     """The derivative of the equations in (u, b, log q, log V): no moments but the eight."""
-    proof = Derivation("Moments are differentiated by the rules of the envelope's calculus; q d/dq for log q.")
-    equations = residuals()
-    proof.say("The equations", named(equations))
+    proof = Derivation("Moments are differentiated by the rules of the envelope's calculus; `q d/dq` for `log q`.")
+    equations = proof.say("The equations of `u`, `b`, `log q` and `log V`", residuals())
     steps = [(variable, S.One) for variable in (*U, BIAS)] + [(Q, Q), (V, V)]
-    matrix = Matrix(5, 5, lambda i, j: named(steps[j][1] * diff(equations[i], steps[j][0], simplify=False)))
-    block, beside = short(matrix[:3, :3]), short(matrix[:3, 3:])
-    proof.equal("The block of (u, b) is the Hessian of a function: symmetric", block, block.T)
-    nu, square, *_ = sums(Q**2, V)
-    proof.equal(
-        "As d/dt of E M is -E M'^2 / 2, the column of log V is that of a gradient",
-        beside[:, 1],
-        short(named(Matrix([-V * diff(square, variable, simplify=False) / 2 for variable in (*U, BIAS)]))),
+
+    def rates(expressions):
+        return Matrix([[short(named(step * diff(e, x, simplify=False))) for x, step in steps] for e in expressions])
+
+    matrix = rates(equations)
+    nu, square, _, second = sums(Q**2, V)
+    nu_rates, square_rates = rates([nu]), rates([square])
+    total = RIDGE + ANCHOR
+    block = proof.equal(
+        "In `u` and `b` the mean and `s` move: with the margin's mean along `y_g (m_g, 1)` and `s` along `S_g u/s`,",
+        matrix[:3, :3],
+        sum((chain_rule(group) for group in GROUPS), diag(total, total, ANCHOR)),
     )
-    proof.equal(
-        "and, as E M' G = s E M'', the column of log q is too",
-        beside[:, 0],
-        short(named(Matrix([Q**2 * diff(nu, variable, simplify=False) for variable in (*U, BIAS)]))),
+    beside = proof.equal(
+        "As `E M' G = s E M''`, and `-E M'^2/2` is the derivative of `E M` in `t`, the columns of `log q` and `log V` "
+        "are the gradients of `nu` and of `sum_g pi_g sigma_g^2 E M'^2`",
+        matrix[:3, 3:],
+        (Q**2 * nu_rates[:, :3]).col_join(-V * square_rates[:, :3] / 2).T,
     )
+    nu, square, second = (named(each) for each in (nu, square, second))
+    cubes = sum(part * e**3 / (total + nu * e) ** 3 for part, e in zip(PARTS, EIGENVALUES, strict=True))
+    below = proof.equal(
+        "The equations of `log q` and `log V` see `u` and `b` by these two sums alone",
+        matrix[3:, :],
+        Matrix([[0, 0, 0, 2, 0], [0, 0, 0, 0, 1]])
+        + (2 * cubes / second * nu_rates - square_rates / square).col_join(RATIO * second / response(nu) * nu_rates),
+    )
+    proof.control("The block is the Hessian of a function: symmetric", block, block.T)
+    roots = {Symbol(f"s_{g.index}", positive=True): g.margin(Q**2)[1] for g in GROUPS}
+    matrix = block.row_join(beside).col_join(below).subs(roots)
     proof.result = {f"residual_{i + 1}": named(entry) for i, entry in enumerate(equations)}
     proof.result |= {f"jacobian_{i + 1}{j + 1}": matrix[i, j] for i in range(5) for j in range(5)}
     return proof

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sympy import Matrix, Rational, diff, erf, exp, integrate, oo, pi, sqrt, symbols
+from sympy import Matrix, diff, erf, exp, integrate, oo, pi, solve, sqrt, symbols
 
 from .derivation import Derivation
 
@@ -14,7 +14,7 @@ def normal_cdf(x):
 
 def accuracy() -> Derivation:
     """acc_g = Phi(y (u.m + b) / sqrt(u'Su + sigma^2 q^2)), q^2 = sum e_j v_j^2."""
-    proof = Derivation("One Gaussian group: s ~ N(m, S), z ~ N(0, sigma^2 diag e), independent; label y = +-1.")
+    proof = Derivation("One Gaussian group: `s ~ N(m, S)`, `z ~ N(0, sigma^2 diag(e))`, independent; label `y = +-1`.")
     u = Matrix(symbols("u1 u2", real=True))
     m = Matrix(symbols("m1 m2", real=True))
     v1, v2, bias, label = symbols("v1 v2 b y", real=True)
@@ -22,47 +22,59 @@ def accuracy() -> Derivation:
     l11, l22 = symbols("l11 l22", positive=True)
     root = Matrix([[l11, 0], [symbols("l21", real=True), l22]])
     white = Matrix(symbols("x1:5", real=True))
-    logit = (u.T * (m + root * white[:2, :]))[0] + bias + sigma * (v1 * sqrt(e1) * white[2] + v2 * sqrt(e2) * white[3])
-    proof.say("Write s = m + Lx and z = sigma diag(sqrt e) x with x standard normal and LL' = S; the logit is", logit)
+    logit = proof.say(
+        "Write `s = m + L x` and `z = sigma diag(sqrt(e)) x` with `x` standard normal and `L L' = S`; the logit is",
+        (u.T * (m + root * white[:2, :]))[0] + bias + sigma * (v1 * sqrt(e1) * white[2] + v2 * sqrt(e2) * white[3]),
+    )
     slopes = Matrix([diff(logit, x) for x in white])
-    mean = logit.subs(dict.fromkeys(white, 0))
-    proof.equal("It is linear in x, so Gaussian, with mean", mean, (u.T * m)[0] + bias)
-    covariance, spread = root * root.T, v1**2 * e1 + v2**2 * e2
-    proof.equal(
+    mean = proof.equal(
+        "It is linear in `x`, so Gaussian, with mean",
+        logit - (slopes.T * white)[0],
+        (u.T * m)[0] + bias,
+    )
+    covariance = root * root.T
+    variance = proof.equal(
         "Its variance is the sum of its squared slopes",
         (slopes.T * slopes)[0],
-        (u.T * covariance * u)[0] + sigma**2 * spread,
+        (u.T * covariance * u)[0] + sigma**2 * (v1**2 * e1 + v2**2 * e2),
     )
     x, score = symbols("x t", real=True)
-    tail = integrate(exp(-(x**2) / 2) / sqrt(2 * pi), (x, -score, oo))
-    proof.equal(
-        "P(y f > 0) is a Gaussian tail beyond minus the score, since y^2 = 1", tail.rewrite(erf), normal_cdf(score)
+    correct = proof.equal(
+        "Right answers, `y f > 0` with `y f` of mean `t` in units of its deviation, are a Gaussian tail beyond `-t`",
+        integrate(exp(-(x**2) / 2) / sqrt(2 * pi), (x, -score, oo)).rewrite(erf),
+        normal_cdf(score),
     )
-    mu, variance, q = symbols("mu s2 q", real=True)
-    proof.result["accuracy"] = normal_cdf(label * (mu + bias) / sqrt(variance + sigma**2 * q**2))
-    proof.say("With mu = u.m, s2 = u'Su and q^2 = sum e_j v_j^2 the accuracy is", proof.result["accuracy"])
+    mu, spread2, q = symbols("mu s2 q", real=True)
+    # u.m, u'Su and sum e_j v_j^2 may be any numbers; from here on each goes by its name.
+    named_mean = mean - (u.T * m)[0] + mu
+    named_variance = variance.subs(v1, 0).subs(v2, q / sqrt(e2)) - (u.T * covariance * u)[0] + spread2
+    proof.result["accuracy"] = proof.equal(
+        "With `mu = u.m`, `s_2 = u'S u` and `q^2 = sum_j e_j v_j^2`, and as `y^2 = 1`, the accuracy is",
+        correct.subs(score, label * named_mean / sqrt(named_variance)),
+        normal_cdf(label * (mu + bias) / sqrt(spread2 + sigma**2 * q**2)),
+    )
     return proof
 
 
 def best_bias() -> Derivation:
     """The bias that maximises the worse of two groups, one a class: where their scores cross."""
-    proof = Derivation("Two groups, labels + and -; logit means A, B without bias; deviations s, t > 0.")
+    proof = Derivation("Two groups, labels `+` and `-`; logit means `A`, `B` without bias; deviations `s, t > 0`.")
     upper, lower, bias = symbols("A B b", real=True)
     s, t, h = symbols("s t h", positive=True)
-    rising, falling = (upper + bias) / s, -(lower + bias) / t
-    proof.say("The score of the positive group rises with the bias", rising)
-    proof.say("that of the negative group falls", falling)
-    crossing = -(t * upper + s * lower) / (s + t)
-    proof.equal("They cross at the bias given by", rising.subs(bias, crossing), falling.subs(bias, crossing))
-    score = (upper - lower) / (s + t)
-    proof.equal("where both equal", rising.subs(bias, crossing), score)
-    proof.equal("A bias lower by h > 0 costs the positive group h/s", rising.subs(bias, crossing - h), score - h / s)
-    proof.equal("and one higher by h costs the negative group h/t", falling.subs(bias, crossing + h), score - h / t)
-    proof.say("so the crossing is the maximin. Phi is increasing, so the same bias maximises the lesser accuracy.")
-    proof.result = {"bias": crossing, "score": score}
-    proof.equal(
-        "With equal deviations the best bias centres the two means",
-        crossing.subs(t, s),
-        -Rational(1, 2) * (upper + lower),
+    rising = proof.say("The score of the positive group rises with the bias", (upper + bias) / s)
+    falling = proof.say("that of the negative group falls", -(lower + bias) / t)
+    crossing = proof.equal(
+        "They cross at the bias", solve(rising - falling, bias)[0], -(t * upper + s * lower) / (s + t)
+    )
+    score = proof.equal("where both scores are", rising.subs(bias, crossing), (upper - lower) / (s + t))
+    worse = proof.equal(
+        "`h` below it the positive group has the lower score, `h` above it the negative one",
+        Matrix([rising.subs(bias, crossing - h), falling.subs(bias, crossing + h)]),
+        Matrix([score - h / s, score - h / t]),
+    )
+    proof.say("so the crossing is the maximin. `Phi` is increasing: the same bias maximises the lesser accuracy.")
+    proof.result = {"bias": crossing, "score": worse[0].subs(h, 0)}
+    proof.control(
+        "With equal deviations the best bias centres the two means", crossing.subs(t, s), -(upper + lower) / 2
     )
     return proof

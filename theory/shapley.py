@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations, permutations
 
-from sympy import Expr, Rational, Symbol, factorial
+from sympy import Expr, Matrix, Rational, Symbol, factorial
 
 from .derivation import Derivation
 
@@ -44,19 +44,23 @@ def _derive(switches: int) -> Derivation:
     proof = Derivation(f"{switches} switches, any value for each of the {2**switches} settings.")
     values = table(switches)
     everything, nothing = values[frozenset(range(switches))], values[frozenset()]
-    orders, shapley = by_orders(values, switches), by_subsets(values, switches)
-    for i in range(switches):
-        proof.equal(f"Switch {i}: the {factorial(switches)} orders collected by who came before", orders[i], shapley[i])
-    proof.equal("Efficiency: the values sum to the whole gain", sum(shapley), everything - nothing)
+    orders = proof.say(
+        "By definition a switch's value is its step, averaged over all orders of switching on",
+        Matrix(by_orders(values, switches)),
+    )
+    shapley = proof.equal(
+        f"The {factorial(switches)} orders collected by who came before", orders, Matrix(by_subsets(values, switches))
+    )
+    proof.control("Efficiency: the values sum to the whole gain", sum(shapley), everything - nothing)
     swap = {0: 1, 1: 0}
     exchanged = {values[on]: values[frozenset(swap.get(i, i) for i in on)] for on in values}
-    proof.equal(
+    proof.control(
         "Symmetry: exchanging two switches exchanges their values",
         shapley[0].subs(exchanged, simultaneous=True),
         shapley[1],
     )
     idle = {values[on]: values[on - {0}] for on in values}
-    proof.equal("A switch that changes nothing gets nothing", shapley[0].subs(idle, simultaneous=True), Rational(0))
+    proof.control("A switch that changes nothing gets nothing", shapley[0].subs(idle, simultaneous=True), Rational(0))
     proof.result = {f"phi_{i}": value for i, value in enumerate(shapley)}
     return proof
 
@@ -65,8 +69,11 @@ def two_switches() -> Derivation:
     """For two switches the Shapley value is the main effect: the mean of the effect with the other off and on."""
     proof = _derive(2)
     v, v0, v1, v01 = (table(2)[frozenset(on)] for on in ((), (0,), (1,), (0, 1)))
-    main_effect = ((v0 - v) + (v01 - v1)) / 2
-    proof.equal("Two switches: the mean of the effect with the other off and on", proof.result["phi_0"], main_effect)
+    proof.control(
+        "Two switches: the mean of the effect with the other off and on",
+        proof.result["phi_0"],
+        ((v0 - v) + (v01 - v1)) / 2,
+    )
     return proof
 
 
