@@ -40,6 +40,20 @@ def _cache_directory() -> str:
 _CACHE_DIRECTORY = _cache_directory()
 
 
+def cache_mark(name: str) -> Path | None:
+    """A file beside the compiled kernels of this processor, to note what has been compiled; None where none is kept."""
+    if settings.DISABLE_JIT:
+        return None
+    from llvmlite import binding
+
+    folder = Path(_CACHE_DIRECTORY)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder / f"compiled-{binding.get_host_cpu_name()}-{name}" if os.access(folder, os.W_OK) else None
+
+
 def _cached(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     def decorate(function: Callable[..., Any]) -> Any:
         # The cache's place is read from numba's global setting while decorating; other packages keep theirs.
