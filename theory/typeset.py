@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 from sympy import Add, Basic, MatrixBase, Mul, Pow, fraction, latex, log
@@ -73,12 +74,14 @@ def symbol(name: str) -> str | None:
     return rf"\mathrm{{{word[1]}}}" + (f"_{{{word[2]}}}" if word[2] else "")
 
 
+@cache
 def tex(expression: Any) -> str:
     """SymPy's LaTeX, with words upright and moments as expectations."""
     written = {s: symbol(s.name) for s in expression.free_symbols}
     return latex(expression, symbol_names={s: name for s, name in written.items() if name})
 
 
+@cache
 def width(formula: str) -> float:
     """About how many characters of a line a formula takes: a fraction the longer of its parts, raised parts less."""
     formula = re.sub(r"\\(left|right|[bB]ig[lr]?|mathrm|mathbb|operatorname\*?|begin|end)\b|\{matrix\}", "", formula)
@@ -166,7 +169,11 @@ def lines(parts: list[str]) -> list[str]:
 
 def display(left: Any, right: Any = None) -> str:
     """A displayed expression or equality, on one line if it fits; wide matrices entry by entry."""
-    sides = [left] if right is None or tex(left) == tex(right) else [left, right]
+    sides = [
+        side.as_immutable() if isinstance(side, MatrixBase) else side for side in (left, right) if side is not None
+    ]
+    if len(sides) == 2 and tex(sides[0]) == tex(sides[1]):
+        sides = sides[:1]
     whole = " = ".join(map(tex, sides))
     if width(whole) <= WIDTH:
         return f"\\[ {whole} \\]"
