@@ -68,6 +68,9 @@ def symbol(name: str) -> str | None:
         return NOTATION[name].format("")
     if moment in NOTATION and group.isdigit():
         return NOTATION[moment].format(f"_{{{group}}}")
+    side = re.fullmatch(r"([a-z]+)_(plus|minus)", name)
+    if side is not None:
+        return f"{WORDS.get(side[1], side[1])}_{{{'+' if side[2] == 'plus' else '-'}}}"
     word = re.fullmatch(r"([A-Za-z]{3,})(\d*)", name)
     if word is None or word[1] in GREEK or word[1] == "mbar":
         return None
@@ -168,7 +171,7 @@ def lines(parts: list[str]) -> list[str]:
 
 
 def display(left: Any, right: Any = None) -> str:
-    """A displayed expression or equality, on one line if it fits; wide matrices entry by entry."""
+    """A displayed expression or equality, on one line if it fits; wide matrices by entries, symmetric ones once."""
     sides = [
         side.as_immutable() if isinstance(side, MatrixBase) else side for side in (left, right) if side is not None
     ]
@@ -179,8 +182,9 @@ def display(left: Any, right: Any = None) -> str:
         return f"\\[ {whole} \\]"
     if isinstance(left, MatrixBase):
         rows = []
+        symmetric = all(side == side.T for side in sides)
         for i in range(left.rows):
-            for j in range(left.cols):
+            for j in range(i if symmetric else 0, left.cols):
                 where = f"({i + 1})" if left.cols == 1 else f"({i + 1},{j + 1})"
                 first, *rest = rows_of([side[i, j] for side in sides])
                 rows += [rf"{where}\quad {first}", *rest]
