@@ -25,14 +25,17 @@ def idle(name, which=slice(None)):
     return [links[place].sentence for place in range(len(links))[which] if is_idle(DERIVE[name], place, result)]
 
 
-@pytest.mark.parametrize("name", DERIVE)
+QUICK = sorted(DERIVE.keys() - {"proportional.jacobian", "lazy.conditioning", "lazy.new_direction", "lazy.image"})
+
+
+@pytest.mark.parametrize("name", QUICK)
 def test_a_derivation_is_more_than_definitions_and_controls(name):
     links, _ = chain(name)
     assert len(links) >= 2
     assert any(step.right is not None for step in links)
 
 
-@pytest.mark.parametrize("name", DERIVE)
+@pytest.mark.parametrize("name", QUICK)
 def test_the_middle_link_cannot_be_taken_away(name):
     middle = len(chain(name)[0]) // 2
     assert not idle(name, slice(middle, middle + 1))
@@ -41,6 +44,9 @@ def test_the_middle_link_cannot_be_taken_away(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DERIVE)
 def test_no_link_can_be_taken_away(name):
+    links, _ = chain(name)
+    assert len(links) >= 2
+    assert any(step.right is not None for step in links)
     assert not idle(name)
 
 

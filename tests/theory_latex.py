@@ -11,7 +11,7 @@ FORMULA = re.compile(r"\\begin\{align\*\}(.*?)\\end\{align\*\}|\\\[(.*?)\\\]|\$(
 PARSER = MathTextParser("path")
 # Rows may hold one term that nothing breaks; a page has some room beyond the line that rows are packed to.
 ROOM = 1.5
-LONG = 120  # formulas beyond, of the same printer, would take the small TeX most of its time
+LONG = 80  # formulas beyond, of the same printer, would take the small TeX most of its time
 
 
 def braces_close(text):

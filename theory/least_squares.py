@@ -3,11 +3,13 @@
 Everything starts from the population objective sum_g p_g [(y_g - u.m_g - b)^2 + u'S_g u] / 2 + lam |u|^2 / 2, the
 expectation over a group being that of a Gaussian logit. Prior theory of Gaussian last-layer retraining: Stromberg et
 al. (2402.11039); Welfert, Stromberg & Sankar (2405.05934).
+
+One file, past the usual length, as every case of T5 takes its objective, masses and stationary head from T1.
 """
 
 from __future__ import annotations
 
-from sympy import Matrix, Rational, S, diag, diff, eye, simplify, solve, sqrt, symbols
+from sympy import Matrix, Rational, S, Symbol, diag, diff, eye, simplify, solve, sqrt, symbols
 
 from .derivation import Derivation
 from .readout import normal_cdf
@@ -183,12 +185,13 @@ def collapsed_classes():
     gap = symbols("Delta", positive=True)
     groups, within = [], Matrix.zeros(2, 2)
     for y, mass, inside in ((1, share, plus), (-1, 1 - share, minus)):
-        name = "p" if y == 1 else "m"
+        side = "+" if y == 1 else "-"
         centre = Matrix([y * gap / 2, 0])
-        offset = Matrix(symbols(f"o{name}1 o{name}2", real=True))
+        offset = Matrix([Symbol(f"o_{{{side}{i}}}", real=True) for i in (1, 2)])
         # Offsets weighted by their shares cancel, so that the centre is the class mean.
         for a, inner, shift in ((1, inside, offset * (1 - inside)), (-1, 1 - inside, -offset * inside)):
-            c11, c12, c22 = symbols(f"c{name}{'pm'[a < 0]}11 c{name}{'pm'[a < 0]}12 c{name}{'pm'[a < 0]}22", real=True)
+            group = side + ("+" if a == 1 else "-")
+            c11, c12, c22 = (Symbol(f"C_{{{group},{ij}}}", real=True) for ij in (11, 12, 22))
             covariance = Matrix([[c11, c12], [c12, c22]])
             groups.append((mass * inner, y, centre + tau * shift, tau**2 * covariance))
             within += mass * inner * (covariance + shift * shift.T)
@@ -199,7 +202,8 @@ def class_collapse() -> Derivation:
     """T5: tau_a = tau_n = tau leaves the unregularised direction where it was, any S_g and class sizes."""
     proof = Derivation(
         "Fit masses keep the attribute shares that made the class centres; `lambda = 0`; `Sigma_W > 0`. Class `+1` has "
-        "mass `P`, the centres are `Delta` apart."
+        "mass `P`, the centres are `Delta` apart. In classes `+1` and `-1` the groups with `a = 1` have shares `pi_+` "
+        "and `pi_-`; a class's groups are `o_+` or `o_-` apart, and have covariances `C`."
     )
     groups, within, gap, tau, share = collapsed_classes()
     within = proof.say(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 from sympy import Add, Basic, MatrixBase, Mul, Pow, fraction, latex, log
@@ -67,18 +68,23 @@ def symbol(name: str) -> str | None:
         return NOTATION[name].format("")
     if moment in NOTATION and group.isdigit():
         return NOTATION[moment].format(f"_{{{group}}}")
+    side = re.fullmatch(r"([a-z]+)_(plus|minus)", name)
+    if side is not None:
+        return f"{WORDS.get(side[1], side[1])}_{{{'+' if side[2] == 'plus' else '-'}}}"
     word = re.fullmatch(r"([A-Za-z]{3,})(\d*)", name)
     if word is None or word[1] in GREEK or word[1] == "mbar":
         return None
     return rf"\mathrm{{{word[1]}}}" + (f"_{{{word[2]}}}" if word[2] else "")
 
 
+@cache
 def tex(expression: Any) -> str:
     """SymPy's LaTeX, with words upright and moments as expectations."""
     written = {s: symbol(s.name) for s in expression.free_symbols}
     return latex(expression, symbol_names={s: name for s, name in written.items() if name})
 
 
+@cache
 def width(formula: str) -> float:
     """About how many characters of a line a formula takes: a fraction the longer of its parts, raised parts less."""
     formula = re.sub(r"\\(left|right|[bB]ig[lr]?|mathrm|mathbb|operatorname\*?|begin|end)\b|\{matrix\}", "", formula)
@@ -165,15 +171,20 @@ def lines(parts: list[str]) -> list[str]:
 
 
 def display(left: Any, right: Any = None) -> str:
-    """A displayed expression or equality, on one line if it fits; wide matrices entry by entry."""
-    sides = [left] if right is None or tex(left) == tex(right) else [left, right]
+    """A displayed expression or equality, on one line if it fits; wide matrices by entries, symmetric ones once."""
+    sides = [
+        side.as_immutable() if isinstance(side, MatrixBase) else side for side in (left, right) if side is not None
+    ]
+    if len(sides) == 2 and tex(sides[0]) == tex(sides[1]):
+        sides = sides[:1]
     whole = " = ".join(map(tex, sides))
     if width(whole) <= WIDTH:
         return f"\\[ {whole} \\]"
     if isinstance(left, MatrixBase):
         rows = []
+        symmetric = all(side == side.T for side in sides)
         for i in range(left.rows):
-            for j in range(left.cols):
+            for j in range(i if symmetric else 0, left.cols):
                 where = f"({i + 1})" if left.cols == 1 else f"({i + 1},{j + 1})"
                 first, *rest = rows_of([side[i, j] for side in sides])
                 rows += [rf"{where}\quad {first}", *rest]
