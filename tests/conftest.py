@@ -2,6 +2,14 @@
 
 from hypothesis import settings
 
+from llrsim.sweep.compiling import compile_apart
+
 # Shared machines pause; a slow example is not a failure.
 settings.register_profile("llrsim", deadline=None, derandomize=True)
 settings.load_profile("llrsim")
+
+
+def pytest_configure(config):
+    """Before processes share the tests, one compiles for all: they would each compile the same, and not to the bit."""
+    if not hasattr(config, "workerinput") and config.getoption("numprocesses", None):
+        compile_apart(None, ("dense", "lazy", "learned"))

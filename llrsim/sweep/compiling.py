@@ -72,7 +72,7 @@ def compile_kernels(
     """
     needed = None if heads is None else list(heads)
     with compiling(say):
-        _compile_apart(needed, simulators)
+        compile_apart(needed, simulators)
         _compile(needed, simulators)
 
 
@@ -86,7 +86,7 @@ def _compile(heads: list[FitOptions] | None, simulators: tuple[Chosen, ...]) -> 
         simulation.warm_up(heads, simulators)
 
 
-def _compile_apart(heads: list[FitOptions] | None, simulators: tuple[Chosen, ...]) -> None:
+def compile_apart(heads: list[FitOptions] | None, simulators: tuple[Chosen, ...]) -> None:
     """Have another process fill the cache, unless one has; whatever goes wrong, this one compiles in its stead."""
     from .. import _jit
 
