@@ -21,7 +21,9 @@ SYNTAX = re.compile(
 )
 KEYED = re.compile(
     r'((sweep cell .*?: )?(name|features|train|heldout|test|network|head|method|sweep|study|experiment)[\w.+\-\[\]"]*'
-    r'( = |: | beside )|sweep axis "|sweep cell |[\w".-]+: unknown key|.*: the key |out of memory: )'
+    r'( = |: | beside )|sweep axis "|sweep cell |.*: the key |out of memory: '
+    # A key that is not llrsim's own may be any text.
+    r"|.{0,200}: unknown key; accepted |.{1,200} = .{1,200}: (must be|numbers must))"
 )
 PROGRESS = (
     "compiling the kernels",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ..sweep.results import Results
     from ..sweep.shards import Shard
 
+CENTURY = 3.156e9  # seconds
+
 SUMMARY = "simulate and predict a grid of experiments into a folder; the same command again goes on where it was"
 
 
@@ -161,10 +163,12 @@ def _dry_run(experiment: Experiment, args: argparse.Namespace) -> int:
     if args.json:
         sys.stdout.write(json.dumps(size.to_dict()) + "\n")
         return 0
+    seconds = round(size.seconds)
+    time = timedelta(seconds=seconds) if seconds < CENTURY else f"{seconds / CENTURY:.2g} centuries"
     sys.stdout.write(
         f"{experiment.name}: {size.cells} cells x {size.replicates} replicates x {len(size.methods)} methods "
         f"({', '.join(size.methods)}) = {size.rows} rows\n"
-        f"about {timedelta(seconds=round(size.seconds))} with {size.jobs} workers\n"
+        f"about {time} with {size.jobs} workers\n"
     )
     return 0
 

@@ -129,14 +129,15 @@ def _continue(objective: PopulationObjective, start: Array, reference: float) ->
 
     Where groups are points, the hinge problem is piecewise linear and the minimiser moves linearly in a small
     smoothing: each start is on the line through the last two solutions. Margins are known to rounding only, so at a
-    kink of width `smoothing` the gradient is too; the head is right to the smoothing all the same.
+    kink of the hinge, of width `smoothing`, the gradient is too; the head is right to the smoothing all the same.
     """
     theta, velocity = start, np.zeros_like(start)
     smoothing, iterations = 1.0, 0
     while True:
         smoothing = max(smoothing, objective.smoothing)
         smoothed = objective._replace(smoothing=smoothing)
-        found = _newton(smoothed, theta + velocity, reference, max(TOLERANCE, ROUNDING / smoothing))
+        known = ROUNDING / smoothing if objective.loss == Loss.HINGE else 0.0
+        found = _newton(smoothed, theta + velocity, reference, max(TOLERANCE, known))
         iterations += found.iterations
         if smoothing == objective.smoothing:
             return found._replace(iterations=iterations)

@@ -132,7 +132,9 @@ def training(problem: ProportionalProblem, found: FixedPoint) -> Training:
     """
     u, q2 = found.signal, found.noise_spread**2
     mean = problem.labels * (problem.means @ u + found.bias)
-    deviation = np.sqrt(np.einsum("i,gij,j->g", u, problem.covariances, u) + problem.noise_std**2 * q2)
+    spread = np.einsum("i,gij,j->g", u, problem.covariances, u)
+    # A singular covariance, as of a slice, may come out below zero by rounding.
+    deviation = np.sqrt(np.maximum(spread, 0.0) + problem.noise_std**2 * q2)
     deviation = np.maximum(deviation, TINY)
     strength = problem.noise_std**2 * found.envelope
     loss, curvature = np.array(
