@@ -26,6 +26,7 @@ WITHOUT_THEORY = {
     "newton.newton": "root of given equations",
     "continuation.solve": "root of given equations, from easier ones",
     "contour.follow": "root of a given equation, along a contour",
+    "fixed_point.kept_from_zero": "a problem that kernels can divide by, for the given one",
     "separability.noisy": "a problem that kernels can divide by, for the given one",
     "contour.best_step": "largest of given numbers",
     "weightings.weightings": "search over weights, by the scores of each",
