@@ -191,7 +191,7 @@ def test_class_collapse_of_the_head(rng):
     values = {"tau": tau, "P": share}
     separation = float(gap @ direction)
     bias = evaluate(
-        "least_squares.collapse_and_bias",
+        "class_collapse.collapse_and_bias",
         "relative_bias",
         D=separation,
         mbar=float(direction @ (mixture.proportions @ mixture.means)),
@@ -204,7 +204,7 @@ def test_class_collapse_of_the_head(rng):
     turn = np.array([[gap[0], gap[1]], [-gap[1], gap[0]]]) / np.linalg.norm(gap)
     turned = turn @ within @ turn.T
     values |= {"Delta": np.linalg.norm(gap), "w11": turned[0, 0], "w12": turned[0, 1], "w22": turned[1, 1]}
-    assert scale == pytest.approx(evaluate("least_squares.class_collapse", "scale", **values), rel=EXACT)
+    assert scale == pytest.approx(evaluate("class_collapse.class_collapse", "scale", **values), rel=EXACT)
 
 
 def test_ridge_on_collapsed_features(rng):
@@ -214,7 +214,7 @@ def test_ridge_on_collapsed_features(rng):
     mixture = two_by_two([1.3, 0.0], [0.0, 0.0], covariance, rho)
     found = fit(collapse(mixture, class_centres(mixture), noise=tau, attribute=tau), ridge=ridge)
     expected = evaluate(
-        "least_squares.collapse_and_ridge",
+        "class_collapse.collapse_and_ridge",
         "slope",
         tau=tau,
         **{"lambda": ridge, "w11": covariance[0, 0], "w12": covariance[0, 1], "w22": covariance[1, 1]},
@@ -226,7 +226,7 @@ def test_unequal_collapse(rng):
     mu_c, mu_s, sigma_c, sigma_s = rng.uniform(0.3, 2, size=4)
     tau_n, tau_a, rho = rng.uniform(0.1, 0.95, size=3)
     expected = evaluate(
-        "least_squares.unequal_collapse",
+        "class_collapse.unequal_collapse",
         "ratio",
         mu_c=mu_c,
         mu_s=mu_s,
@@ -249,7 +249,9 @@ def test_full_collapse(rng):
     values = dict(zip(("S_y", "S_a", "rho"), rng.uniform(0.05, 0.95, size=3) * [4, 4, 1], strict=True))
     found = fully_collapsed_accuracies(*values.values())
     for name in ("majority", "minority"):
-        assert getattr(found, name) == pytest.approx(evaluate("least_squares.full_collapse", name, **values), rel=EXACT)
+        assert getattr(found, name) == pytest.approx(
+            evaluate("class_collapse.full_collapse", name, **values), rel=EXACT
+        )
 
 
 def test_moments_of_collapsed_classes(rng):

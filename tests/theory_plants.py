@@ -16,6 +16,8 @@ PLANTS = {
         ("accuracies", "1 + (1 - RHO**2) * spurious", "1 + spurious"),
         ("accuracies", '".717614"', '".717615"'),
         ("effective_correlation", "(1 - e)) - 1,", "(1 - e)) - e,"),
+    ],
+    "class_collapse": [
         ("class_collapse", "tau**2 + product * delta", "tau + product * delta"),
         ("class_collapse", "centre + tau * shift", "centre + shift"),
         ("collapse_and_bias", "share * 1 + (1 - share) * (-1)", "share * 1 + (1 - share)"),

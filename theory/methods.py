@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sympy import Function, Matrix, Rational, S, diff, exp, log, solve, symbols
 
+from .class_collapse import collapse_and_bias
 from .derivation import Derivation
 from .earlier_head import score_weighted
-from .least_squares import collapse_and_bias
 
 COUNTS = symbols("n1:5", positive=True)  # of two groups of class -1 and two of class +1
 CLASSES = (0, 0, 1, 1)
