@@ -28,6 +28,7 @@ from llrsim.studies import Finding, settled, study
 from llrsim.studies.judging import above, below, foremost, within
 from llrsim.studies.separation import predicted_splits
 
+IMPORTED = ("TYPE_CHECKING", "NUMERICS")  # constants of others, which are no thresholds
 HELD = [name for name in llrsim.preset_names() if name in STUDIES]
 
 
@@ -147,7 +148,7 @@ def test_presets_say_what_the_code_decides(name):
     assert experiment.study.id == name
     assert experiment.sweep.replicates >= 20
     module = study(name)
-    constants = {key: value for key, value in vars(module).items() if key.isupper() and key != "TYPE_CHECKING"}
+    constants = {key: value for key, value in vars(module).items() if key.isupper() and key not in IMPORTED}
     thresholds = {key: value for key, value in constants.items() if isinstance(value, int | float)}
     words = {float(word) for word in re.findall(r"\d+(?:\.\d+)?", experiment.study.rule)}
     missing = {key: value for key, value in thresholds.items() if abs(value) not in words and key != "UNTOUCHED"}

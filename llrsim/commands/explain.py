@@ -38,10 +38,11 @@ def run(args: argparse.Namespace) -> int:
     """Print the table and the sentence of every method's attribution."""
     experiment = experiment_of(args)
     from ..attribution import explain
+    from ..sweep.compiling import simulator_of
 
     if args.side != "prediction":
         # Without being asked to, a factorial is lazy only where memory does not hold the dense one.
-        compile_for(experiment, "lazy" if experiment.sweep.simulator == "lazy" else "dense")
+        compile_for(experiment, simulator_of(experiment) if experiment.sweep.simulator == "lazy" else "dense")
     found = explain(
         experiment,
         methods=args.method,
