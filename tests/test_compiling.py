@@ -17,7 +17,7 @@ def started(monkeypatch, tmp_path):
     """Commands that are run, with their input and result; no cache is there but an empty one."""
     ran = []
 
-    def run(command, *, input, env, check):
+    def run(command, *, input, env, start_new_session, check):
         ran.append((command, input))
         return subprocess.CompletedProcess(command, run.status)
 

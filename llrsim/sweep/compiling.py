@@ -98,7 +98,11 @@ def compile_apart(heads: list[FitOptions] | None, simulators: tuple[Chosen, ...]
         code = f"from {__name__} import main; main()"
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         given = msgspec.json.encode((heads, simulators))
-        if subprocess.run([sys.executable, "-c", code], input=given, env=environment, check=False).returncode == 0:
+        # In a session of its own Ctrl-C does not reach it, and it ends without a word when this one is interrupted.
+        ran = subprocess.run(
+            [sys.executable, "-c", code], input=given, env=environment, start_new_session=True, check=False
+        )
+        if ran.returncode == 0:
             mark.touch()
 
 
