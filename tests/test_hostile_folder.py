@@ -143,6 +143,7 @@ HOSTILE_VALUES = [
     "{}",
     "[]",
     "[[1]]",
+    '{"numpy": [1]}',
     '{"a":' * 2000,
     b"",
     b"\xff" * 7,
@@ -154,6 +155,10 @@ PLACES = [
     for column in columns
     if (table, column) != ("cell_methods", "axes")
 ]
+
+
+def test_a_strange_environment_ends_a_report_in_a_sentence(finished, tmp_path, capsys):
+    looked_at(finished, tmp_path, capsys, "runs", "environment", '{"numpy": [1]}', ("report", "status"))
 
 
 def looked_at(finished, tmp_path, capsys, table, column, value, commands=LOOKING):

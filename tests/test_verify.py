@@ -131,6 +131,15 @@ def contents(folder):
         return str(error)
 
 
+@pytest.mark.parametrize("table", ["rows", "predictions"])
+def test_a_damaged_row_goes_into_no_table(copy, table, tmp_path, capsys):
+    change(copy, f"UPDATE {table} SET wga = wga + 1e-12")
+    for command in (["export", str(copy), "--csv", str(tmp_path / "rows.csv")], ["report", str(copy)]):
+        assert main(command) == 2
+        assert "is damaged; `llrsim verify` finds all that are" in capsys.readouterr().err
+    assert not (tmp_path / "rows.csv").exists()
+
+
 @pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.slow)])
 def test_a_flipped_bit_is_told_wherever_it_changes_what_is_read(copy, count):
     """Bits that no row is made of, in free space and in some of the header, may flip unseen: nothing reads them."""

@@ -125,7 +125,7 @@ def under_unequal_collapse() -> Derivation:
 
 
 def under_ridge() -> Derivation:
-    """rho' = 0, class collapse, ridge: as tau -> 0 collapse wins iff sigma_s^2 + (1 - rho^2) mu_s^2 > sigma_c^2."""
+    """rho' = 0, class collapse, a ridge: for small tau collapse wins iff sigma_s^2 + (1 - rho^2) mu_s^2 > sigma_c^2."""
     proof = Derivation("As for the larger share, groups balanced, `rho' = 0`, `tau_a = tau_n = tau`, ridge `lam > 0`.")
     tau, strength = symbols("tau lambda", positive=True)
     excess = larger_share().result["excess"].subs({FIT: 0, TAU_A: tau, TAU_N: tau, RIDGE: strength})

@@ -24,6 +24,7 @@ from ..sweep.units import grid_keys
 from .columns import swept
 from .figures import Picture, picture
 from .folders import check_no_links
+from .runs import Run, told
 
 Row = dict[str, Any]
 
@@ -63,7 +64,7 @@ class Chapter:
     folder: str
     experiment: Experiment
     progress: Progress
-    runs: tuple[dict[str, Any], ...]
+    runs: tuple[Run, ...]
     rows: list[Row]
     pictures: tuple[Picture, ...]
     verdict: Verdict | None = None
@@ -77,7 +78,7 @@ def read_chapter(folder: Path, name: str, *, jobs: int = 1) -> Chapter:
     with foreign_content(folder):
         results = open_results(folder)
         with Reader(folder) as reader:
-            progress, runs = _progress(reader, results), tuple(reader.runs())
+            progress, runs = _progress(reader, results), tuple(map(told, reader.runs()))
         own = folder.resolve().name
         found = _concluded(results, progress, name, jobs)
         if not isinstance(found, str):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
-from typing import Any
 
 from ..studies import Finding, Verdict
 from ..studies.measuring import Row
@@ -13,6 +11,7 @@ from .columns import Table, measured, number, table
 from .difference import differences
 from .figures import Picture
 from .markup import Content, Markup, element, joined
+from .runs import COLUMNS
 from .tables import boxed, folded
 from .words import badge
 
@@ -120,30 +119,14 @@ def _rerun(chapter: Chapter) -> Markup:
         "folder": chapter.folder,
     }
     terms = (joined(element("dt", name), element("dd", str(value))) for name, value in identity.items())
-    commands = dict.fromkeys(run["command"] for run in chapter.runs if run["command"])
+    commands = dict.fromkeys(run.command for run in chapter.runs if run.command)
     told = [element("h3", "How to run it again")]
     told += [element("pre", element("code", command)) for command in commands]
     told.append(element("dl", *terms, class_="terms"))
     if chapter.runs:
-        columns = ["run", "began (UTC)", "took", "workers", "llrsim", "commit", "processor"]
-        told.append(boxed(columns, [_run(run) for run in chapter.runs], f"{chapter.name}, runs"))
+        told.append(boxed(COLUMNS, [run.row for run in chapter.runs], f"{chapter.name}, runs"))
     text = json.dumps(json.loads(experiment.to_json()), indent=1, ensure_ascii=False)
     told.append(
         element("details", element("summary", "The experiment as it is stored"), element("pre", text), class_="long")
     )
     return joined(*told, between="\n")
-
-
-def _run(run: dict[str, Any]) -> list[Content]:
-    machine = run["environment"]
-    git = machine.get("git")
-    commit = f"{git['commit'][:12]}{', with changes' if git['modified'] else ''}" if git else None
-    processor = f"{machine['cpu']}, {machine['cpu_count']} CPUs"
-    return [str(run["run"]), run["started"], _took(run), str(run["jobs"]), machine["llrsim"], commit, processor]
-
-
-def _took(run: dict[str, Any]) -> str:
-    if run["finished"] is None:
-        return "not ended"
-    seconds = (datetime.fromisoformat(run["finished"]) - datetime.fromisoformat(run["started"])).total_seconds()
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"

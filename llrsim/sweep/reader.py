@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ..experiment.errors import ExperimentError
+from .checksums import checksum
 from .folder import NUMERICS, StoreError, sqlite_errors
 from .format import CHECKED, FIELDS, FILE, SCHEMA, check_versions, experiment_from_json, json_list
 
@@ -77,12 +78,14 @@ class Reader:
         return bool(self._rows("SELECT EXISTS (SELECT 1 FROM rows)", ())[0][0])
 
     def simulated(self, law: str, method: str, replicates: int) -> list[tuple[Any, ...]]:
-        """(replicate, simulator, *FIELDS) of the first so many replicates, in their order."""
-        return self._rows(
-            f"SELECT replicate, simulator, {', '.join(FIELDS)} FROM rows WHERE law = ? AND method = ? AND seed = ? "
-            "AND numerics = ? AND replicate < ? ORDER BY replicate",
-            (law, method, self.experiment.sweep.seed, NUMERICS, replicates),
+        """(replicate, simulator, *FIELDS) of the first so many replicates, in their order; StoreError if damaged."""
+        key = law, method, self.experiment.sweep.seed, NUMERICS
+        rows = self._rows(
+            f"SELECT replicate, simulator, {', '.join(FIELDS)}{self._seal('rows')} FROM rows "
+            "WHERE law = ? AND method = ? AND seed = ? AND numerics = ? AND replicate < ? ORDER BY replicate",
+            (*key, replicates),
         )
+        return [self._opened(key, row) for row in rows]
 
     def networks(self, law: str, replicates: Sequence[int]) -> list[str]:
         """The records of the networks of these replicates, rising, of a law."""
@@ -94,13 +97,17 @@ class Reader:
         return [record for (record,) in rows]
 
     def predicted(self, axes: Sequence[str]) -> dict[tuple[str, str], tuple[Any, ...]]:
-        """(limit, *FIELDS) of the predictions of cells, given by their axes, by hashes of law and method."""
+        """(limit, *FIELDS) of the predictions of cells, given by their axes, by hashes of law and method.
+
+        StoreError if one is damaged.
+        """
+        columns = ", ".join(f"p.{name}" for name in FIELDS)
         rows = self._rows(
-            f"SELECT p.law, p.method, outcome_limit, {', '.join(f'p.{name}' for name in FIELDS)} FROM {_CHOSEN} "
+            f"SELECT p.law, p.method, outcome_limit, {columns}{self._seal('p')} FROM {_CHOSEN} "
             "JOIN predictions AS p ON p.law = cells.law AND p.method = m.method WHERE p.numerics = ?",
             (json_list(axes), NUMERICS),
         )
-        return {(law, method): tuple(told) for law, method, *told in rows}
+        return {(law, method): self._opened((law, method, NUMERICS), told) for law, method, *told in rows}
 
     def masses(self, axes: Sequence[str]) -> dict[tuple[str, str], dict[str, float]]:
         """Effective mass of each group by its name, by hashes of law and method, where it was computed."""
@@ -175,6 +182,22 @@ class Reader:
     def count(self, table: str) -> int:
         """Rows of a table."""
         return int(self._rows(f"SELECT count(*) FROM {table}", ())[0][0])
+
+    def _seal(self, table: str) -> str:
+        """The column of a table's checksums, where there is one."""
+        return f", {table}.checksum" if self._sealed else ""
+
+    def _opened(self, key: tuple[Any, ...], row: Sequence[Any]) -> tuple[Any, ...]:
+        """A row of these keys without its checksum, which it must have."""
+        if not self._sealed:
+            return tuple(row)
+        *told, seal = row
+        if checksum((*key, *told)) != seal:
+            raise StoreError(
+                f"{self.path}: a row of law {key[0]}, method {key[1]} is damaged; `llrsim verify` finds all that are, "
+                "and a sweep into a new folder computes them anew"
+            )
+        return tuple(told)
 
     def _rows(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         with sqlite_errors(self.path):
