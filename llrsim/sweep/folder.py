@@ -55,8 +55,8 @@ def sqlite_errors(path: Path) -> Iterator[None]:
 
 
 STRANGE = (
-    ValueError, LookupError, TypeError, ArithmeticError, AttributeError, AssertionError, msgspec.MsgspecError,
-    struct.error,
+    ValueError, LookupError, TypeError, ArithmeticError, AttributeError, AssertionError, RecursionError,
+    msgspec.MsgspecError, struct.error,
 )  # fmt: skip
 """What reading numbers that llrsim did not write, or not so, may end in."""
 

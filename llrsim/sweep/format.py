@@ -112,8 +112,8 @@ def check_versions(path: pathlib.Path, schema: int, numerics: int) -> None:
     """StoreError where the file was written by an llrsim with other tables or other numbers."""
     if schema not in (SCHEMA, BEFORE_CHECKSUMS) or numerics != NUMERICS:
         raise StoreError(
-            f"{path}: written with tables version {schema} and numbers version {numerics}; this llrsim has {SCHEMA} "
-            f"and {NUMERICS}. Read it with the llrsim that wrote it, or choose another --out"
+            f"{path}: written with tables version {str(schema)[:20]} and numbers version {str(numerics)[:20]}; this "
+            f"llrsim has {SCHEMA} and {NUMERICS}. Read it with the llrsim that wrote it, or choose another --out"
         )
 
 
