@@ -1,11 +1,11 @@
 """Derivations in LaTeX: what prose and formulas become, how long ones break, and that faults are seen."""
 
 import pytest
-from sympy import Matrix, Symbol, symbols
+from sympy import Matrix, S, Symbol, symbols
 from theory_latex import faults
 
-from theory.derivation import Derivation
-from theory.typeset import WIDTH, display, mathematics, paragraph, pieces, prose, width
+from theory.derivation import Derivation, Step
+from theory.typeset import WIDTH, display, mathematics, paragraph, pieces, prose, step, width
 
 A, B = symbols("a b", positive=True)
 LONG = sum(Symbol(f"x{i}") ** 2 / (1 + Symbol(f"y{i}")) for i in range(30))
@@ -90,3 +90,13 @@ def test_a_paragraph_has_title_assumptions_steps_and_controls():
 def test_faults_are_found(text, fault):
     assert any(fault in found for found in faults(text))
     assert not faults(r"Fine, with $w_0$: \[ \left(a\right) \]")
+
+
+def test_of_a_long_side_and_a_short_one_the_short_one_is_printed():
+    assert display(LONG, A) == "\\begin{align*}\n& a\n\\end{align*}"
+    assert display(A, LONG).count("&") > 2
+
+
+def test_a_step_that_says_zero_is_zero_has_no_display():
+    assert step(Step("Nothing is left", S.Zero, S.Zero)) == "Nothing is left."
+    assert "\\[" in step(Step("Something is left", S.One, S.One))

@@ -194,15 +194,17 @@ def display(left: Any, right: Any = None) -> str:
 
 
 def rows_of(sides: list[Any]) -> list[str]:
-    """The rows of one equality."""
+    """The rows of one equality; of one whose left side is long and whose right is not, the right alone."""
     if len(sides) == 2 and tex(sides[0]) == tex(sides[1]):
         sides = sides[:1]
     whole = " = ".join(tex(side) for side in sides)
     if width(whole) <= WIDTH:
         return [whole]
+    told = [lines(pieces(side)) for side in sides]
+    if len(told) == 2 and 1 < len(told[0]) > len(told[1]):
+        told = told[1:]  # what comes out says it; how it came out stands in the code
     rows: list[str] = []
-    for side in sides:
-        first, *rest = lines(pieces(side))
+    for first, *rest in told:
         rows += [f"{{}} = {first}" if rows else first, *(rf"\qquad {line}" for line in rest)]
     return rows
 
@@ -210,7 +212,7 @@ def rows_of(sides: list[Any]) -> list[str]:
 def step(one: Step) -> str:
     """A step as its sentence and display; a control is called one."""
     sentence = (r"\emph{Control.} " if one.control else "") + prose(one.sentence)
-    if one.left is None:
+    if one.left is None or one.left == one.right == 0:
         return sentence.rstrip(".") + "."
     return f"{sentence}\n{display(one.left, one.right)}"
 
