@@ -62,7 +62,7 @@ def test_a_triad_moves_what_is_asked_for():
 
 
 def test_the_bytes_of_a_lazy_descent_are_those_its_sweeps_read(monkeypatch):
-    moved, sweeping, n, steps = 0, threads.sweeping, 2 * CHUNK, 7
+    moved, sweeping, n, steps = 0, threads.sweeping, 2 * CHUNK, fits.ALL_NEW
 
     def counting(pool):
         inside = sweeping(pool)
