@@ -114,7 +114,7 @@ def rows() -> tuple[Row, ...]:
         _descent_row(500, 50, 20),
         _descent_row(2000, 200, 4),
         Row(
-            "lazy descent, n = d = 200000, 60 steps",
+            "lazy descent, n = d = 200000, 16 steps",
             "triad of its columns' bytes",
             lambda _: lazy_descent(200_000, steps=ALL_NEW),
         ),
