@@ -3,6 +3,10 @@
 All cache to disk (a second process compiles nothing), release the GIL (threads run in parallel) and use NumPy's
 error model (a division by zero gives inf, not an exception). None uses full fastmath: its `nnan` flag would make
 `isnan(nan)` False, and the guards in the solvers rest on that.
+
+All are inlined into the kernels that call them. Left as functions, each caller's object would bring a copy of its own,
+optimised for that caller; the linker keeps the copy that was loaded first, so that the last digits of sums, and with
+them of rows, would depend on what else a process had computed before.
 """
 
 import hashlib
@@ -40,28 +44,16 @@ def _cache_directory() -> str:
 _CACHE_DIRECTORY = _cache_directory()
 
 
-def cache_mark(name: str) -> Path | None:
-    """A file beside the compiled kernels of this processor, to note what has been compiled; None where none is kept."""
-    if settings.DISABLE_JIT:
-        return None
-    from llvmlite import binding
+def _cached(**particular: Any) -> Callable[[Callable[..., Any]], Any]:
+    options = {"nogil": True, "error_model": "numpy", "forceinline": True, **particular}
 
-    folder = Path(_CACHE_DIRECTORY)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return folder / f"compiled-{binding.get_host_cpu_name()}-{name}" if os.access(folder, os.W_OK) else None
-
-
-def _cached(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     def decorate(function: Callable[..., Any]) -> Any:
         # The cache's place is read from numba's global setting while decorating; other packages keep theirs.
         before, settings.CACHE_DIR = settings.CACHE_DIR, _CACHE_DIRECTORY
         try:
-            return njit(function, cache=True, nogil=True, error_model="numpy", **options)
+            return njit(function, cache=True, **options)
         except RuntimeError:  # no folder to cache in can be written: compile in every process rather than fail
-            return njit(function, nogil=True, error_model="numpy", **options)
+            return njit(function, **options)
         finally:
             settings.CACHE_DIR = before
 

@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 
-from llrsim.sweep.compiling import compile_apart
+from llrsim.sweep.compiling import compile_kernels
 
 # Shared machines pause; a slow example is not a failure.
 settings.register_profile("llrsim", deadline=None, derandomize=True)
@@ -10,6 +10,6 @@ settings.load_profile("llrsim")
 
 
 def pytest_configure(config):
-    """Before processes share the tests, one compiles for all: they would each compile the same, and not to the bit."""
+    """Before processes share the tests, one compiles for all: they would each compile the same."""
     if not hasattr(config, "workerinput") and config.getoption("numprocesses", None):
-        compile_apart(None, ("dense", "lazy", "learned"))
+        compile_kernels(None, print, simulators=("dense", "lazy", "learned"))

@@ -1,25 +1,13 @@
-"""Compiling before the work starts, with a word to the person who waits.
-
-It is done in a process of its own, and this one only loads what that left in the cache. A process that compiles a
-kernel has its callees twice, once by themselves and once as they were optimised inside of it, and which copy a call
-then reaches is the linker's choice; sums in them may differ in a last digit, and with them a row from the same row
-computed later.
-"""
+"""Compiling before the work starts, with a word to the person who waits."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from hashlib import sha256
 from threading import Timer
 from time import perf_counter
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from ..experiment.errors import EmptyGroupWarning, ExperimentError
 
@@ -72,46 +60,13 @@ def compile_kernels(
     """
     needed = None if heads is None else list(heads)
     with compiling(say):
-        compile_apart(needed, simulators)
-        _compile(needed, simulators)
+        from .. import prediction
 
+        prediction.warm_up(needed)
+        if simulators:
+            from .. import simulation
 
-def _compile(heads: list[FitOptions] | None, simulators: tuple[Chosen, ...]) -> None:
-    from .. import prediction
-
-    prediction.warm_up(heads)
-    if simulators:
-        from .. import simulation
-
-        simulation.warm_up(heads, simulators)
-
-
-def compile_apart(heads: list[FitOptions] | None, simulators: tuple[Chosen, ...]) -> None:
-    """Have another process fill the cache, unless one has; whatever goes wrong, this one compiles in its stead."""
-    from .. import _jit
-
-    kinds = None if heads is None else sorted({(head.loss, isinstance(head.solver, str)) for head in heads})
-    mark = _jit.cache_mark(sha256(repr((kinds, sorted(simulators))).encode()).hexdigest()[:16])
-    if mark is None or mark.exists():
-        return
-    with suppress(OSError):
-        code = f"from {__name__} import main; main()"
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        given = msgspec.json.encode((heads, simulators))
-        # In a session of its own Ctrl-C does not reach it, and it ends without a word when this one is interrupted.
-        ran = subprocess.run(
-            [sys.executable, "-c", code], input=given, env=environment, start_new_session=True, check=False
-        )
-        if ran.returncode == 0:
-            mark.touch()
-
-
-def main() -> None:
-    """Compile what standard input names; a parent that waits has asked for it."""
-    from ..experiment.schema import FitOptions
-
-    heads, simulators = msgspec.json.decode(sys.stdin.buffer.read(), type=tuple[list[FitOptions] | None, list[str]])
-    _compile(heads, tuple(simulators))  # type: ignore[arg-type]  # what a parent of this version wrote
+            simulation.warm_up(needed, simulators)
 
 
 @contextmanager

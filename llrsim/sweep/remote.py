@@ -26,22 +26,11 @@ def perform(numbers: str, sweep: str, work: Callable[..., T], given: tuple[Any, 
     """`work(*given, stop)` for a sweep of these numbers; ClusterError where this worker's would be others."""
     if numbers != NUMBERS:
         raise ClusterError(f"the worker on {socket.gethostname()} has {NUMBERS}, this sweep {numbers}")
-    _compiled(given)
     from .. import prediction, simulation  # noqa: F401  all that loads a BLAS, before it is held to one thread
     from .._jit import single_blas_thread
 
     with single_blas_thread():
         return work(*given, _stop_of(sweep))
-
-
-def _compiled(given: tuple[Any, ...]) -> None:
-    """Before the first work of a sweep's grid: what it takes is compiled in another process, as by the sweep's own."""
-    from ..experiment.grid import Grid
-    from .compiling import compile_apart, heads_of, simulators_of
-
-    for grid in given:
-        if isinstance(grid, Grid):
-            compile_apart(heads_of(grid), simulators_of(grid))
 
 
 def stop_here(sweep: str) -> None:
