@@ -1,5 +1,6 @@
 """Settings of the whole suite."""
 
+import numba
 from hypothesis import settings
 
 from llrsim.sweep.compiling import compile_kernels
@@ -11,5 +12,6 @@ settings.load_profile("llrsim")
 
 def pytest_configure(config):
     """Before processes share the tests, one compiles for all: they would each compile the same."""
-    if not hasattr(config, "workerinput") and config.getoption("numprocesses", None):
+    shared = not hasattr(config, "workerinput") and config.getoption("numprocesses", None)
+    if shared and not numba.config.DISABLE_JIT:
         compile_kernels(None, print, simulators=("dense", "lazy", "learned"))

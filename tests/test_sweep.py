@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from llrsim.experiment.grid import Grid
 from llrsim.sweep import Interrupted, StoreError, SweepFailed, open_results, run_sweep, units
 from llrsim.sweep.dry_run import dry_run
 from llrsim.sweep.export import write_csv
+from llrsim.sweep.folder import is_held, locked
 from llrsim.sweep.progress import SweepProgress
 from llrsim.sweep.reader import Reader
 from llrsim.sweep.runner import LARGEST_BLOCK, _next_size
@@ -181,6 +183,8 @@ def test_a_signal_stops_with_whole_units_kept_and_the_folder_free(tmp_path, monk
     assert 0 < state.rows_done < state.rows_asked == 48
     assert state.rows_done % 4 == 0
     assert state.runs[0]["finished"] is None
+    assert state.running is False
+    assert "(stopped before its end), 1 workers" in str(state)
     run_sweep(small(), out=tmp_path, jobs=1)
     assert status_of(tmp_path).rows_done == 48
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
@@ -193,9 +197,33 @@ def test_a_second_process_is_refused(tmp_path):
         wait_for_rows(tmp_path, first)
         with pytest.raises(StoreError, match=f"process {first.pid} on {socket.gethostname()}"):
             run_sweep(small(sweep__replicates=40000), out=tmp_path)
+        assert status_of(tmp_path).running
+        assert " to now, 2 workers" in str(status_of(tmp_path))
     finally:
         first.kill()
         first.wait()
+    assert "(stopped before its end)" in str(status_of(tmp_path))
+
+
+def test_who_looks_whether_a_folder_is_held_keeps_nobody_out(tmp_path):
+    run_sweep(small(), out=tmp_path, jobs=1)
+    done = Event()
+    looked = []
+
+    def look():
+        while not done.is_set():
+            looked.append(is_held(tmp_path))
+
+    thread = Thread(target=look)
+    thread.start()
+    try:
+        for _ in range(50):
+            with locked(tmp_path):
+                assert is_held(tmp_path)
+    finally:
+        done.set()
+        thread.join()
+    assert set(looked) == {True, False}
 
 
 def wait_for_rows(folder, process):

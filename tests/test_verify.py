@@ -8,6 +8,7 @@ import sqlite3
 import numpy as np
 import pytest
 from sweep_cases import every, small
+from test_learned_sweep import experiment as learned
 
 import llrsim
 from llrsim.commands import main
@@ -15,7 +16,9 @@ from llrsim.sweep import StoreError, run_sweep, verifying
 from llrsim.sweep import verify_results as verify
 from llrsim.sweep.checksums import as_read, checksum, sealed
 from llrsim.sweep.comparing import difference
+from llrsim.sweep.folder import locked
 from llrsim.sweep.format import CHECKED, FIELDS, FILE, encode
+from llrsim.sweep.mending import remove_damaged
 from llrsim.sweep.reader import Reader
 
 
@@ -136,7 +139,7 @@ def test_a_damaged_row_goes_into_no_table(copy, table, tmp_path, capsys):
     change(copy, f"UPDATE {table} SET wga = wga + 1e-12")
     for command in (["export", str(copy), "--csv", str(tmp_path / "rows.csv")], ["report", str(copy)]):
         assert main(command) == 2
-        assert "is damaged; `llrsim verify` finds all that are" in capsys.readouterr().err
+        assert "is damaged; `llrsim verify --mend` takes out all that are" in capsys.readouterr().err
     assert not (tmp_path / "rows.csv").exists()
 
 
@@ -243,3 +246,60 @@ def test_folders_from_before_checksums_are_read_and_get_them_by_the_next_sweep(c
     assert found.simulated == 5 * 8
     change(copy, "UPDATE cell_methods SET method = 'x' WHERE cell = 1")
     assert len(verify(copy).damage) == 2
+
+
+MENDED = sorted(set(CHECKED) - {"sweep", "runs"})  # what a sweep computes or registers
+
+
+def computed(folder):
+    """Every row of them, sorted."""
+    with Reader(folder) as reader:
+        return {table: sorted(reader.sealed(table), key=repr) for table in MENDED}
+
+
+@pytest.mark.parametrize("table", MENDED)
+def test_damaged_rows_are_taken_out_and_the_sweep_computes_the_same_ones_again(tmp_path, table):
+    experiment = learned(replicates=2) if table == "networks" else small(sweep__replicates=4)
+    run_sweep(experiment, out=tmp_path, jobs=1)
+    before = computed(tmp_path)
+    assert before[table]
+    change(tmp_path, f"UPDATE {table} SET {ALTERED[table]} = 0.25")
+    assert remove_damaged(tmp_path) >= len(before[table])
+    assert verify(tmp_path, rows=1).damage == ()
+    assert computed(tmp_path)[table] == []
+    run_sweep(experiment, out=tmp_path, jobs=1)
+    assert computed(tmp_path) == before
+
+
+def test_one_damaged_row_costs_no_other(copy, capsys):
+    before = computed(copy)
+    change(copy, "UPDATE rows SET wga = 0.25 WHERE replicate = 2 AND method = (SELECT min(method) FROM rows)")
+    assert main(["verify", str(copy), "--mend"]) == 0
+    assert "4 rows are taken out; the same sweep computes them anew" in capsys.readouterr().err
+    left = computed(copy)["rows"]
+    assert len(left) == len(before["rows"]) - 4
+    assert set(left) < set(before["rows"])
+    assert remove_damaged(copy) == 0
+    run_sweep(small(sweep__replicates=4), out=copy, jobs=1)
+    assert computed(copy) == before
+
+
+@pytest.mark.parametrize("table", ["sweep", "runs"])
+def test_what_no_sweep_computes_stays_and_is_named(copy, table):
+    change(copy, f"UPDATE {table} SET {ALTERED[table]} = 0.25")
+    assert remove_damaged(copy) == 0
+    assert [line.split(",")[0].split(":")[0] for line in verify(copy).damage] == [table]
+
+
+def test_a_folder_that_is_written_to_or_torn_is_not_mended(copy):
+    with locked(copy), pytest.raises(StoreError, match="is being written by process"):
+        remove_damaged(copy)
+    connection = sqlite3.connect(copy / FILE)
+    page = connection.execute("PRAGMA page_size").fetchone()[0]
+    root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'cells'").fetchone()[0]
+    connection.close()
+    content = bytearray((copy / FILE).read_bytes())
+    content[(root - 1) * page + 3] = 255  # that the page had more rows than it has
+    (copy / FILE).write_bytes(content)
+    with pytest.raises(StoreError, match="damaged"):
+        remove_damaged(copy)

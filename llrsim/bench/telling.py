@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rich.console import Group
 from rich.table import Table
 
+from ..sweep.provenance import processor_of, versions_of
 from .comparing import NOTED, Change
 from .pairs import Quartiles
 from .record import Measured, Record
@@ -71,15 +72,12 @@ def _skipped(record: Record) -> Iterator[str]:
 
 def _surroundings(record: Record) -> Iterator[str]:
     machine = record.environment
-    names = ("llrsim", "numpy", "scipy", "numba", "scikit-learn", "python")
-    versions = (f"{name} {machine[name]}" for name in names if machine[name])
-    git = machine["git"]
-    commit = f", commit {git['commit'][:12]}{' with changes' if git['modified'] else ''}" if git else ""
-    yield f"ratio: the reference's time over llrsim's, larger is faster\n{', '.join(versions)}{commit}"
+    versions = versions_of(machine, "scikit-learn")
+    yield f"ratio: the reference's time over llrsim's, larger is faster\n{versions}"
     for pool in machine["blas"]:
         about = f"{pool['internal_api']} {pool['version']}, {pool['architecture']}"
         yield f"BLAS: {about}, threads: {pool['num_threads']}"
-    yield f"{machine['cpu']}, {machine['cpu_count']} CPUs"
+    yield processor_of(machine)
 
 
 def changes_shown(changes: tuple[Change, ...], elsewhere: list[str]) -> Group:

@@ -11,7 +11,7 @@ SUMMARY = "look for damage in a results folder, and compute some of its rows ane
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """DIR, --rows, --seed and --json."""
+    """DIR, --rows, --seed, --mend and --json."""
     parser.description = (
         f"{SUMMARY}. Exit status 0: nothing is wrong; 1: a row is damaged or comes out otherwise; 2: not readable."
     )
@@ -20,15 +20,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rows", metavar="K", type=positive, default=20, help="rows to compute anew, drawn at random; default: 20"
     )
     parser.add_argument("--seed", metavar="S", type=int, default=0, help="of that draw; default: 0")
+    parser.add_argument(
+        "--mend",
+        action="store_true",
+        help="first take damaged rows out of the folder; its sweep, run again, computes them anew",
+    )
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what was found; exit status 1 where something is wrong."""
     from ..sweep.folder import foreign_content
+    from ..sweep.mending import remove_damaged
     from ..sweep.verifying import verify_results
 
     with foreign_content(args.folder):
+        if args.mend and (gone := remove_damaged(args.folder)):
+            tell(f"{gone} rows are taken out; the same sweep computes them anew")
         found = verify_results(args.folder, rows=args.rows, seed=args.seed, say=tell)
     emit(found, as_json=args.json)
     return 0 if found.fine else 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from ..sweep.provenance import commit_of, processor_of
+
 COLUMNS = ("run", "began (UTC)", "took", "workers", "llrsim", "commit", "processor")
 
 
@@ -18,11 +20,8 @@ class Run(NamedTuple):
 def told(run: dict[str, Any]) -> Run:
     """What a page tells of a run as it is stored; whatever strange content ends in, where it is strange."""
     machine = run["environment"]
-    git = machine.get("git")
-    commit = f"{git['commit'][:12]}{', with changes' if git['modified'] else ''}" if git else None
-    processor = f"{machine['cpu']}, {machine['cpu_count']} CPUs"
     numbers = [str(run["run"]), str(run["started"]), _took(run), str(run["jobs"])]
-    return Run(str(run["command"] or ""), [*numbers, str(machine["llrsim"]), commit, processor])
+    return Run(str(run["command"] or ""), [*numbers, str(machine["llrsim"]), commit_of(machine), processor_of(machine)])
 
 
 def _took(run: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from .checksums import checksum
@@ -24,12 +24,17 @@ def damage_in(reader: Reader) -> Damage:
     """Look at the whole file, what SQLite's check finds first; StoreError where it cannot be read to its end."""
     found = [f"sqlite: {line}" for line in reader.integrity(SHOWN)]
     rows = 0
+    for rows, (table, values, whole) in enumerate(all_rows(reader), 1):  # noqa: B007  how many there were
+        if not whole:
+            found.append(f"{place_in(reader, table, values)}: the row is not what was written")
+    return Damage(tuple(found), rows)
+
+
+def all_rows(reader: Reader) -> Iterator[tuple[str, list[Any], bool]]:
+    """(table, values of its columns in `CHECKED`, whether they are what was written) of every row of the file."""
     for table in CHECKED:
         for *values, stored in reader.sealed(table):
-            rows += 1
-            if stored != checksum(values):
-                found.append(f"{place_in(reader, table, values)}: the row is not what was written")
-    return Damage(tuple(found), rows)
+            yield table, values, stored == checksum(values)
 
 
 def place_in(reader: Reader, table: str, values: Sequence[Any]) -> str:

@@ -125,6 +125,7 @@ def _flat(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 LOCK = "sweep.lock"
+PROBED = 0.5  # seconds after which a lock that is held is not one that `is_held` has for a moment
 
 
 def check_inside(path: Path) -> None:
@@ -141,7 +142,7 @@ def locked(folder: Path) -> Iterator[None]:
     path = folder / LOCK
     check_inside(path)
     with sqlite_errors(path):
-        connection = sqlite3.connect(path, isolation_level=None, timeout=0.0)
+        connection = sqlite3.connect(path, isolation_level=None, timeout=PROBED)
     try:
         with sqlite_errors(path):
             _take(connection, folder)
@@ -170,6 +171,25 @@ def holder(folder: Path) -> tuple[int, str] | None:
         finally:
             connection.close()
     return row
+
+
+def is_held(folder: Path) -> bool | None:
+    """Whether a process holds the folder now; None where that cannot be seen, as on read-only media."""
+    path = folder / LOCK
+    if not path.is_file() or path.is_symlink():
+        return False
+    try:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=0.0)
+    except sqlite3.Error:
+        return None
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        return True if "locked" in str(error) else None
+    finally:
+        connection.close()
+    return False
 
 
 def _take(connection: sqlite3.Connection, folder: Path) -> None:

@@ -38,6 +38,25 @@ def environment_json() -> str:
     return msgspec.json.encode(environment(), order="deterministic").decode()
 
 
+def commit_of(machine: dict[str, Any], between: str = ", ") -> str | None:
+    """The commit of an `environment` in a few digits, and whether files differed from it; None without git."""
+    git = machine.get("git")
+    return f"{git['commit'][:12]}{between + 'with changes' if git['modified'] else ''}" if git else None
+
+
+def versions_of(machine: dict[str, Any], *more: str) -> str:
+    """Versions of llrsim, of what its numbers rest on and of `more` that an `environment` has, and its commit."""
+    names = ("llrsim", "numpy", "scipy", "numba", *more, "python")
+    commit = commit_of(machine, " ")
+    told = [f"{name} {machine[name]}" for name in names if machine[name]] + ([f"commit {commit}"] if commit else [])
+    return ", ".join(told)
+
+
+def processor_of(machine: dict[str, Any]) -> str:
+    """The processor of an `environment`, and how many CPUs of it there are."""
+    return f"{machine['cpu']}, {machine['cpu_count']} CPUs"
+
+
 def git_state() -> dict[str, Any] | None:
     """Commit, and whether files differ from it, where the package is in a git checkout of its own; else None."""
     root = PACKAGE.parent

@@ -194,8 +194,8 @@ class Reader:
         *told, seal = row
         if checksum((*key, *told)) != seal:
             raise StoreError(
-                f"{self.path}: a row of law {key[0]}, method {key[1]} is damaged; `llrsim verify` finds all that are, "
-                "and a sweep into a new folder computes them anew"
+                f"{self.path}: a row of law {key[0]}, method {key[1]} is damaged; `llrsim verify --mend` takes out "
+                "all that are, and the same sweep computes them anew"
             )
         return tuple(told)
 

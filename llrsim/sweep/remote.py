@@ -25,7 +25,10 @@ class ClusterError(RuntimeError):
 def perform(numbers: str, sweep: str, work: Callable[..., T], given: tuple[Any, ...]) -> T:
     """`work(*given, stop)` for a sweep of these numbers; ClusterError where this worker's would be others."""
     if numbers != NUMBERS:
-        raise ClusterError(f"the worker on {socket.gethostname()} has {NUMBERS}, this sweep {numbers}")
+        raise ClusterError(
+            f"the worker on {socket.gethostname()} has {NUMBERS}, this sweep {numbers}; what was computed is kept, and "
+            "without that worker the same command goes on"
+        )
     from .. import prediction, simulation  # noqa: F401  all that loads a BLAS, before it is held to one thread
     from .._jit import single_blas_thread
 
