@@ -33,24 +33,35 @@ def ledger():
     return [re.split(r"(?<!\\)\|", line)[1:-1] for line in text.splitlines() if line.startswith("| T")]
 
 
+LINK = r"\[`([^`]+)`\]\(([^)]+)\)"
+
+
+def linked(cell):
+    """(name, file) of the links in a cell: one, or several with commas between them."""
+    assert re.fullmatch(rf"\s*{LINK}(, {LINK})*\s*", cell), cell
+    return [(name, (CLONE / "theory" / file).resolve()) for name, file in re.findall(LINK, cell)]
+
+
 def named(cell):
-    """The names in a cell: one, or several with commas between them."""
-    assert re.fullmatch(r"\s*`[^`]+`(, `[^`]+`)*\s*", cell), cell
-    return re.findall(r"`([^`]+)`", cell)
+    """The names in a cell."""
+    return [name for name, _ in linked(cell)]
 
 
-def test_the_ledger_names_what_exists():
+def test_the_ledger_links_to_what_exists():
     rows = ledger()
     for row in rows:
         assert len(row) == 7
         assert all(cell.strip() for cell in row)
         for cell in row[4:6]:
-            for name in named(cell):
+            for name, file in linked(cell):
                 module, _, attribute = name.rpartition(".")
-                assert callable(getattr(importlib.import_module(module), attribute)), name
-        for name in named(row[6]):
-            file, _, function = name.partition("::")
-            assert f"def {function}(" in (CLONE / file).read_text(encoding="utf-8"), name
+                found = getattr(importlib.import_module(module), attribute)
+                assert callable(found), name
+                assert found.__module__ == ".".join(file.relative_to(CLONE).with_suffix("").parts), name
+        for name, file in linked(row[6]):
+            path, _, function = name.partition("::")
+            assert file == CLONE / path, name
+            assert f"def {function}(" in file.read_text(encoding="utf-8"), name
 
 
 def test_the_ledger_lists_every_derivation_once_and_under_its_id():
