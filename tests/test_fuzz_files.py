@@ -23,7 +23,8 @@ KEYED = re.compile(
     r'((sweep cell .*?: )?(name|features|train|heldout|test|network|head|method|sweep|study|experiment)[\w.+\-\[\]"]*'
     r'( = |: | beside )|sweep axis "|sweep cell |.*: the key |out of memory: '
     # A key that is not llrsim's own may be any text.
-    r"|.*: unknown key; (accepted|did you mean) |.+ = .+: (must be|numbers must|whole numbers must) )"
+    r"|.*: unknown key; (accepted|did you mean) |.+ = .+: (must be|numbers must|whole numbers must) "
+    r"|.+: nested more than \d+ levels deep)"
 )
 PROGRESS = (
     "compiling the kernels",
