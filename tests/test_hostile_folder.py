@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import sqlite3
+import struct
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from report_cases import HOSTILE
 from sweep_cases import small
 
 from llrsim.commands import main
-from llrsim.sweep import run_sweep
+from llrsim.sweep import StoreError, run_sweep
 from llrsim.sweep.checksums import checksum
 from llrsim.sweep.format import CHECKED, FILE
 
@@ -105,6 +106,43 @@ def test_nothing_is_written_through_a_link(file, results, tmp_path, capsys):
     assert main(["merge", str(out), str(results)]) == 2
     assert "is a link" in capsys.readouterr().err
     assert bytes_of(tmp_path)["outside"] == before
+
+
+def journal_that_names(victim, database):
+    """An unfinished journal of a database, as of a transaction over several of them whose list is `victim`.
+
+    SQLite rolls it back when the database is next opened to be written to, and then deletes the list.
+    """
+    magic = bytes.fromhex("d9d505f920a163d7")
+    name = str(victim).encode()
+    header = magic + struct.pack(">5I", 0, 0, database.stat().st_size // 4096, 512, 4096)
+    named = struct.pack(">I", 2**30 // 4096 + 1) + name + struct.pack(">II", len(name), sum(name)) + magic
+    return header.ljust(512, b"\0") + named
+
+
+@pytest.mark.parametrize("file", [FILE, "sweep.lock"])
+def test_a_journal_that_names_a_file_elsewhere_does_not_delete_it(file, results, finished, tmp_path, capsys):
+    victim = tmp_path / "thesis"
+    victim.write_text("mine")
+    journal = results / f"{file}-journal"
+    planted = journal_that_names(victim, results / file)
+    for name in LOOKING:
+        journal.write_bytes(planted)
+        main(command(name, results, tmp_path))
+        assert victim.read_text() == "mine", name
+    for words in (["merge", str(results), str(finished)], ["verify", str(results), "--mend"]):
+        journal.write_bytes(planted)
+        assert main(words) == 2
+        assert "names a file of another database" in capsys.readouterr().err or file == FILE
+        assert victim.read_text() == "mine"
+    with pytest.raises(StoreError, match="names a file of another database"):
+        run_sweep(small(sweep__replicates=2).replace(name=NAME), out=results)
+    assert victim.read_text() == "mine"
+    # It is what it is taken for.
+    connection = sqlite3.connect(results / file)
+    connection.execute("PRAGMA user_version = 7")
+    connection.close()
+    assert not victim.exists()
 
 
 def test_a_linked_table_is_replaced_and_not_followed(results, tmp_path):

@@ -280,3 +280,15 @@ def test_one_command_makes_the_diagram(tmp_path, capsys):
     assert len(rows) == 4 * 6 * 2
     assert {row["limit"] for row in rows} == {"proportional"}
     assert all((row["balance_share"] != "") == (row["method"] == "dfr") for row in rows)
+
+
+@pytest.mark.parametrize("methods", [4, 5, 7])
+def test_panels_that_are_left_over_stay_empty(methods):
+    both = made_up(difference=lambda place, y: place - 2.5)
+    more = [row | {"method": f"llr{number}"} for number in range(methods - 2) for row in both if row["method"] == "llr"]
+    experiment = EXPERIMENT.replace(
+        method=[{"kind": "erm"}, {"kind": "llr"}, *({"kind": "llr", "name": f"llr{n}"} for n in range(methods - 2))]
+    )
+    figure = phase.phase_figure(both + more, experiment)
+    figure.draw_without_rendering()
+    assert len(figure.axes) == methods + 1

@@ -205,7 +205,7 @@ def test_a_second_process_is_refused(tmp_path):
     assert "(stopped before its end)" in str(status_of(tmp_path))
 
 
-def test_who_looks_whether_a_folder_is_held_keeps_nobody_out(tmp_path):
+def test_who_looks_whether_a_folder_is_held_keeps_nobody_out_and_writes_nothing(tmp_path):
     run_sweep(small(), out=tmp_path, jobs=1)
     done = Event()
     looked = []
@@ -223,7 +223,15 @@ def test_who_looks_whether_a_folder_is_held_keeps_nobody_out(tmp_path):
     finally:
         done.set()
         thread.join()
-    assert set(looked) == {True, False}
+    assert True in looked
+    assert not is_held(tmp_path)
+
+
+def test_a_holder_elsewhere_is_not_guessed_at(tmp_path, monkeypatch):
+    run_sweep(small(), out=tmp_path, jobs=1)
+    with locked(tmp_path):
+        monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
+        assert is_held(tmp_path) is None
 
 
 def wait_for_rows(folder, process):

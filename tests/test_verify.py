@@ -19,6 +19,7 @@ from llrsim.sweep.comparing import difference
 from llrsim.sweep.folder import locked
 from llrsim.sweep.format import CHECKED, FIELDS, FILE, encode
 from llrsim.sweep.mending import remove_damaged
+from llrsim.sweep.provenance import environment
 from llrsim.sweep.reader import Reader
 
 
@@ -139,7 +140,7 @@ def test_a_damaged_row_goes_into_no_table(copy, table, tmp_path, capsys):
     change(copy, f"UPDATE {table} SET wga = wga + 1e-12")
     for command in (["export", str(copy), "--csv", str(tmp_path / "rows.csv")], ["report", str(copy)]):
         assert main(command) == 2
-        assert "is damaged; `llrsim verify --mend` takes out all that are" in capsys.readouterr().err
+        assert "is damaged; `llrsim verify --mend` takes out all that is" in capsys.readouterr().err
     assert not (tmp_path / "rows.csv").exists()
 
 
@@ -265,7 +266,7 @@ def test_damaged_rows_are_taken_out_and_the_sweep_computes_the_same_ones_again(t
     assert before[table]
     change(tmp_path, f"UPDATE {table} SET {ALTERED[table]} = 0.25")
     assert remove_damaged(tmp_path) >= len(before[table])
-    assert verify(tmp_path, rows=1).damage == ()
+    assert verify(tmp_path, rows=0).damage == ()
     assert computed(tmp_path)[table] == []
     run_sweep(experiment, out=tmp_path, jobs=1)
     assert computed(tmp_path) == before
@@ -275,7 +276,7 @@ def test_one_damaged_row_costs_no_other(copy, capsys):
     before = computed(copy)
     change(copy, "UPDATE rows SET wga = 0.25 WHERE replicate = 2 AND method = (SELECT min(method) FROM rows)")
     assert main(["verify", str(copy), "--mend"]) == 0
-    assert "4 rows are taken out; the same sweep computes them anew" in capsys.readouterr().err
+    assert "4 rows are taken out; run the same sweep again to compute them" in capsys.readouterr().err
     left = computed(copy)["rows"]
     assert len(left) == len(before["rows"]) - 4
     assert set(left) < set(before["rows"])
@@ -284,11 +285,74 @@ def test_one_damaged_row_costs_no_other(copy, capsys):
     assert computed(copy) == before
 
 
-@pytest.mark.parametrize("table", ["sweep", "runs"])
-def test_what_no_sweep_computes_stays_and_is_named(copy, table):
-    change(copy, f"UPDATE {table} SET {ALTERED[table]} = 0.25")
+def test_a_damaged_experiment_is_not_believed_and_is_written_anew_by_its_sweep(copy, capsys):
+    change(copy, "UPDATE sweep SET experiment = replace(experiment, ?, ?)", '"replicates":4', '"replicates":3')
     assert remove_damaged(copy) == 0
-    assert [line.split(",")[0].split(":")[0] for line in verify(copy).damage] == [table]
+    assert [line.split(":")[0] for line in verify(copy).damage] == ["sweep"]
+    for command in (["status"], ["export", "--csv", str(copy / "rows.csv")], ["report"]):
+        assert main([command[0], str(copy), *command[1:]]) == 2
+        assert "its experiment is not what was written; run its sweep again" in capsys.readouterr().err
+    run_sweep(small(sweep__replicates=4), out=copy, jobs=1)
+    assert verify(copy).fine
+
+
+def test_a_damaged_run_is_taken_out(copy):
+    change(copy, "UPDATE runs SET command = 0.25")
+    assert remove_damaged(copy) == 1
+    assert verify(copy).fine
+
+
+@pytest.mark.parametrize("column", ["law", "method"])
+def test_a_key_that_is_no_text_any_more_is_taken_out(copy, column):
+    before = computed(copy)
+    change(
+        copy,
+        f"UPDATE rows SET {column} = CAST(X'ff41' AS TEXT) WHERE replicate = 3 "
+        "AND law = (SELECT min(law) FROM rows) AND method = (SELECT min(method) FROM rows)",
+    )
+    named = verify(copy).damage
+    assert named[0].encode()
+    assert "\N{REPLACEMENT CHARACTER}A" in named[0]
+    assert remove_damaged(copy) == len(named)
+    run_sweep(small(sweep__replicates=4), out=copy, jobs=1)
+    assert computed(copy) == before
+
+
+def test_cells_of_an_earlier_grid_outlive_the_mending_of_others(tmp_path):
+    for ridges in ([0.1, 0.2], [0.3, 0.4]):
+        run_sweep(small(sweep__replicates=2, sweep__grid={"head.ridge": ridges}), out=tmp_path, jobs=1)
+    before = computed(tmp_path)
+    change(tmp_path, "UPDATE methods SET label = 'x' WHERE rowid = 1")
+    change(tmp_path, "UPDATE cells SET law = 'x' WHERE axes LIKE '%0.4%'")
+    assert remove_damaged(tmp_path) > 0
+    run_sweep(small(sweep__replicates=2, sweep__grid={"head.ridge": [0.1, 0.2]}), out=tmp_path, jobs=1)
+    run_sweep(small(sweep__replicates=2, sweep__grid={"head.ridge": [0.3, 0.4]}), out=tmp_path, jobs=1)
+    assert computed(tmp_path) == before
+    assert verify(tmp_path, rows=1000).fine
+
+
+MISTOLD = {
+    "cells": "law = (SELECT max(law) FROM cells) WHERE law = (SELECT min(law) FROM cells)",
+    "cell_methods": "method = (SELECT max(method) FROM cell_methods) WHERE cell = 1",
+    "masses": "mass = replace(mass, '0.', '0.9')",
+}
+
+
+@pytest.mark.parametrize("table", MISTOLD)
+def test_what_says_whose_the_rows_are_is_read_with_its_checksums_too(copy, table, tmp_path, capsys):
+    change(copy, f"UPDATE {table} SET {MISTOLD[table]}")
+    for command in (["export", str(copy), "--csv", str(tmp_path / "rows.csv")], ["report", str(copy)]):
+        assert main(command) == 2
+        assert "is damaged; `llrsim verify --mend` takes out all that is" in capsys.readouterr().err
+
+
+def test_a_blas_is_known_whatever_the_order_and_the_threads(copy, monkeypatch):
+    here = environment()
+    other = {**here, "blas": [pool | {"num_threads": 7} for pool in here["blas"][::-1]]}
+    monkeypatch.setattr(verifying, "environment", lambda: other)
+    assert verify(copy).exact
+    other["blas"][0]["version"] = "0.0"
+    assert not verify(copy).exact
 
 
 def test_a_folder_that_is_written_to_or_torn_is_not_mended(copy):

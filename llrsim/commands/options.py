@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ..outcome import Outcome
     from ..simulation.choice import Chosen
 
+MOST_WORKERS = 10_000
+
 
 def add_experiment(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
     """FILE and --set."""
@@ -64,7 +66,7 @@ def add_limit(parser: argparse.ArgumentParser) -> None:
 
 def add_jobs(parser: argparse.ArgumentParser) -> None:
     """--jobs."""
-    parser.add_argument("--jobs", metavar="N", type=positive, help="worker threads; default: one for each CPU")
+    parser.add_argument("--jobs", metavar="N", type=workers, help="worker threads; default: one for each CPU")
 
 
 def positive(text: str) -> int:
@@ -75,6 +77,13 @@ def positive(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text!r}: must be a whole number, at least 1") from None
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text}: must be at least 1")
+    return number
+
+
+def workers(text: str) -> int:
+    """A number of workers."""
+    if (number := positive(text)) > MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text}: must be at most {MOST_WORKERS}")
     return number
 
 

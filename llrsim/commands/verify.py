@@ -35,8 +35,9 @@ def run(args: argparse.Namespace) -> int:
     from ..sweep.verifying import verify_results
 
     with foreign_content(args.folder):
-        if args.mend and (gone := remove_damaged(args.folder)):
-            tell(f"{gone} rows are taken out; the same sweep computes them anew")
-        found = verify_results(args.folder, rows=args.rows, seed=args.seed, say=tell)
+        gone = remove_damaged(args.folder) if args.mend else 0
+        if gone:
+            tell(f"{gone} rows are taken out; run the same sweep again to compute them, then verify what it left")
+        found = verify_results(args.folder, rows=0 if gone else args.rows, seed=args.seed, say=tell)
     emit(found, as_json=args.json)
     return 0 if found.fine else 1

@@ -122,7 +122,7 @@ def phase_figure(table: Sequence[Row], experiment: Experiment) -> Figure:
     for ax in axes[:, 0]:
         ax.set_ylabel(words.axis_lines(keys[1], *_companions(experiment, keys[1])))
     if mesh is not None:
-        figure.colorbar(mesh, ax=axes, label="worst-group accuracy", pad=0.01)
+        figure.colorbar(mesh, ax=axes.ravel()[: len(labels)].tolist(), label="worst-group accuracy", pad=0.01)
     limits = ", ".join(words.LIMITS[limit] for limit in dict.fromkeys(row["limit"] for row in table) if limit)
     figure.suptitle(f"{experiment.name}: accuracy on the worst group of the test data\n{limits}", fontsize=10)
     if entries.keys() - {"nothing"}:

@@ -31,7 +31,8 @@ UNSTAFFED = 60.0  # seconds without any worker after which a sweep gives up
 
 def checked_address(text: str) -> str:
     """The text, if it says where workers are; ValueError unless it is "local" or a scheduler's address."""
-    if text != LOCAL and not re.fullmatch(r"(tcp|tls)://\S+:\d+", text):
+    address = re.fullmatch(r"(tcp|tls)://\S+:(\d{1,5})", text)
+    if text != LOCAL and not (address and 0 < int(address[2]) < 65536):
         raise ValueError(f"{text!r}: must be local, or tcp://HOST:PORT or tls://HOST:PORT of a dask scheduler")
     return text
 

@@ -34,13 +34,25 @@ def all_rows(reader: Reader) -> Iterator[tuple[str, list[Any], bool]]:
     """(table, values of its columns in `CHECKED`, whether they are what was written) of every row of the file."""
     for table in CHECKED:
         for *values, stored in reader.sealed(table):
-            yield table, values, stored == checksum(values)
+            yield table, values, _whole(values, stored)
+
+
+def _whole(values: Sequence[Any], stored: Any) -> bool:
+    try:
+        return bool(checksum(values) == stored)
+    except UnicodeEncodeError:  # a text with a byte that no text has
+        return False
 
 
 def place_in(reader: Reader, table: str, values: Sequence[Any]) -> str:
     """Where a row belongs, in words: its cell's axes, its method's label, its replicate, as far as it has them."""
-    named = dict(zip(CHECKED[table], values, strict=True))
+    named = dict(zip(CHECKED[table], map(_readable, values), strict=True))
     if "law" in named and "method" in named and (known := reader.place(named["law"], named["method"])):
         named |= zip(("axes", "label"), known, strict=True)
         del named["law"], named["method"]
     return ", ".join([table, *(f"{name} {named[name]}" for name in _NAMES if name in named)])
+
+
+def _readable(value: Any) -> Any:
+    """A damaged text with its stray bytes replaced."""
+    return value.encode(errors="surrogateescape").decode(errors="replace") if isinstance(value, str) else value

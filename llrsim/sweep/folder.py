@@ -16,7 +16,7 @@ import socket
 import sqlite3
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,15 +125,24 @@ def _flat(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 LOCK = "sweep.lock"
-PROBED = 0.5  # seconds after which a lock that is held is not one that `is_held` has for a moment
+
+
+_NAMES_ANOTHER_FILE = bytes.fromhex("d9d505f920a163d7")  # the end of a journal that does; SQLite deletes that file
 
 
 def check_inside(path: Path) -> None:
-    """StoreError where a file that would be written to is a link, which could lead out of its folder."""
-    if path.is_symlink():
-        raise StoreError(
-            f"{path}: is a link, and results are not written through links; remove it, or choose another --out"
-        )
+    """StoreError where opening a database to write to it could reach out of its folder.
+
+    A file of it may be a link, and its journal may name another database's, which SQLite deletes when it rolls back.
+    """
+    for file in (path, *(path.with_name(path.name + end) for end in ("-journal", "-wal", "-shm"))):
+        if file.is_symlink():
+            raise StoreError(
+                f"{file}: is a link, and results are not written through links; remove it, or choose another --out"
+            )
+    journal = path.with_name(path.name + "-journal")
+    if journal.exists() and journal.read_bytes()[-8:] == _NAMES_ANOTHER_FILE:
+        raise StoreError(f"{journal}: names a file of another database, as none of llrsim does; choose another --out")
 
 
 @contextmanager
@@ -142,7 +151,7 @@ def locked(folder: Path) -> Iterator[None]:
     path = folder / LOCK
     check_inside(path)
     with sqlite_errors(path):
-        connection = sqlite3.connect(path, isolation_level=None, timeout=PROBED)
+        connection = sqlite3.connect(path, isolation_level=None, timeout=0.0)
     try:
         with sqlite_errors(path):
             _take(connection, folder)
@@ -152,13 +161,19 @@ def locked(folder: Path) -> Iterator[None]:
             connection.execute("COMMIT")
             # The name must be committed to be seen, so the lock is let go and taken again at once.
             _take(connection, folder)
-        yield
+        try:
+            yield
+        finally:
+            with suppress(sqlite3.Error):  # of a process that ends without this the number is left, and tells
+                connection.execute("PRAGMA busy_timeout = 1000")
+                connection.execute("DELETE FROM holder")
+                connection.execute("COMMIT")
     finally:
         connection.close()
 
 
 def holder(folder: Path) -> tuple[int, str] | None:
-    """(process id, host) of the last process that held the folder; None where none did."""
+    """(process id, host) of the process that holds the folder, or died while it did; None without one."""
     path = folder / LOCK
     if not path.exists():
         return None
@@ -174,22 +189,23 @@ def holder(folder: Path) -> tuple[int, str] | None:
 
 
 def is_held(folder: Path) -> bool | None:
-    """Whether a process holds the folder now; None where that cannot be seen, as on read-only media."""
-    path = folder / LOCK
-    if not path.is_file() or path.is_symlink():
+    """Whether a process holds the folder now; None where that cannot be seen, as on another host.
+
+    The lock itself is not tried: that would open it to write, which a reader of anyone's folder must not.
+    """
+    known = holder(folder)
+    if known is None:
         return False
-    try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=0.0)
-    except sqlite3.Error:
+    pid, host = known
+    if host != socket.gethostname() or not isinstance(pid, int) or pid < 1:
         return None
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("ROLLBACK")
-    except sqlite3.Error as error:
-        return True if "locked" in str(error) else None
-    finally:
-        connection.close()
-    return False
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def _take(connection: sqlite3.Connection, folder: Path) -> None:

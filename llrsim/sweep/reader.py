@@ -14,16 +14,22 @@ from .checksums import checksum
 from .folder import NUMERICS, StoreError, sqlite_errors
 from .format import CHECKED, FIELDS, FILE, SCHEMA, check_versions, experiment_from_json, json_list
 
+DAMAGED = "is damaged; `llrsim verify --mend` takes out all that is, and the same sweep, run again, computes it anew"
+
 Keys = tuple[str, dict[str, str]]
 """What the rows of a cell are stored by: the hash of its law, and that of each method by label."""
 
 
-def keys_of(connection: sqlite3.Connection, axes: Sequence[str]) -> dict[int, Keys]:
-    """Position in `axes` of every registered cell -> what its rows are stored by."""
+def keys_of(connection: sqlite3.Connection, path: Path, axes: Sequence[str], *, sealed: bool = True) -> dict[int, Keys]:
+    """Position in `axes` of every registered cell -> what its rows are stored by; StoreError if that is damaged."""
     found: dict[int, Keys] = {}
-    for at, law, label, method in connection.execute(
-        f"SELECT chosen.key, cells.law, m.label, m.method FROM {_CHOSEN}", (json_list(axes),)
+    for at, named, law, label, method, *seals in connection.execute(
+        f"SELECT chosen.key, cells.axes, cells.law, m.label, m.method{', cells.checksum, m.checksum' * sealed} "
+        f"FROM {_CHOSEN}",
+        (json_list(axes),),
     ):
+        if sealed and seals != [checksum((named, law)), checksum((named, label, method))]:
+            raise StoreError(f"{path}: what cell {named}, method {label} is {DAMAGED}")
         found.setdefault(at, (law, {}))[1][label] = method
     return found
 
@@ -35,12 +41,15 @@ _CHOSEN = """
 class Reader:
     """Read-only access, a context manager; StoreError where there is no results file.
 
+    What is read through it must be what was written; without `checked`, which is for those who look for damage, the
+    experiment need not.
+
     Attributes:
         experiment: the experiment that was last asked for.
         shard: the share of it that is here, None for all of it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, checked: bool = True) -> None:
         self.path = folder / FILE
         if not self.path.exists():
             raise StoreError(f"{folder}: no results here (there is no {FILE})")
@@ -61,6 +70,9 @@ class Reader:
             raise StoreError(f"{self.path}: is damaged: its experiment cannot be read ({error})") from error
         self._sealed = held[0] == SCHEMA
         self.shard: str | None = held[3] if self._sealed else None
+        if checked and self._sealed and checksum(held[:-1]) != held[-1]:
+            self._connection.close()
+            raise StoreError(f"{self.path}: its experiment is not what was written; run its sweep again")
 
     def __enter__(self) -> Reader:
         return self
@@ -71,7 +83,7 @@ class Reader:
     def keys(self, axes: Sequence[str]) -> dict[int, Keys]:
         """As `Store.keys`."""
         with sqlite_errors(self.path):
-            return keys_of(self._connection, axes)
+            return keys_of(self._connection, self.path, axes, sealed=self._sealed)
 
     def has_simulations(self) -> bool:
         """Whether anything was simulated into this folder."""
@@ -88,13 +100,14 @@ class Reader:
         return [self._opened(key, row) for row in rows]
 
     def networks(self, law: str, replicates: Sequence[int]) -> list[str]:
-        """The records of the networks of these replicates, rising, of a law."""
+        """The records of the networks of these replicates, rising, of a law; StoreError if one is damaged."""
+        key = law, self.experiment.sweep.seed, NUMERICS
         rows = self._rows(
-            "SELECT record FROM networks WHERE law = ? AND seed = ? AND numerics = ? "
-            "AND replicate IN (SELECT value FROM json_each(?)) ORDER BY replicate",
-            (law, self.experiment.sweep.seed, NUMERICS, msgspec.json.encode(replicates).decode()),
+            f"SELECT replicate, record{self._seal('networks')} FROM networks WHERE law = ? AND seed = ? "
+            "AND numerics = ? AND replicate IN (SELECT value FROM json_each(?)) ORDER BY replicate",
+            (*key, msgspec.json.encode(replicates).decode()),
         )
-        return [record for (record,) in rows]
+        return [record for _, record in (self._opened(key, row) for row in rows)]
 
     def predicted(self, axes: Sequence[str]) -> dict[tuple[str, str], tuple[Any, ...]]:
         """(limit, *FIELDS) of the predictions of cells, given by their axes, by hashes of law and method.
@@ -110,13 +123,16 @@ class Reader:
         return {(law, method): self._opened((law, method, NUMERICS), told) for law, method, *told in rows}
 
     def masses(self, axes: Sequence[str]) -> dict[tuple[str, str], dict[str, float]]:
-        """Effective mass of each group by its name, by hashes of law and method, where it was computed."""
+        """Effective mass of each group by its name, by hashes of law and method, where it was computed.
+
+        StoreError if one is damaged.
+        """
         rows = self._rows(
-            f"SELECT p.law, p.method, mass FROM {_CHOSEN} "
+            f"SELECT p.law, p.method, mass{self._seal('p')} FROM {_CHOSEN} "
             "JOIN masses AS p ON p.law = cells.law AND p.method = m.method",
             (json_list(axes),),
         )
-        return {(law, method): msgspec.json.decode(mass) for law, method, mass in rows}
+        return {(law, method): msgspec.json.decode(*self._opened((law, method), told)) for law, method, *told in rows}
 
     def row_count(self, axes: Sequence[str], replicates: int) -> int:
         """Simulated rows of the cells, given by their axes, among the first so many replicates of each method."""
@@ -164,8 +180,8 @@ class Reader:
         source = "cell_methods LEFT JOIN cells USING (cell)" if table == "cell_methods" else table
         columns = ", ".join((*CHECKED[table], f"{table}.checksum"))
         with sqlite_errors(self.path):
-            # A damaged text must be read to be told.
-            self._connection.text_factory = lambda text: text.decode(errors="replace")
+            # A damaged text must be read to be told, and to be found again.
+            self._connection.text_factory = lambda text: text.decode(errors="surrogateescape")
             try:
                 yield from self._connection.execute(f"SELECT {columns} FROM {source} {where}", values)
             finally:
@@ -193,10 +209,7 @@ class Reader:
             return tuple(row)
         *told, seal = row
         if checksum((*key, *told)) != seal:
-            raise StoreError(
-                f"{self.path}: a row of law {key[0]}, method {key[1]} is damaged; `llrsim verify --mend` takes out "
-                "all that are, and the same sweep computes them anew"
-            )
+            raise StoreError(f"{self.path}: a row of {', '.join(map(str, key))} {DAMAGED}")
         return tuple(told)
 
     def _rows(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:

@@ -18,7 +18,7 @@ class SweepStatus:
     """Rows done of those asked, and the provenance of every run.
 
     Attributes:
-        running: a process is writing now; None where that cannot be seen, as on read-only media.
+        running: a process is writing now; None where that cannot be seen, as on another host.
     """
 
     folder: Path

@@ -124,10 +124,12 @@ class Store:
                 raise
 
     def unknown(self, axes: Sequence[str]) -> set[str]:
-        """Those of the cells, given by their axes, that are not registered."""
+        """Those of the cells, given by their axes, that are not registered, or whose methods are not."""
         with sqlite_errors(self.path):
             found = self.connection.execute(
-                "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT axes FROM cells)", (json_list(axes),)
+                "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT axes FROM cells) OR value IN (SELECT axes "
+                "FROM cells JOIN cell_methods USING (cell) WHERE method NOT IN (SELECT method FROM methods))",
+                (json_list(axes),),
             )
             return {row[0] for row in found}
 
@@ -148,7 +150,7 @@ class Store:
     def keys(self, axes: Sequence[str]) -> dict[int, Keys]:
         """Position in `axes` of every registered cell -> hash of its law, and of each method by label."""
         with sqlite_errors(self.path):
-            return keys_of(self.connection, axes)
+            return keys_of(self.connection, self.path, axes)
 
     def missing_units(self, axes: Sequence[str], *, replicates: int, size: int) -> list[tuple[int, int, int]]:
         """(position in `axes`, first replicate, replicates) of every unit of `size` that is not complete."""
