@@ -24,12 +24,8 @@ from threadpoolctl import threadpool_limits
 settings: Any = numba.config  # its names are set at run time, unseen by type checkers
 
 
-def _cache_directory() -> str:
-    """Where compiled kernels are kept: one folder per numba version and state of the kernels' sources.
-
-    Numba invalidates a cached function when its own file changes, not when a kernel that it calls does, so an
-    upgrade could run old callees. Hashing every file that holds kernels rules that out.
-    """
+def _digest() -> str:
+    """Of numba's version and of every file that holds kernels."""
     package = Path(__file__).parent
     digest = hashlib.sha256(version("numba").encode())
     for path in sorted(package.rglob("*.py")):
@@ -37,9 +33,21 @@ def _cache_directory() -> str:
         # Kernels freeze the codes of `status` when they are compiled.
         if path.name == "status.py" or any(mark in source for mark in (b"@kernel", b"@private", b"@reduction")):
             digest.update(str(path.relative_to(package)).encode() + source)
-    base = settings.CACHE_DIR or os.path.join(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "llrsim")
-    return os.path.join(base, digest.hexdigest()[:16])
+    return digest.hexdigest()[:16]
 
+
+def _cache_directory() -> str:
+    """Where compiled kernels are kept: one folder per numba version and state of the kernels' sources.
+
+    Numba invalidates a cached function when its own file changes, not when a kernel that it calls does, so an
+    upgrade could run old callees.
+    """
+    base = settings.CACHE_DIR or os.path.join(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "llrsim")
+    return os.path.join(base, KERNELS)
+
+
+KERNELS = _digest()
+"""Two processes with the same one compile the same kernels, but for their processors."""
 
 _CACHE_DIRECTORY = _cache_directory()
 

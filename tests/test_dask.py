@@ -21,7 +21,7 @@ from llrsim.commands import main
 from llrsim.sweep import ClusterError, Interrupted, WorkerDied, cluster, run_sweep, runner, units
 from llrsim.sweep.cluster import ClusterWorkers
 from llrsim.sweep.format import CHECKED
-from llrsim.sweep.remote import NUMBERS
+from llrsim.sweep.remote import numbers
 
 MANY = small(sweep__replicates=400)
 
@@ -147,10 +147,8 @@ def failing(grid, block, stop):
 
 def test_workers_of_other_numbers_are_refused(tmp_path, monkeypatch, local):
     local.wait_for_workers(2, 30)
-    monkeypatch.setattr(cluster, "NUMBERS", "llrsim 0.0.9 with numbers version 1")
-    with pytest.raises(
-        ClusterError, match=f"worker on .* has {NUMBERS}, this sweep llrsim 0.0.9 with numbers version 1"
-    ):
+    monkeypatch.setattr(cluster, "numbers", lambda: "llrsim 0.0.9")
+    with pytest.raises(ClusterError, match=f"worker on .* has {numbers()}, this sweep llrsim 0.0.9"):
         run_sweep(small(), out=tmp_path, dask=local.scheduler_address)
     assert not any(stored(tmp_path).values())
 

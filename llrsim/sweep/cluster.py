@@ -20,7 +20,7 @@ from uuid import uuid4
 from ..extras import dask_package
 from . import remote
 from .interruption import WorkerDied, finishing
-from .remote import NUMBERS, ClusterError
+from .remote import ClusterError, numbers
 
 T = TypeVar("T")
 
@@ -134,7 +134,7 @@ class ClusterWorkers:
     def submit(self, work: Callable[..., T], *given: Any) -> Future[T]:
         """Have `work(*given, stop)` computed; `work` must be a function of a module."""
         with self._named_errors():
-            return self._pool.submit(remote.perform, NUMBERS, self._sweep, work, given)
+            return self._pool.submit(remote.perform, numbers(), self._sweep, work, given)
 
     def awaited(self, future: Future[T], seconds: float) -> T:
         """What came of it; TimeoutError if it is still being computed after so many seconds."""

@@ -13,21 +13,27 @@ from .interruption import leave_signals_to_parent
 
 T = TypeVar("T")
 
-NUMBERS = f"llrsim {__version__} with numbers version {NUMERICS}"
 
 _stops: dict[str, Event] = {}  # of the sweeps that this process has worked for
+
+
+def numbers() -> str:
+    """What this process's rows are computed by, in words; workers and sweep must agree on it."""
+    from .._jit import KERNELS
+
+    return f"llrsim {__version__}, numbers version {NUMERICS}, kernels {KERNELS}"
 
 
 class ClusterError(RuntimeError):
     """A dask cluster that cannot be used: no scheduler answers, or its workers are not of this llrsim."""
 
 
-def perform(numbers: str, sweep: str, work: Callable[..., T], given: tuple[Any, ...]) -> T:
+def perform(wanted: str, sweep: str, work: Callable[..., T], given: tuple[Any, ...]) -> T:
     """`work(*given, stop)` for a sweep of these numbers; ClusterError where this worker's would be others."""
-    if numbers != NUMBERS:
+    if wanted != numbers():
         raise ClusterError(
-            f"the worker on {socket.gethostname()} has {NUMBERS}, this sweep {numbers}; what was computed is kept, and "
-            "without that worker the same command goes on"
+            f"the worker on {socket.gethostname()} has {numbers()}, this sweep {wanted}; what was computed is kept, "
+            "and without that worker the same command goes on"
         )
     from .. import prediction, simulation  # noqa: F401  all that loads a BLAS, before it is held to one thread
     from .._jit import single_blas_thread
