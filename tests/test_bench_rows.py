@@ -4,6 +4,7 @@ import sqlite3
 
 import numpy as np
 import pytest
+from lazy_bytes import bytes_read
 
 from llrsim.bench import fits, predictions, scipy_root, sweeps
 from llrsim.bench.instance import engine, experiment, group_counts, numpy_sample
@@ -14,9 +15,7 @@ from llrsim.losses import Loss
 from llrsim.prediction.proportional.fixed_point import fixed_point
 from llrsim.prediction.proportional.least_squares import ridge_head
 from llrsim.simulation import fit
-from llrsim.simulation.lazy import sample, threads
-from llrsim.simulation.lazy import sweeps as lazy_sweeps
-from llrsim.simulation.lazy.revealed import CHUNK, LEFT, RIGHT
+from llrsim.simulation.lazy.revealed import CHUNK
 
 N, D, RIDGE = 200, 6, 0.01
 
@@ -61,26 +60,12 @@ def test_a_triad_moves_what_is_asked_for():
     assert BYTES == 3 * 8 * (1 << 23)
 
 
-def test_the_bytes_of_a_lazy_descent_are_those_its_sweeps_read(monkeypatch):
-    moved, sweeping, n, steps = 0, threads.sweeping, 2 * CHUNK, fits.ALL_NEW
-
-    def counting(pool):
-        inside = sweeping(pool)
-
-        def counted(task, loss, softness, length, state):
-            nonlocal moved
-            left, right = (int(state.known[which]) for which in (LEFT, RIGHT))
-            reads = {lazy_sweeps.LOOK: 8 * left + 4 * right, lazy_sweeps.PROJECT: 8 * left}
-            moved += state.rows.shape[1] * reads.get(task, 0)
-            inside(task, loss, softness, length, state)
-
-        return counted
-
-    monkeypatch.setattr(sample, "sweeping", counting)
-    monkeypatch.setattr(threads, "sweeping", counting)
+def test_the_bytes_of_a_lazy_descent_are_those_its_sweeps_read():
+    n, steps = 2 * CHUNK, fits.ALL_NEW
     described = experiment(n, n, RIDGE, solver={"steps": steps, "step_size": 0.5})
-    engine(described, 1, jobs=2, simulator="lazy")()
-    assert moved == n * fits.column_bytes(steps)
+    with bytes_read() as read:
+        engine(described, 1, jobs=2, simulator="lazy")()
+    assert sum(read) == n * fits.column_bytes(steps)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a process loaded or compiled before a kernel changes none of its digits."""
+"""What a process loaded before a kernel changes none of its digits."""
 
 import importlib
 import os

@@ -207,24 +207,27 @@ def test_a_second_process_is_refused(tmp_path):
 
 def test_who_looks_whether_a_folder_is_held_keeps_nobody_out_and_writes_nothing(tmp_path):
     run_sweep(small(), out=tmp_path, jobs=1)
-    done = Event()
-    looked = []
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in tmp_path.iterdir()}
+    assert is_held(tmp_path) is False
+    assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in tmp_path.iterdir()} == before
+    begun, done = Event(), Event()
 
     def look():
         while not done.is_set():
-            looked.append(is_held(tmp_path))
+            is_held(tmp_path)
+            begun.set()
 
     thread = Thread(target=look)
     thread.start()
     try:
+        assert begun.wait(60)
         for _ in range(50):
             with locked(tmp_path):
                 assert is_held(tmp_path)
     finally:
         done.set()
         thread.join()
-    assert True in looked
-    assert not is_held(tmp_path)
+    assert is_held(tmp_path) is False
 
 
 def test_a_holder_elsewhere_is_not_guessed_at(tmp_path, monkeypatch):

@@ -8,7 +8,6 @@ import sqlite3
 import numpy as np
 import pytest
 from sweep_cases import every, small
-from test_learned_sweep import experiment as learned
 
 import llrsim
 from llrsim.commands import main
@@ -16,9 +15,7 @@ from llrsim.sweep import StoreError, run_sweep, verifying
 from llrsim.sweep import verify_results as verify
 from llrsim.sweep.checksums import as_read, checksum, sealed
 from llrsim.sweep.comparing import difference
-from llrsim.sweep.folder import locked
 from llrsim.sweep.format import CHECKED, FIELDS, FILE, encode
-from llrsim.sweep.mending import remove_damaged
 from llrsim.sweep.provenance import environment
 from llrsim.sweep.reader import Reader
 
@@ -249,88 +246,6 @@ def test_folders_from_before_checksums_are_read_and_get_them_by_the_next_sweep(c
     assert len(verify(copy).damage) == 2
 
 
-MENDED = sorted(set(CHECKED) - {"sweep", "runs"})  # what a sweep computes or registers
-
-
-def computed(folder):
-    """Every row of them, sorted."""
-    with Reader(folder) as reader:
-        return {table: sorted(reader.sealed(table), key=repr) for table in MENDED}
-
-
-@pytest.mark.parametrize("table", MENDED)
-def test_damaged_rows_are_taken_out_and_the_sweep_computes_the_same_ones_again(tmp_path, table):
-    experiment = learned(replicates=2) if table == "networks" else small(sweep__replicates=4)
-    run_sweep(experiment, out=tmp_path, jobs=1)
-    before = computed(tmp_path)
-    assert before[table]
-    change(tmp_path, f"UPDATE {table} SET {ALTERED[table]} = 0.25")
-    assert remove_damaged(tmp_path) >= len(before[table])
-    assert verify(tmp_path, rows=0).damage == ()
-    assert computed(tmp_path)[table] == []
-    run_sweep(experiment, out=tmp_path, jobs=1)
-    assert computed(tmp_path) == before
-
-
-def test_one_damaged_row_costs_no_other(copy, capsys):
-    before = computed(copy)
-    change(copy, "UPDATE rows SET wga = 0.25 WHERE replicate = 2 AND method = (SELECT min(method) FROM rows)")
-    assert main(["verify", str(copy), "--mend"]) == 0
-    assert "4 rows are taken out; run the same sweep again to compute them" in capsys.readouterr().err
-    left = computed(copy)["rows"]
-    assert len(left) == len(before["rows"]) - 4
-    assert set(left) < set(before["rows"])
-    assert remove_damaged(copy) == 0
-    run_sweep(small(sweep__replicates=4), out=copy, jobs=1)
-    assert computed(copy) == before
-
-
-def test_a_damaged_experiment_is_not_believed_and_is_written_anew_by_its_sweep(copy, capsys):
-    change(copy, "UPDATE sweep SET experiment = replace(experiment, ?, ?)", '"replicates":4', '"replicates":3')
-    assert remove_damaged(copy) == 0
-    assert [line.split(":")[0] for line in verify(copy).damage] == ["sweep"]
-    for command in (["status"], ["export", "--csv", str(copy / "rows.csv")], ["report"]):
-        assert main([command[0], str(copy), *command[1:]]) == 2
-        assert "its experiment is not what was written; run its sweep again" in capsys.readouterr().err
-    run_sweep(small(sweep__replicates=4), out=copy, jobs=1)
-    assert verify(copy).fine
-
-
-def test_a_damaged_run_is_taken_out(copy):
-    change(copy, "UPDATE runs SET command = 0.25")
-    assert remove_damaged(copy) == 1
-    assert verify(copy).fine
-
-
-@pytest.mark.parametrize("column", ["law", "method"])
-def test_a_key_that_is_no_text_any_more_is_taken_out(copy, column):
-    before = computed(copy)
-    change(
-        copy,
-        f"UPDATE rows SET {column} = CAST(X'ff41' AS TEXT) WHERE replicate = 3 "
-        "AND law = (SELECT min(law) FROM rows) AND method = (SELECT min(method) FROM rows)",
-    )
-    named = verify(copy).damage
-    assert named[0].encode()
-    assert "\N{REPLACEMENT CHARACTER}A" in named[0]
-    assert remove_damaged(copy) == len(named)
-    run_sweep(small(sweep__replicates=4), out=copy, jobs=1)
-    assert computed(copy) == before
-
-
-def test_cells_of_an_earlier_grid_outlive_the_mending_of_others(tmp_path):
-    for ridges in ([0.1, 0.2], [0.3, 0.4]):
-        run_sweep(small(sweep__replicates=2, sweep__grid={"head.ridge": ridges}), out=tmp_path, jobs=1)
-    before = computed(tmp_path)
-    change(tmp_path, "UPDATE methods SET label = 'x' WHERE rowid = 1")
-    change(tmp_path, "UPDATE cells SET law = 'x' WHERE axes LIKE '%0.4%'")
-    assert remove_damaged(tmp_path) > 0
-    run_sweep(small(sweep__replicates=2, sweep__grid={"head.ridge": [0.1, 0.2]}), out=tmp_path, jobs=1)
-    run_sweep(small(sweep__replicates=2, sweep__grid={"head.ridge": [0.3, 0.4]}), out=tmp_path, jobs=1)
-    assert computed(tmp_path) == before
-    assert verify(tmp_path, rows=1000).fine
-
-
 MISTOLD = {
     "cells": "law = (SELECT max(law) FROM cells) WHERE law = (SELECT min(law) FROM cells)",
     "cell_methods": "method = (SELECT max(method) FROM cell_methods) WHERE cell = 1",
@@ -353,17 +268,3 @@ def test_a_blas_is_known_whatever_the_order_and_the_threads(copy, monkeypatch):
     assert verify(copy).exact
     other["blas"][0]["version"] = "0.0"
     assert not verify(copy).exact
-
-
-def test_a_folder_that_is_written_to_or_torn_is_not_mended(copy):
-    with locked(copy), pytest.raises(StoreError, match="is being written by process"):
-        remove_damaged(copy)
-    connection = sqlite3.connect(copy / FILE)
-    page = connection.execute("PRAGMA page_size").fetchone()[0]
-    root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'cells'").fetchone()[0]
-    connection.close()
-    content = bytearray((copy / FILE).read_bytes())
-    content[(root - 1) * page + 3] = 255  # that the page had more rows than it has
-    (copy / FILE).write_bytes(content)
-    with pytest.raises(StoreError, match="damaged"):
-        remove_damaged(copy)

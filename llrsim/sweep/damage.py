@@ -24,7 +24,8 @@ def damage_in(reader: Reader) -> Damage:
     """Look at the whole file, what SQLite's check finds first; StoreError where it cannot be read to its end."""
     found = [f"sqlite: {line}" for line in reader.integrity(SHOWN)]
     rows = 0
-    for rows, (table, values, whole) in enumerate(all_rows(reader), 1):  # noqa: B007  how many there were
+    for table, values, whole in all_rows(reader):
+        rows += 1
         if not whole:
             found.append(f"{place_in(reader, table, values)}: the row is not what was written")
     return Damage(tuple(found), rows)

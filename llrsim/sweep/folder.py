@@ -141,8 +141,14 @@ def check_inside(path: Path) -> None:
                 f"{file}: is a link, and results are not written through links; remove it, or choose another --out"
             )
     journal = path.with_name(path.name + "-journal")
-    if journal.exists() and journal.read_bytes()[-8:] == _NAMES_ANOTHER_FILE:
+    if journal.is_file() and _end_of(journal) == _NAMES_ANOTHER_FILE:
         raise StoreError(f"{journal}: names a file of another database, as none of llrsim does; choose another --out")
+
+
+def _end_of(file: Path) -> bytes:
+    with file.open("rb") as content:
+        content.seek(max(0, file.stat().st_size - len(_NAMES_ANOTHER_FILE)))
+        return content.read(len(_NAMES_ANOTHER_FILE))
 
 
 @contextmanager
@@ -197,7 +203,8 @@ def is_held(folder: Path) -> bool | None:
     if known is None:
         return False
     pid, host = known
-    if host != socket.gethostname() or not isinstance(pid, int) or pid < 1:
+    # Elsewhere than on POSIX signal 0 is not a question but a signal.
+    if os.name != "posix" or host != socket.gethostname() or not isinstance(pid, int) or pid < 1:
         return None
     try:
         os.kill(pid, 0)

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from .damage import SHOWN, all_rows
+from .damage import all_rows
 from .folder import StoreError, check_inside, locked, sqlite_errors
 from .format import CHECKED, FILE
 from .reader import Reader
@@ -40,7 +40,7 @@ def remove_damaged(folder: Path) -> int:
     path = folder / FILE
     with locked(folder):
         with Reader(folder, checked=False) as reader:
-            if found := reader.integrity(SHOWN):
+            if found := reader.integrity(1):
                 raise StoreError(
                     f"{path}: its structure is damaged, not only rows ({found[0]}); `sqlite3 FILE .recover` saves what "
                     "can be read"

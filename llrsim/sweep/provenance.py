@@ -38,18 +38,17 @@ def environment_json() -> str:
     return msgspec.json.encode(environment(), order="deterministic").decode()
 
 
-def commit_of(machine: dict[str, Any], between: str = ", ") -> str | None:
+def commit_of(machine: dict[str, Any]) -> str | None:
     """The commit of an `environment` in a few digits, and whether files differed from it; None without git."""
     git = machine.get("git")
-    return f"{git['commit'][:12]}{between + 'with changes' if git['modified'] else ''}" if git else None
+    return f"{git['commit'][:12]}{' with changes' if git['modified'] else ''}" if git else None
 
 
 def versions_of(machine: dict[str, Any], *more: str) -> str:
     """Versions of llrsim, of what its numbers rest on and of `more` that an `environment` has, and its commit."""
-    names = ("llrsim", "numpy", "scipy", "numba", *more, "python")
-    commit = commit_of(machine, " ")
-    told = [f"{name} {machine[name]}" for name in names if machine[name]] + ([f"commit {commit}"] if commit else [])
-    return ", ".join(told)
+    told = {name: machine[name] for name in ("llrsim", "numpy", "scipy", "numba", *more, "python")}
+    told["commit"] = commit_of(machine)
+    return ", ".join(f"{name} {what}" for name, what in told.items() if what)
 
 
 def processor_of(machine: dict[str, Any]) -> str:

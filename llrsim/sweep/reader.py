@@ -14,7 +14,7 @@ from .checksums import checksum
 from .folder import NUMERICS, StoreError, sqlite_errors
 from .format import CHECKED, FIELDS, FILE, SCHEMA, check_versions, experiment_from_json, json_list
 
-DAMAGED = "is damaged; `llrsim verify --mend` takes out all that is, and the same sweep, run again, computes it anew"
+DAMAGED = "is damaged; `llrsim verify --mend` takes out all that is; its sweep, run again, computes the numbers anew"
 
 Keys = tuple[str, dict[str, str]]
 """What the rows of a cell are stored by: the hash of its law, and that of each method by label."""
@@ -97,7 +97,7 @@ class Reader:
             "WHERE law = ? AND method = ? AND seed = ? AND numerics = ? AND replicate < ? ORDER BY replicate",
             (*key, replicates),
         )
-        return [self._opened(key, row) for row in rows]
+        return [self._opened("rows", key, row) for row in rows]
 
     def networks(self, law: str, replicates: Sequence[int]) -> list[str]:
         """The records of the networks of these replicates, rising, of a law; StoreError if one is damaged."""
@@ -107,7 +107,7 @@ class Reader:
             "AND numerics = ? AND replicate IN (SELECT value FROM json_each(?)) ORDER BY replicate",
             (*key, msgspec.json.encode(replicates).decode()),
         )
-        return [record for _, record in (self._opened(key, row) for row in rows)]
+        return [record for _, record in (self._opened("networks", key, row) for row in rows)]
 
     def predicted(self, axes: Sequence[str]) -> dict[tuple[str, str], tuple[Any, ...]]:
         """(limit, *FIELDS) of the predictions of cells, given by their axes, by hashes of law and method.
@@ -120,7 +120,9 @@ class Reader:
             "JOIN predictions AS p ON p.law = cells.law AND p.method = m.method WHERE p.numerics = ?",
             (json_list(axes), NUMERICS),
         )
-        return {(law, method): self._opened((law, method, NUMERICS), told) for law, method, *told in rows}
+        return {
+            (law, method): self._opened("predictions", (law, method, NUMERICS), told) for law, method, *told in rows
+        }
 
     def masses(self, axes: Sequence[str]) -> dict[tuple[str, str], dict[str, float]]:
         """Effective mass of each group by its name, by hashes of law and method, where it was computed.
@@ -132,7 +134,10 @@ class Reader:
             "JOIN masses AS p ON p.law = cells.law AND p.method = m.method",
             (json_list(axes),),
         )
-        return {(law, method): msgspec.json.decode(*self._opened((law, method), told)) for law, method, *told in rows}
+        return {
+            (law, method): msgspec.json.decode(*self._opened("masses", (law, method), told))
+            for law, method, *told in rows
+        }
 
     def row_count(self, axes: Sequence[str], replicates: int) -> int:
         """Simulated rows of the cells, given by their axes, among the first so many replicates of each method."""
@@ -145,10 +150,12 @@ class Reader:
         return int(self._rows(query, values)[0][0])
 
     def runs(self) -> Iterator[dict[str, Any]]:
-        """Provenance of every run, oldest first."""
-        for run, started, finished, command, jobs, environment in self._rows(
-            "SELECT run, started, finished, command, jobs, environment FROM runs ORDER BY run", ()
+        """Provenance of every run, oldest first; StoreError if it is damaged."""
+        columns = ", ".join(CHECKED["runs"])
+        for run, finished, *told in self._rows(
+            f"SELECT run, finished, {columns}{self._seal('runs')} FROM runs ORDER BY run", ()
         ):
+            started, command, jobs, environment = self._opened("runs", (), told)
             yield {
                 "run": run,
                 "started": started,
@@ -203,13 +210,13 @@ class Reader:
         """The column of a table's checksums, where there is one."""
         return f", {table}.checksum" if self._sealed else ""
 
-    def _opened(self, key: tuple[Any, ...], row: Sequence[Any]) -> tuple[Any, ...]:
-        """A row of these keys without its checksum, which it must have."""
+    def _opened(self, table: str, key: tuple[Any, ...], row: Sequence[Any]) -> tuple[Any, ...]:
+        """A row of a table and these keys without its checksum, which it must have."""
         if not self._sealed:
             return tuple(row)
         *told, seal = row
         if checksum((*key, *told)) != seal:
-            raise StoreError(f"{self.path}: a row of {', '.join(map(str, key))} {DAMAGED}")
+            raise StoreError(f"{self.path}: {' '.join(map(str, ('a row of', table, *key)))} {DAMAGED}")
         return tuple(told)
 
     def _rows(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:

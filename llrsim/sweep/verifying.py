@@ -65,7 +65,7 @@ class Verification:
         lines += [f"  {line}" for line in self.damage]
         if self.damage:
             lines.append("`llrsim verify --mend` takes out what a sweep can compute anew")
-        if not self.damage:
+        else:
             lines.append(
                 f"computed anew: {self.simulated} simulated rows ({how}), {self.predicted} predictions ({near}); "
                 f"{len(self.differences)} differ"

@@ -1,0 +1,121 @@
+"""Damaged rows taken out of a results folder: nothing else goes, and the sweep computes the same ones again."""
+
+import sqlite3
+
+import pytest
+from sweep_cases import small
+from test_learned_sweep import experiment as learned
+from test_verify import ALTERED, change
+
+from llrsim.commands import main
+from llrsim.sweep import StoreError, run_sweep
+from llrsim.sweep import verify_results as verify
+from llrsim.sweep.folder import locked
+from llrsim.sweep.format import CHECKED, FILE
+from llrsim.sweep.mending import remove_damaged
+from llrsim.sweep.reader import Reader
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A small sweep that may be damaged."""
+    return run_sweep(small(sweep__replicates=4), out=tmp_path / "copy", jobs=1).folder
+
+
+MENDED = sorted(set(CHECKED) - {"sweep", "runs"})  # what a sweep computes or registers
+
+
+def computed(folder):
+    """Every row of them, sorted."""
+    with Reader(folder) as reader:
+        return {table: sorted(reader.sealed(table), key=repr) for table in MENDED}
+
+
+@pytest.mark.parametrize("table", MENDED)
+def test_damaged_rows_are_taken_out_and_the_sweep_computes_the_same_ones_again(tmp_path, table):
+    experiment = learned(replicates=2) if table == "networks" else small(sweep__replicates=4)
+    run_sweep(experiment, out=tmp_path, jobs=1)
+    before = computed(tmp_path)
+    assert before[table]
+    change(tmp_path, f"UPDATE {table} SET {ALTERED[table]} = 0.25")
+    assert remove_damaged(tmp_path) >= len(before[table])
+    assert verify(tmp_path, rows=0).damage == ()
+    assert computed(tmp_path)[table] == []
+    run_sweep(experiment, out=tmp_path, jobs=1)
+    assert computed(tmp_path) == before
+
+
+def test_one_damaged_row_costs_no_other(copy, capsys):
+    before = computed(copy)
+    change(copy, "UPDATE rows SET wga = 0.25 WHERE replicate = 2 AND method = (SELECT min(method) FROM rows)")
+    assert main(["verify", str(copy), "--mend"]) == 0
+    assert "4 rows are taken out; run the same sweep again to compute them" in capsys.readouterr().err
+    left = computed(copy)["rows"]
+    assert len(left) == len(before["rows"]) - 4
+    assert set(left) < set(before["rows"])
+    assert remove_damaged(copy) == 0
+    run_sweep(small(sweep__replicates=4), out=copy, jobs=1)
+    assert computed(copy) == before
+
+
+def test_a_damaged_experiment_is_not_believed_and_is_written_anew_by_its_sweep(copy, capsys):
+    change(copy, "UPDATE sweep SET experiment = replace(experiment, ?, ?)", '"replicates":4', '"replicates":3')
+    assert remove_damaged(copy) == 0
+    assert [line.split(":")[0] for line in verify(copy).damage] == ["sweep"]
+    for command in (["status"], ["export", "--csv", str(copy / "rows.csv")], ["report"]):
+        assert main([command[0], str(copy), *command[1:]]) == 2
+        assert "its experiment is not what was written; run its sweep again" in capsys.readouterr().err
+    run_sweep(small(sweep__replicates=4), out=copy, jobs=1)
+    assert verify(copy).fine
+
+
+def test_a_damaged_run_is_not_told_and_is_taken_out(copy, capsys):
+    change(copy, "UPDATE runs SET command = 0.25")
+    for command in ("status", "report"):
+        assert main([command, str(copy)]) == 2
+        assert "a row of runs is damaged; `llrsim verify --mend` takes out" in capsys.readouterr().err
+    assert remove_damaged(copy) == 1
+    assert verify(copy).fine
+
+
+@pytest.mark.parametrize("column", ["law", "method"])
+def test_a_key_that_is_no_text_any_more_is_taken_out(copy, column):
+    before = computed(copy)
+    change(
+        copy,
+        f"UPDATE rows SET {column} = CAST(X'ff41' AS TEXT) WHERE replicate = 3 "
+        "AND law = (SELECT min(law) FROM rows) AND method = (SELECT min(method) FROM rows)",
+    )
+    named = verify(copy).damage
+    assert named[0].encode()
+    assert "\N{REPLACEMENT CHARACTER}A" in named[0]
+    assert remove_damaged(copy) == len(named)
+    run_sweep(small(sweep__replicates=4), out=copy, jobs=1)
+    assert computed(copy) == before
+
+
+def test_cells_of_an_earlier_grid_outlive_the_mending_of_others(tmp_path):
+    for ridges in ([0.1, 0.2], [0.3, 0.4]):
+        run_sweep(small(sweep__replicates=2, sweep__grid={"head.ridge": ridges}), out=tmp_path, jobs=1)
+    before = computed(tmp_path)
+    change(tmp_path, "UPDATE methods SET label = 'x' WHERE rowid = 1")
+    change(tmp_path, "UPDATE cells SET law = 'x' WHERE axes LIKE '%0.4%'")
+    assert remove_damaged(tmp_path) > 0
+    run_sweep(small(sweep__replicates=2, sweep__grid={"head.ridge": [0.1, 0.2]}), out=tmp_path, jobs=1)
+    run_sweep(small(sweep__replicates=2, sweep__grid={"head.ridge": [0.3, 0.4]}), out=tmp_path, jobs=1)
+    assert computed(tmp_path) == before
+    assert verify(tmp_path, rows=1000).fine
+
+
+def test_a_folder_that_is_written_to_or_torn_is_not_mended(copy):
+    with locked(copy), pytest.raises(StoreError, match="is being written by process"):
+        remove_damaged(copy)
+    connection = sqlite3.connect(copy / FILE)
+    page = connection.execute("PRAGMA page_size").fetchone()[0]
+    root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'cells'").fetchone()[0]
+    connection.close()
+    content = bytearray((copy / FILE).read_bytes())
+    content[(root - 1) * page + 3] = 255  # that the page had more rows than it has
+    (copy / FILE).write_bytes(content)
+    with pytest.raises(StoreError, match="damaged"):
+        remove_damaged(copy)
