@@ -157,7 +157,8 @@ def locked(folder: Path) -> Iterator[None]:
     path = folder / LOCK
     check_inside(path)
     with sqlite_errors(path):
-        connection = sqlite3.connect(path, isolation_level=None, timeout=0.0)
+        # Who looks at the holder keeps a commit waiting for a moment.
+        connection = sqlite3.connect(path, isolation_level=None, timeout=1.0)
     try:
         with sqlite_errors(path):
             _take(connection, folder)
@@ -171,7 +172,6 @@ def locked(folder: Path) -> Iterator[None]:
             yield
         finally:
             with suppress(sqlite3.Error):  # of a process that ends without this the number is left, and tells
-                connection.execute("PRAGMA busy_timeout = 1000")
                 connection.execute("DELETE FROM holder")
                 connection.execute("COMMIT")
     finally:
