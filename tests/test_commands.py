@@ -1,5 +1,6 @@
 """The command line: what it prints, how it refuses, and how it ends."""
 
+import ctypes
 import json
 import os
 import re
@@ -205,6 +206,24 @@ def test_a_signal_that_foreign_code_turns_into_an_error_still_stops():
         import_a_compiled_module()
     with pytest.raises(ImportError, match="its own"), interruptible():
         raise ImportError("its own")
+
+
+def call_back_from_c_and_work(seconds):
+    """As compiling does: what a callback raises is dropped, and Python's code goes on."""
+    ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal(signal.SIGTERM))()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(0.01)
+    if seconds:
+        raise AssertionError("nothing was raised while the work went on")
+
+
+@pytest.mark.parametrize("seconds", [0.0, 60.0])
+def test_a_signal_in_a_callback_from_c_still_stops(capsys, seconds):
+    with pytest.raises(Interrupted, match="SIGTERM"), interruptible():
+        call_back_from_c_and_work(seconds)
+    assert capsys.readouterr().err == ""
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_a_reader_that_leaves_is_no_error(file):

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import current_thread, main_thread
-from typing import NoReturn, Protocol
+from threading import Timer, current_thread, main_thread
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+SOON = 0.05  # seconds after which a signal is raised again that was raised where nothing passes it on
 
 
 class Flag(Protocol):
@@ -25,6 +31,7 @@ class Interrupted(KeyboardInterrupt):
 
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.number = number
         self.exit_status = 128 + number
 
 
@@ -45,9 +52,10 @@ def leave_signals_to_parent() -> None:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise Interrupted where a signal arrives.
+    """Raise Interrupted where a signal arrives, or as soon as it can be raised.
 
-    Also where foreign code makes another error of it, as the import of a compiled module does.
+    Compiling runs through foreign code, which may make another error of it, as the import of a compiled module does,
+    or print it and go on, as a callback from C does.
     """
     received: list[int] = []
 
@@ -55,13 +63,15 @@ def interruptible() -> Iterator[None]:
         received.append(number)
         raise Interrupted(number)
 
-    with _handled_by(receive):
+    with _handled_by(receive), _raised_again():
         try:
             yield
         except Exception as error:
             if received:
                 raise Interrupted(received[0]) from error
             raise
+        if received:
+            raise Interrupted(received[0])
 
 
 @contextmanager
@@ -96,3 +106,28 @@ def _handled_by(receive: Callable[[int], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _raised_again() -> Iterator[None]:
+    """Send a signal once more whose Interrupted Python had to drop; in the main thread, which gets them."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    before, waiting = sys.unraisablehook, list[Timer]()
+
+    def dropped(told: UnraisableHookArgs) -> None:
+        if not isinstance(told.exc_value, Interrupted):
+            before(told)
+            return
+        waiting.append(Timer(SOON, signal.raise_signal, [told.exc_value.number]))
+        waiting[-1].start()
+
+    sys.unraisablehook = dropped
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+        for timer in waiting:
+            timer.cancel()
+            timer.join()
