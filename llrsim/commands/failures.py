@@ -14,6 +14,13 @@ INCOMPLETE, REFUSED = 1, 2
 
 def guarded(run: Callable[[Namespace], int], args: Namespace) -> int:
     """The exit status of a command, with what a person did not mean told in a line."""
+    try:
+        return _guarded(run, args)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _guarded(run: Callable[[Namespace], int], args: Namespace) -> int:
     from ..experiment.errors import ExperimentError
     from ..sweep.folder import StoreError
     from ..sweep.interruption import WorkerDied
@@ -29,8 +36,6 @@ def guarded(run: Callable[[Namespace], int], args: Namespace) -> int:
             # The reader, such as `head`, has left. Python flushes once more on its way out, which must not fail.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
-        except KeyboardInterrupt:
-            return 130
         except MemoryError as error:
             return _told(f"out of memory: {error}")
         except (ExperimentError, StoreError, ClusterError) as error:
