@@ -11,6 +11,7 @@ them of rows, would depend on what else a process had computed before.
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 
 import numba
 from numba import njit
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 settings: Any = numba.config  # its names are set at run time, unseen by type checkers
 
@@ -84,18 +85,22 @@ reduction = _cached(fastmath={"reassoc", "contract", "arcp", "nsz"}, **_WITHOUT_
 class _SingleBlasThread:
     """Process-wide and counted: the first to enter lowers the limit, the last to leave restores it.
 
-    A limit per call would be restored by whichever thread ends first, under the feet of the others.
+    A limit per call would be restored by whichever thread ends first, under the feet of the others. Finding the
+    libraries takes two milliseconds, longer than many fits, so it is done anew only once modules have been loaded.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._inside = 0
-        self._limits: threadpool_limits | None = None
+        self._inside = self._modules = 0
+        self._libraries: ThreadpoolController | None = None
+        self._limits: Any = None
 
     def __enter__(self) -> None:
         with self._lock:
             if self._inside == 0:
-                self._limits = threadpool_limits(1, user_api="blas")
+                if self._libraries is None or self._modules != len(sys.modules):
+                    self._libraries, self._modules = ThreadpoolController(), len(sys.modules)
+                self._limits = self._libraries.limit(limits=1, user_api="blas")
             self._inside += 1
 
     def __exit__(self, *_: object) -> None:

@@ -4,7 +4,7 @@ A stream is four 64-bit words. `key` sets them from three words of the caller's 
 `numpy.random.SFC64` is seeded by three words, so streams are a function of (root seed, role, replicate, group) and
 of nothing else: no loop order, no worker, no interpreter in the loop. Normals are those of
 `numpy.random.Generator(SFC64).standard_normal` for the same state (tested), up to the last digits of the ziggurat's
-tables, which are computed here rather than copied; inlining makes them about 2.5 times faster than NumPy's.
+tables, which are computed here rather than copied; drawn inline and four at a time, they cost a quarter of NumPy's.
 
 Sources: SFC64, Chris Doty-Humphrey's PractRand; ziggurat, Marsaglia & Tsang (2000) with the 52-bit form of Doornik.
 """
@@ -18,8 +18,9 @@ import numpy as np
 
 from ._jit import kernel, private
 
-_U1, _U3, _U8, _U9, _U11, _U24, _U40 = (np.uint64(k) for k in (1, 3, 8, 9, 11, 24, 40))
+_U1, _U3, _U8, _U9, _U11, _U24, _U40, _U55 = (np.uint64(k) for k in (1, 3, 8, 9, 11, 24, 40, 55))
 _STRIP, _SIGN, _MANTISSA = np.uint64(0xFF), np.uint64(0x100), np.uint64(0xFFFFFFFFFFFFF)
+_EXPONENT_52, _TWO_52 = np.uint64(0x433 << 52), 2.0**52
 _WARM_UP = 12
 _TAIL = 3.6541528853610087963519472518  # where the ziggurat's base strip ends, for 256 strips
 _TO_UNIT = 1.0 / 9007199254740992.0  # 2^-53
@@ -73,15 +74,18 @@ def _ziggurat() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 _SCALE, _BOUND, _DENSITY = _ziggurat()
 
 
+@private
+def _advance(a, b, c, count):
+    """The next 64 bits of a stream that is held in scalars, and the scalars after them."""
+    word = a + b + count
+    return word, b ^ (b >> _U11), c + (c << _U3), ((c << _U24) | (c >> _U40)) + word, count + _U1
+
+
 @kernel
 def next_uint64(state):
     """Advance the stream (uint64[4], in place) and return its next 64 bits."""
-    out = state[0] + state[1] + state[3]
-    state[3] += _U1
-    state[0] = state[1] ^ (state[1] >> _U11)
-    state[1] = state[2] + (state[2] << _U3)
-    state[2] = ((state[2] << _U24) | (state[2] >> _U40)) + out
-    return out
+    word, state[0], state[1], state[2], state[3] = _advance(state[0], state[1], state[2], state[3])
+    return word
 
 
 @kernel
@@ -120,34 +124,55 @@ def _rare_normal(state, word, x):
     return np.nan
 
 
+@private
+def _candidate(word):
+    """The normal that a word stands for, and whether the ziggurat accepts it without looking further."""
+    strip, mantissa = word & _STRIP, (word >> _U9) & _MANTISSA
+    # A double of this exponent has the mantissa as its last bits; the sign is a bit too. No branch, no slow conversion.
+    size = (np.uint64(mantissa | _EXPONENT_52).view(np.float64) - _TWO_52) * _SCALE[strip]
+    x = np.uint64(np.float64(size).view(np.uint64) ^ ((word & _SIGN) << _U55)).view(np.float64)
+    return x, mantissa < _BOUND[strip]
+
+
+@private
+def _normal(state):
+    """The next standard normal."""
+    while True:
+        word = next_uint64(state)
+        x, accepted = _candidate(word)
+        if not accepted:
+            x = _rare_normal(state, word, x)
+        if not np.isnan(x):
+            return x
+
+
 @kernel
 def fill_normal(state, out):
     """Fill `out` (n, p) row by row with standard normals, so that fewer rows are a prefix of more rows."""
-    # The state lives in scalars here: held in memory it would cost a load and a store a draw.
-    a, b, c, count = state[0], state[1], state[2], state[3]
     rows, columns = out.shape
     for i in range(rows):
-        for j in range(columns):
-            while True:
-                word = a + b + count
-                count += _U1
-                a = b ^ (b >> _U11)
-                b = c + (c << _U3)
-                c = ((c << _U24) | (c >> _U40)) + word
-                strip = word & _STRIP
-                mantissa = (word >> _U9) & _MANTISSA
-                x = np.float64(np.int64(mantissa)) * _SCALE[strip]
-                if word & _SIGN:
-                    x = -x
-                if mantissa >= _BOUND[strip]:
-                    state[0], state[1], state[2], state[3] = a, b, c, count
-                    x = _rare_normal(state, word, x)
-                    a, b, c, count = state[0], state[1], state[2], state[3]
-                    if np.isnan(x):
-                        continue
-                out[i, j] = x
-                break
-    state[0], state[1], state[2], state[3] = a, b, c, count
+        j = 0
+        while j < columns:
+            # Four at a time, for which the state lives in scalars: 19 times in 20 all are accepted, on one branch.
+            a, b, c, count = state[0], state[1], state[2], state[3]
+            while j + 4 <= columns:
+                one, a1, b1, c1, count1 = _advance(a, b, c, count)
+                two, a1, b1, c1, count1 = _advance(a1, b1, c1, count1)
+                three, a1, b1, c1, count1 = _advance(a1, b1, c1, count1)
+                four, a1, b1, c1, count1 = _advance(a1, b1, c1, count1)
+                x1, accepted1 = _candidate(one)
+                x2, accepted2 = _candidate(two)
+                x3, accepted3 = _candidate(three)
+                x4, accepted4 = _candidate(four)
+                if not (accepted1 & accepted2 & accepted3 & accepted4):
+                    break
+                out[i, j], out[i, j + 1], out[i, j + 2], out[i, j + 3] = x1, x2, x3, x4
+                a, b, c, count = a1, b1, c1, count1
+                j += 4
+            state[0], state[1], state[2], state[3] = a, b, c, count
+            for _ in range(min(4, columns - j)):
+                out[i, j] = _normal(state)
+                j += 1
 
 
 @private

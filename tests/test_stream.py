@@ -27,9 +27,21 @@ def test_the_stream_is_numpys(words):
     key(state, np.uint64(words[0]), *words[1:])
     reference = numpy_generator(*words)
     assert [int(next_uint64(state)) for _ in range(5)] == [int(w) for w in reference.bit_generator.random_raw(5)]
-    out = np.empty((3000, 40))  # long enough to pass every branch of the ziggurat hundreds of times
-    fill_normal(state, out)
-    np.testing.assert_allclose(out, reference.standard_normal(out.shape), rtol=1e-12)
+    # Long enough to pass every branch of the ziggurat hundreds of times, and rows of every rest beside fours.
+    for shape in ((3000, 40), (900, 1), (900, 2), (900, 7), (1, 9001)):
+        out = np.empty(shape)
+        fill_normal(state, out)
+        np.testing.assert_allclose(out, reference.standard_normal(shape), rtol=1e-12)
+    assert int(next_uint64(state)) == int(reference.bit_generator.random_raw())
+
+
+def test_normals_in_single_precision_are_rounded():
+    rounded, exact = np.empty((30, 1001), np.float32), np.empty((30, 1001))
+    for out in (rounded, exact):
+        state = np.empty(4, np.uint64)
+        key(state, root_key(0), 1, 2, 3)
+        fill_normal(state, out)
+    assert (rounded == exact.astype(np.float32)).all()
 
 
 def test_more_rows_extend_fewer():

@@ -8,10 +8,12 @@ import sys
 import pytest
 from lazy_bytes import bytes_read
 
-from llrsim.bench.fits import logistic
+from llrsim.bench.fits import RIDGE, logistic
 from llrsim.bench.instance import engine, experiment
 from llrsim.bench.limits import rate
 from llrsim.bench.triad import BYTES, passes
+from llrsim.planning import plan
+from llrsim.simulation.choice import chosen
 
 MILLION = 1_000_000
 AGAINST = [((500, 50), 20, ">= 8x"), ((5000, 500), 4, ">= 40x"), ((20000, 2000), 1, ">= 200x")]
@@ -19,9 +21,11 @@ AGAINST = [((500, 50), 20, ">= 8x"), ((5000, 500), 4, ">= 40x"), ((20000, 2000),
 
 @pytest.mark.parametrize(("size", "batch", "wanted"), AGAINST)
 def test_exact_logistic_replicate_against_scikit_learn(compare, size, batch, wanted):
+    """By the simulator that `simulator = "auto"` picks."""
     n, d = size
-    sides = logistic(n, d, batch, simulator="lazy")
-    compare(f"lazy logistic n={n} d={d}", sides.ours, sides.theirs, wanted)
+    sides = logistic(n, d, batch, simulator="auto")
+    ran = chosen(plan(experiment(n, d, RIDGE)), "auto")
+    compare(f"{ran} logistic n={n} d={d}", sides.ours, sides.theirs, wanted)
 
 
 def triad_bandwidth():
@@ -50,6 +54,7 @@ def test_bytes_moved_by_a_descent(report):
 
 ALONE = """
 import json, pathlib, sys
+from statistics import median
 from time import perf_counter
 import llrsim
 from llrsim.planning import plan
@@ -61,12 +66,14 @@ def prepared(n):
     planned = plan(llrsim.load(described | {"features": features, "train": train}))
     return lambda: simulate_plan(planned, jobs=2, simulator="lazy")["erm"]
 prepared(40000)()
-began = perf_counter()
-method = prepared(n)()
-seconds = perf_counter() - began
+seconds = []
+while not seconds or sum(seconds) < 1.0 and len(seconds) < 9:
+    began = perf_counter()
+    method = prepared(n)()
+    seconds.append(perf_counter() - began)
 told = pathlib.Path("/proc/self/status").read_text().splitlines()  # getrusage would count what came before exec
 peak = next(int(line.split()[1]) / 1024 for line in told if line.startswith("VmHWM:"))
-print(json.dumps([seconds, peak, float(method.certificate[0]), method.outcome.label]))
+print(json.dumps([median(seconds), peak, float(method.certificate[0]), method.outcome.label]))
 """
 
 
