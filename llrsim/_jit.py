@@ -1,4 +1,4 @@
-"""The compile policy: every kernel of llrsim is compiled by one of the three decorators below.
+"""The compile policy: every kernel of llrsim is compiled by one of the four decorators below.
 
 All cache to disk (a second process compiles nothing), release the GIL (threads run in parallel) and use NumPy's
 error model (a division by zero gives inf, not an exception). None uses full fastmath: its `nnan` flag would make
@@ -32,7 +32,7 @@ def _digest() -> str:
     for path in sorted(package.rglob("*.py")):
         source = path.read_bytes()
         # Kernels freeze the codes of `status` when they are compiled.
-        if path.name == "status.py" or any(mark in source for mark in (b"@kernel", b"@private", b"@reduction")):
+        if path.name == "status.py" or any(mark in source for mark in (b"@kernel", b"@private", b"@contracted", b"@reduction")):
             digest.update(str(path.relative_to(package)).encode() + source)
     return digest.hexdigest()[:16]
 
@@ -76,6 +76,9 @@ kernel = _cached()
 
 # For kernels that only other kernels call.
 private = _cached(**_WITHOUT_ENTRY)
+
+# For arithmetic in which products may be added without being rounded first, which is faster and no less exact. Private.
+contracted = _cached(fastmath={"contract"}, **_WITHOUT_ENTRY)
 
 # For inner loops that are sums: lets LLVM reorder and contract the additions, so that they vectorise. Results are
 # deterministic on one machine, but not bitwise those of a left-to-right sum. Private too.

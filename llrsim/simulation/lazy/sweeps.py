@@ -24,7 +24,7 @@ import numpy as np
 from ..._jit import kernel, private, reduction
 from ...losses import HINGE, curvature_from_slope, rough_value, slope, slopes
 from ...stream import Role, fill_normal, key
-from .columns import add, multiply
+from .columns import add, add_twice, multiply, multiply_twice
 from .revealed import (
     ALONG,
     ALONG_LEFT,
@@ -61,12 +61,17 @@ _NOISE = np.int64(Role.LAZY_NOISE)
 
 
 @private
-def _finish(left, pending, begin, end, correction):
-    """Take off what a pending left direction, the last one, still has along the others, and scale it to length one."""
-    direction, length = left[pending, begin:end], correction[pending]
-    add(left, pending, begin, end, correction, direction)
+def _combine_left(left, count, begin, end, along, out, correction):
+    """Add to `out` what `along` takes of the left directions, of which the last one is finished first.
+
+    Pending, it still has something along the others, which is taken off, and is then scaled to length one.
+    """
+    pending = count - 1
+    direction, length, share = left[pending, begin:end], correction[pending], along[pending]
+    add_twice(left, pending, begin, end, along, out, correction, direction)
     for i in range(direction.size):
         direction[i] *= length
+        out[i] += share * direction[i]
 
 
 @private
@@ -144,7 +149,7 @@ def _forward(task, loss, softness, length, rows, begin, end, combined, sums):
     _moments(loss, softness, weight, combined, pulls, image, sums)
 
 
-@private
+@reduction
 def _residual(rows, begin, end, residual, noise, sums):
     """The block's c l' and sigma c l'."""
     weight, pulls, scale = rows[WEIGHT, begin:end], rows[SLOPES, begin:end], rows[SCALE, begin:end]
@@ -211,12 +216,14 @@ def sweep_chunk(task, loss, softness, length, state, chunk):
     for begin in range(first, last, block):
         end = min(begin + block, last)
         one, two = scratch[0, : end - begin], scratch[1, : end - begin]
-        if reading and state.known[PENDING] > 0:
-            _finish(left, L - 1, begin, end, state.vectors[CORRECTION])
-        if task in (LOOK, STEP, CURVE):
+        if reading:
             one[:] = 0.0
             two[:] = 0.0
+        if reading and state.known[PENDING] > 0:
+            _combine_left(left, L, begin, end, along_left, two, state.vectors[CORRECTION])
+        elif task in (LOOK, STEP, CURVE):
             add(left, L, begin, end, along_left, two)
+        if task in (LOOK, STEP, CURVE):
             add(fresh, R, begin, end, along[k:], two)
             add(signal, k, begin, end, along, one)
             scale = rows[SCALE, begin:end]
@@ -240,8 +247,11 @@ def sweep_chunk(task, loss, softness, length, state, chunk):
             new = left[L, begin:end]
             _residual(rows, begin, end, one, new, sums)
             add(left, L, begin, end, state.vectors[PROJECTION], new)
-            multiply(left, L + 1, begin, end, new, of_left)
-        for f in range(entering):
+            if entering > 0:
+                multiply_twice(left, L + 1, begin, end, new, of_left, fresh[R, begin:end], of_entering)
+            else:
+                multiply(left, L + 1, begin, end, new, of_left)
+        for f in range(1 if task == PROJECT else 0, entering):
             known = L + 1 if task == PROJECT else L
             multiply(left, known, begin, end, fresh[R + f, begin:end], of_entering[f * (room + 1) :])
 
