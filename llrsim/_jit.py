@@ -31,8 +31,9 @@ def _digest() -> str:
     digest = hashlib.sha256(version("numba").encode())
     for path in sorted(package.rglob("*.py")):
         source = path.read_bytes()
+        kernels = any(mark in source for mark in (b"@kernel", b"@private", b"@contracted", b"@reduction"))
         # Kernels freeze the codes of `status` when they are compiled.
-        if path.name == "status.py" or any(mark in source for mark in (b"@kernel", b"@private", b"@contracted", b"@reduction")):
+        if kernels or path.name == "status.py":
             digest.update(str(path.relative_to(package)).encode() + source)
     return digest.hexdigest()[:16]
 

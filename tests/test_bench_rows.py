@@ -4,7 +4,7 @@ import sqlite3
 
 import numpy as np
 import pytest
-from lazy_bytes import bytes_read
+from lazy_bytes import bytes_moved
 
 from llrsim.bench import fits, predictions, scipy_root, sweeps
 from llrsim.bench.instance import engine, experiment, group_counts, numpy_sample
@@ -60,12 +60,12 @@ def test_a_triad_moves_what_is_asked_for():
     assert BYTES == 3 * 8 * (1 << 23)
 
 
-def test_the_bytes_of_a_lazy_descent_are_those_its_sweeps_read():
+def test_the_bytes_of_a_lazy_descent_are_those_its_sweeps_move():
     n, steps = 2 * CHUNK, fits.ALL_NEW
     described = experiment(n, n, RIDGE, solver={"steps": steps, "step_size": 0.5})
-    with bytes_read() as read:
+    with bytes_moved() as moved:
         engine(described, 1, jobs=2, simulator="lazy")()
-    assert sum(read) == n * fits.column_bytes(steps)
+    assert sum(moved) == n * fits.moved_bytes(steps)
 
 
 @pytest.mark.parametrize(

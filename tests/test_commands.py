@@ -164,7 +164,12 @@ def test_dry_run_stores_nothing(capsys, file, tmp_path, monkeypatch):
     told = said(capsys, ["sweep", file, "--dry-run", "--jobs", "2"]).out
     assert "4 cells x 6 replicates x 2 methods (erm, dfr) = 48 rows" in told
     assert "with 2 workers" in told
-    assert json.loads(said(capsys, ["sweep", file, "--dry-run", "--json"]).out)["rows"] == 48
+    parts = [], ["--shard", "1/100"]
+    whole, share = (json.loads(said(capsys, ["sweep", file, "--dry-run", "--json", *part]).out) for part in parts)
+    assert whole["rows"] == share["rows"] == 48
+    assert (whole["shard"], share["shard"]) == (None, "1/100")
+    assert share["seconds"] < whole["seconds"]
+    assert "shard 1/100 of them: about 0:00:0" in said(capsys, ["sweep", file, "--dry-run", "--shard", "1/100"]).out
     assert set(tmp_path.iterdir()) == before
 
 

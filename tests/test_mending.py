@@ -45,6 +45,23 @@ def test_damaged_rows_are_taken_out_and_the_sweep_computes_the_same_ones_again(t
     assert computed(tmp_path) == before
 
 
+@pytest.mark.parametrize("table", ["masses", "networks"])
+def test_deleted_rows_that_others_belong_to_are_missed_and_come_again(tmp_path, table):
+    experiment = learned(replicates=2) if table == "networks" else small(sweep__replicates=4)
+    run_sweep(experiment, out=tmp_path, jobs=1)
+    assert verify(tmp_path, rows=0).fine
+    before = computed(tmp_path)
+    change(tmp_path, f"DELETE FROM {table} WHERE law = (SELECT min(law) FROM {table})")
+    missed = len(before[table]) - len(computed(tmp_path)[table])
+    damage = verify(tmp_path).damage
+    assert len(damage) == missed
+    assert all(line.startswith(table) and line.endswith("the row is gone") for line in damage)
+    assert remove_damaged(tmp_path) >= missed
+    assert verify(tmp_path, rows=0).fine
+    run_sweep(experiment, out=tmp_path, jobs=1)
+    assert computed(tmp_path) == before
+
+
 def test_one_damaged_row_costs_no_other(copy, capsys):
     before = computed(copy)
     change(copy, "UPDATE rows SET wga = 0.25 WHERE replicate = 2 AND method = (SELECT min(method) FROM rows)")

@@ -159,7 +159,7 @@ def _show_shard(results: Results, args: argparse.Namespace) -> None:
 def _dry_run(experiment: Experiment, args: argparse.Namespace) -> int:
     from ..sweep.dry_run import dry_run
 
-    size = dry_run(experiment, jobs=jobs_of(args), predict_only=args.predict_only, say=tell)
+    size = dry_run(experiment, jobs=jobs_of(args), predict_only=args.predict_only, shard=args.shard, say=tell)
     if args.json:
         sys.stdout.write(json.dumps(size.to_dict()) + "\n")
         return 0
@@ -168,7 +168,7 @@ def _dry_run(experiment: Experiment, args: argparse.Namespace) -> int:
     sys.stdout.write(
         f"{experiment.name}: {size.cells} cells x {size.replicates} replicates x {len(size.methods)} methods "
         f"({', '.join(size.methods)}) = {size.rows} rows\n"
-        f"about {time} with {size.jobs} workers\n"
+        f"{f'shard {size.shard} of them: ' if size.shard else ''}about {time} with {size.jobs} workers\n"
     )
     return 0
 

@@ -10,6 +10,12 @@ from .format import CHECKED
 from .reader import Reader
 
 SHOWN = 10  # findings of SQLite's check that are told
+_GONE = {
+    "masses": "SELECT law, method, NULL FROM predictions EXCEPT SELECT law, method, NULL FROM masses",
+    "networks": "SELECT law, seed, numerics, replicate, NULL FROM rows "
+    "EXCEPT SELECT law, seed, numerics, replicate, NULL FROM networks",
+}
+"""By table: keys of rows that are not there, though what is written with them is; None for the last of `CHECKED`."""
 _NAMES = ("axes", "label", "law", "method", "replicate")
 
 
@@ -28,6 +34,8 @@ def damage_in(reader: Reader) -> Damage:
         rows += 1
         if not whole:
             found.append(f"{place_in(reader, table, values)}: the row is not what was written")
+    if not found:  # where keys are damaged, rows that belong together do not find each other
+        found += [f"{place_in(reader, table, values)}: the row is gone" for table, values in gone_rows(reader)]
     return Damage(tuple(found), rows)
 
 
@@ -36,6 +44,17 @@ def all_rows(reader: Reader) -> Iterator[tuple[str, list[Any], bool]]:
     for table in CHECKED:
         for *values, stored in reader.sealed(table):
             yield table, values, _whole(values, stored)
+
+
+def gone_rows(reader: Reader) -> Iterator[tuple[str, list[Any]]]:
+    """(table, values of its keys in `CHECKED`, else None) of rows that somebody deleted.
+
+    Deleted rows of other tables are not missed: to a sweep they are what it has not computed yet.
+    """
+    tables = ["masses"] if reader.experiment.network is None else ["masses", "networks"]
+    for table in tables:
+        for values in reader.found(_GONE[table]):
+            yield table, list(values)
 
 
 def _whole(values: Sequence[Any], stored: Any) -> bool:

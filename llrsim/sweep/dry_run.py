@@ -17,6 +17,7 @@ from .units import simulate_unit
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
+    from .shards import Shard
 
 REPLICATES = 2
 BRIEF = 5.0  # expected seconds of a unit up to which it is run
@@ -24,13 +25,14 @@ BRIEF = 5.0  # expected seconds of a unit up to which it is run
 
 @dataclass(frozen=True)
 class DryRun:
-    """The size of a sweep, and the seconds of work it asks of so many workers."""
+    """The size of a sweep, and the seconds of work that it, or a share of it, asks of so many workers."""
 
     cells: int
     replicates: int
     methods: tuple[str, ...]
     jobs: int
     seconds: float
+    shard: Shard | None = None
 
     @property
     def rows(self) -> int:
@@ -45,15 +47,23 @@ class DryRun:
             "methods": list(self.methods),
             "rows": self.rows,
             "jobs": self.jobs,
+            "shard": None if self.shard is None else str(self.shard),
             "seconds": self.seconds,
         }
 
 
-def dry_run(experiment: Experiment, *, jobs: int, predict_only: bool = False, say: Callable[[str], None]) -> DryRun:
+def dry_run(
+    experiment: Experiment,
+    *,
+    jobs: int,
+    predict_only: bool = False,
+    shard: Shard | None = None,
+    say: Callable[[str], None],
+) -> DryRun:
     """Run or estimate a small unit of the first and of the last cell; nothing is stored, the grid is not expanded.
 
-    `say` is told where kernels have to be compiled first. Raises MemoryError, with the numbers, where samples do not
-    fit.
+    The seconds of a shard are its part of the whole's; which units it holds is not counted out. `say` is told where
+    kernels have to be compiled first. Raises MemoryError, with the numbers, where samples do not fit.
     """
     grid = Grid(experiment)
     grid.check()
@@ -68,7 +78,8 @@ def dry_run(experiment: Experiment, *, jobs: int, predict_only: bool = False, sa
         replicates=replicates,
         methods=experiment.method_labels,
         jobs=jobs,
-        seconds=seconds / len(ends) * grid.size / jobs,
+        seconds=seconds / len(ends) * grid.size / jobs / (shard.of if shard else 1),
+        shard=shard,
     )
 
 

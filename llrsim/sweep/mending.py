@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from .damage import all_rows
+from .damage import all_rows, gone_rows
 from .folder import StoreError, check_inside, locked, sqlite_errors
 from .format import CHECKED, FILE
 from .reader import Reader
@@ -33,7 +33,8 @@ _ORPHANS = "DELETE FROM cell_methods WHERE cell NOT IN (SELECT cell FROM cells)"
 def remove_damaged(folder: Path) -> int:
     """Take the damaged rows out, and what is computed together with them; returns how many rows are gone.
 
-    The experiment stays, which the next sweep writes anew, and what a damaged run ran on is lost.
+    So is what lacks a row that is written with it. The experiment stays, which the next sweep writes anew, and what a
+    damaged run ran on is lost.
 
     Raises StoreError where the file's structure is damaged, or a process is writing to the folder.
     """
@@ -46,10 +47,17 @@ def remove_damaged(folder: Path) -> int:
                     "can be read"
                 )
             damaged = [(table, values) for table, values, whole in all_rows(reader) if not whole and table in _WITH]
-        check_inside(path)
-        with sqlite_errors(path), closing(sqlite3.connect(path)) as connection, connection:
-            gone = sum(_remove(connection, table, values) for table, values in damaged)
-            return gone + connection.execute(_ORPHANS).rowcount
+        removed = _remove_all(path, damaged)
+        with Reader(folder, checked=False) as reader:
+            gone = list(gone_rows(reader))
+        return removed + _remove_all(path, gone)
+
+
+def _remove_all(path: Path, damaged: Iterable[tuple[str, Sequence[Any]]]) -> int:
+    check_inside(path)
+    with sqlite_errors(path), closing(sqlite3.connect(path)) as connection, connection:
+        removed = sum(_remove(connection, table, values) for table, values in damaged)
+        return removed + connection.execute(_ORPHANS).rowcount
 
 
 def _remove(connection: sqlite3.Connection, table: str, damaged: Sequence[Any]) -> int:

@@ -194,6 +194,10 @@ class Reader:
             finally:
                 self._connection.text_factory = str
 
+    def found(self, query: str) -> list[tuple[Any, ...]]:
+        """What a query for damage finds."""
+        return self._rows(query, ())
+
     def place(self, law: str, method: str) -> tuple[str, str] | None:
         """(axes, label) of the first cell with rows of such keys."""
         rows = self._rows(
