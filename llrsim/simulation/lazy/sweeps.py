@@ -21,36 +21,25 @@ The residual is sigma_i c_i l'_i for the noise and c_i l'_i for the signal.
 
 import numpy as np
 
-from ..._jit import kernel, private, reduction
-from ...losses import HINGE, curvature_from_slope, rough_value, slope, slopes
+from ..._jit import kernel, private
 from ...stream import Role, fill_normal, key
+from .blocks import bend, curve, keep_image, look_ahead, look_at, move, residual
 from .columns import add, add_twice, multiply, multiply_twice
 from .revealed import (
     ALONG,
     ALONG_LEFT,
-    BENDING,
     CHUNK,
     CORRECTION,
-    CURVATURES,
     DIMS,
     DRAWN,
-    IMAGE,
     LEFT,
-    MARGINS,
-    MOMENT,
-    MULTIPLIER,
-    OBJECTIVE,
     PENDING,
     PROJECTION,
     RIGHT,
     SCALARS,
     SCALE,
-    SLOPES,
-    SQUARE,
     TOTALS,
     USED,
-    WEIGHT,
-    WRONG,
 )
 
 CACHE, LONGEST, SHORTEST = 1 << 21, 4096, 1024
@@ -72,118 +61,6 @@ def _combine_left(left, count, begin, end, along, out, correction):
     for i in range(direction.size):
         direction[i] *= length
         out[i] += share * direction[i]
-
-
-@private
-def _slope(loss, softness, m, multiplier):
-    """Slope of the loss at margin m; with positive softness, that of its proximal form in the method of multipliers.
-
-    The latter is minus the multiplier, in units of the row's weight, after a step of 1 / softness, at most 1 for the
-    hinge.
-    """
-    if softness > 0.0:
-        stepped = max(0.0, multiplier + (1.0 - m) / softness)
-        return -min(stepped, 1.0) if loss == HINGE else -stepped
-    return slope(loss, m)
-
-
-@private
-def _curvature(loss, softness, s):
-    """Second derivative where the slope is s."""
-    if softness > 0.0:
-        return 1.0 / softness if s < 0.0 and (s > -1.0 or loss != HINGE) else 0.0
-    return curvature_from_slope(loss, s)
-
-
-@private
-def _slopes(loss, softness, margins, multiplier, out):
-    """The slopes at some margins."""
-    if softness > 0.0:
-        for i in range(out.size):
-            out[i] = _slope(loss, softness, margins[i], multiplier[i])
-    else:
-        slopes(loss, margins, 0, out.size, out)
-
-
-@reduction
-def _moments(loss, softness, weight, margins, pulls, image, sums):
-    """Moments of the slopes and curvatures along the image, and the rows of weight on the wrong side of zero."""
-    moment = bending = wrong = 0.0
-    for i in range(weight.size):
-        moment += weight[i] * pulls[i] * image[i]
-        wrong += 1.0 if weight[i] > 0.0 and not margins[i] > 0.0 else 0.0
-    for i in range(weight.size):
-        bending += weight[i] * _curvature(loss, softness, pulls[i]) * image[i] * image[i]
-    sums[MOMENT] += moment
-    sums[BENDING] += bending
-    sums[WRONG] += wrong
-
-
-@reduction
-def _objective(loss, weight, margins, sums):
-    """The loss, roughly, and the rows of weight on the wrong side of zero."""
-    objective = wrong = 0.0
-    for i in range(weight.size):
-        objective += weight[i] * rough_value(loss, margins[i])
-        wrong += 1.0 if weight[i] > 0.0 and not margins[i] > 0.0 else 0.0
-    sums[OBJECTIVE] += objective
-    sums[WRONG] += wrong
-
-
-@private
-def _forward(task, loss, softness, length, rows, begin, end, combined, sums):
-    """What LOOK, STEP and SEARCH do with each row of a block, given its columns @ along."""
-    margins, pulls, image = rows[MARGINS, begin:end], rows[SLOPES, begin:end], rows[IMAGE, begin:end]
-    weight, multiplier = rows[WEIGHT, begin:end], rows[MULTIPLIER, begin:end]
-    if task == LOOK:
-        for i in range(combined.size):  # an assignment of arrays takes long to compile
-            margins[i] = combined[i]
-        _slopes(loss, softness, margins, multiplier, pulls)
-        _objective(loss, weight, margins, sums)
-        return
-    for i in range(combined.size):
-        if task == STEP:
-            image[i] = combined[i]
-        combined[i] = margins[i] + length * image[i]
-    _slopes(loss, softness, combined, multiplier, pulls)
-    _moments(loss, softness, weight, combined, pulls, image, sums)
-
-
-@reduction
-def _residual(rows, begin, end, residual, noise, sums):
-    """The block's c l' and sigma c l'."""
-    weight, pulls, scale = rows[WEIGHT, begin:end], rows[SLOPES, begin:end], rows[SCALE, begin:end]
-    square = 0.0
-    for i in range(weight.size):
-        residual[i] = weight[i] * pulls[i]
-        noise[i] = scale[i] * residual[i]
-        square += noise[i] * noise[i]
-    sums[SQUARE] += square
-
-
-@private
-def _bend(loss, softness, rows, begin, end):
-    """Freeze the curvatures c l'' at the current slopes."""
-    weight, pulls, curvatures = rows[WEIGHT, begin:end], rows[SLOPES, begin:end], rows[CURVATURES, begin:end]
-    for i in range(weight.size):
-        curvatures[i] = weight[i] * _curvature(loss, softness, pulls[i])
-
-
-@private
-def _curve(rows, begin, end, image, noise):
-    """The image times the frozen curvatures, and sigma times that."""
-    curvatures, scale = rows[CURVATURES, begin:end], rows[SCALE, begin:end]
-    for i in range(image.size):
-        image[i] *= curvatures[i]
-        noise[i] = scale[i] * image[i]
-
-
-@private
-def _move(rows, begin, end, length):
-    """Take a step of this length along the image."""
-    margins, image = rows[MARGINS, begin:end], rows[IMAGE, begin:end]
-    for i in range(margins.size):
-        margins[i] += length * image[i]
 
 
 @private
@@ -229,23 +106,27 @@ def sweep_chunk(task, loss, softness, length, state, chunk):
             scale = rows[SCALE, begin:end]
             for i in range(one.size):
                 one[i] += scale[i] * two[i]
-        if task in (LOOK, STEP, SEARCH):
-            _forward(task, loss, softness, length, rows, begin, end, one, sums)
+        if task == STEP:
+            keep_image(rows, begin, end, one)
+        if task == LOOK:
+            look_at(loss, softness, rows, begin, end, one, sums)
+        elif task in (STEP, SEARCH):
+            look_ahead(loss, softness, length, rows, begin, end, one, sums)
         elif task == CURVE:
-            _curve(rows, begin, end, one, two)
+            curve(rows, begin, end, one, two)
         elif task == BEND:
-            _bend(loss, softness, rows, begin, end)
+            bend(loss, softness, rows, begin, end)
         elif task in (MOVE, PROJECT) and length != 0.0:
-            _move(rows, begin, end, length)
+            move(rows, begin, end, length)
         if task in (LOOK, STEP):
-            _residual(rows, begin, end, one, two, sums)
+            residual(rows, begin, end, one, two, sums)
         if task in (LOOK, STEP, CURVE):
             multiply(signal, k, begin, end, one, sums[SCALARS:])
             multiply(left, L, begin, end, two, of_left)
             multiply(fresh, R, begin, end, two, of_right)
         elif task == PROJECT:
             new = left[L, begin:end]
-            _residual(rows, begin, end, one, new, sums)
+            residual(rows, begin, end, one, new, sums)
             add(left, L, begin, end, state.vectors[PROJECTION], new)
             if entering > 0:
                 multiply_twice(left, L + 1, begin, end, new, of_left, fresh[R, begin:end], of_entering)
