@@ -4,7 +4,7 @@ A stream is four 64-bit words. `key` sets them from three words of the caller's 
 `numpy.random.SFC64` is seeded by three words, so streams are a function of (root seed, role, replicate, group) and
 of nothing else: no loop order, no worker, no interpreter in the loop. Normals are those of
 `numpy.random.Generator(SFC64).standard_normal` for the same state (tested), up to the last digits of the ziggurat's
-tables, which are computed here rather than copied; drawn inline and four at a time, they cost a quarter of NumPy's.
+tables, which are computed here rather than copied; drawn inline and four at a time, they cost a third of NumPy's.
 
 Sources: SFC64, Chris Doty-Humphrey's PractRand; ziggurat, Marsaglia & Tsang (2000) with the 52-bit form of Doornik.
 """

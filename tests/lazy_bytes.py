@@ -5,11 +5,11 @@ from contextlib import contextmanager
 import pytest
 
 from llrsim.simulation.lazy import sample, sweeps, threads
-from llrsim.simulation.lazy.revealed import DRAWN, LEFT, PENDING, RIGHT
+from llrsim.simulation.lazy.revealed import DRAWN, FINISHED, LEFT, RIGHT
 
 
 def _look(state, left, right):
-    finished = 8 if state.known[PENDING] else 0
+    finished = 8 if state.sums[0, FINISHED] < left else 0
     signal, scale_and_weight, margin_and_slope = 8 * len(state.signal), 16, 16
     return 8 * left + 4 * right + finished + signal + scale_and_weight + margin_and_slope
 

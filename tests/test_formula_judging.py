@@ -64,7 +64,7 @@ def test_looking_after_every_draw_costs_nothing(trials):
 
 @pytest.mark.parametrize("trials", [400, pytest.param(4000, marks=pytest.mark.slow)])
 def test_skewed_draws_are_covered_from_the_first_look_on(trials):
-    """Accuracies of a saturated group are skewed to the left: ndtr(2 + Z/2), skewness -1.7; at a level of .05."""
+    """Accuracies of a saturated group are skewed to the left: ndtr(2 + Z/2), skewness -2.7; at a level of .05."""
     draws = stats.norm.cdf(2 + 0.5 * np.random.default_rng(6).normal(size=(trials, 3000)))
     draws -= stats.norm.cdf(2 / np.sqrt(1.25))
     assert crossings(draws, 0.05, first=FIRST_LOOK) <= stats.binom.isf(1e-4, trials, 0.05) / trials

@@ -8,9 +8,10 @@ from numpy.linalg import norm
 from sizes import sized
 
 from llrsim.simulation import lazy
-from llrsim.simulation.lazy import LazyGaussian, operator
+from llrsim.simulation.lazy import LazyGaussian, operator, threads
 from llrsim.simulation.lazy.operator import FIRST_ROOM
 from llrsim.simulation.lazy.revealed import CHUNK, CORRECTION
+from llrsim.simulation.lazy.sweeps import sweep_chunk
 
 # The streams' 64-bit numbers wrap around, of which NumPy warns when they are not compiled.
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
@@ -167,9 +168,9 @@ def test_answers_are_a_function_of_seed_and_queries():
 
 def test_threads_share_the_rows_and_change_no_number():
     n, runs = 2 * CHUNK + sized(1000, 3), []
-    for threads in (0, 1, 3):
-        with ThreadPoolExecutor(max(threads, 1)) as pool:
-            Z = LazyGaussian((n, 10**9), pool=pool if threads else None)
+    for count in (0, 1, 3):
+        with ThreadPoolExecutor(max(count, 1)) as pool:
+            Z = LazyGaussian((n, 10**9), pool=pool if count else None)
             products, answers = descend(Z, sized(4, 1), new_directions=(0,))
             runs.append((products[-1][1], answers[-1][1], Z.images))
     for run in runs[1:]:
@@ -178,6 +179,32 @@ def test_threads_share_the_rows_and_change_no_number():
     images = runs[0][2]
     # Chunks have random numbers of their own.
     assert abs(images[:CHUNK, 0] @ images[CHUNK : 2 * CHUNK, 0]) < 5 * np.sqrt(CHUNK)
+
+
+@pytest.mark.parametrize("stopped_at", range(4))
+def test_a_product_that_is_stopped_between_chunks_changes_no_later_answer(monkeypatch, stopped_at):
+    """Ctrl-C reaches the thread that waits for the chunks: some are done, some never begin."""
+    n, queries = 4 * CHUNK, np.random.default_rng(0).standard_normal((3, 4 * CHUNK))
+    whole = LazyGaussian((n, 10**6))
+    expected = [whole.rmatvec(r) for r in (*queries, queries[1])]
+
+    def stopping(task, loss, softness, length, state, chunk):
+        if chunk == stopped_at:
+            raise KeyboardInterrupt
+        sweep_chunk(task, loss, softness, length, state, chunk)
+
+    with ThreadPoolExecutor(2) as pool:
+        Z = LazyGaussian((n, 10**6), pool=pool)
+        found = []
+        for r in (*queries, queries[1]):
+            with monkeypatch.context() as patched:
+                patched.setattr(threads, "sweep_chunk", stopping)
+                for stop_early in (lambda: Z.matvec(np.ones(Z.directions)), lambda r=r: Z.rmatvec(r)):
+                    with pytest.raises(KeyboardInterrupt):
+                        stop_early()
+            found.append(Z.rmatvec(r))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from .format import CHECKED
 from .reader import Reader
 
 SHOWN = 10  # findings of SQLite's check that are told
+LONGEST = 200  # characters of a value that are told
 _GONE = {
     "masses": "SELECT law, method, NULL FROM predictions EXCEPT SELECT law, method, NULL FROM masses",
     "networks": "SELECT law, seed, numerics, replicate, NULL FROM rows "
@@ -74,5 +75,7 @@ def place_in(reader: Reader, table: str, values: Sequence[Any]) -> str:
 
 
 def _readable(value: Any) -> Any:
-    """A damaged text with its stray bytes replaced."""
-    return value.encode(errors="surrogateescape").decode(errors="replace") if isinstance(value, str) else value
+    """A damaged text with its stray bytes replaced; what is too long for a line is cut."""
+    if isinstance(value, str):
+        value = value.encode(errors="surrogateescape").decode(errors="replace")
+    return f"{str(value)[:LONGEST]}..." if len(str(value)) > LONGEST else value

@@ -26,7 +26,6 @@ from .revealed import (
     MIXING,
     OBJECTIVE,
     PENALTY,
-    PENDING,
     PROJECTION,
     RIGHT,
     ROOT,
@@ -131,7 +130,7 @@ def absorb(state, length_asked):
         spaces[USED, e] += 1
         state.vectors[GRADIENT, k + j] = spaces[ROOT, e] * rest * length
         j += 1
-    state.known[RIGHT], state.known[LEFT], state.known[PENDING] = j, L + 1, 1
+    state.known[RIGHT], state.known[LEFT] = j, L + 1
     return 0.0
 
 

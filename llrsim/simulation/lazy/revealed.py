@@ -31,8 +31,11 @@ FIRST_ROOM = 48
 TOLERANCE = 1e-10
 """A query's component outside of the left directions that is smaller than this fraction of it is not new: dropped."""
 
-OBJECTIVE, SQUARE, MOMENT, BENDING, WRONG, SCALARS = 0, 1, 2, 3, 4, 5
-"""Places of a sweep's scalar sums: see `sweeps`. The inner products with columns follow them: see `Revealed.sums`."""
+OBJECTIVE, SQUARE, MOMENT, BENDING, WRONG, FINISHED, SCALARS = range(7)
+"""Places of a sweep's scalar sums: see `sweeps`. The inner products with columns follow them: see `Revealed.sums`.
+
+FINISHED is no sum: how many left directions are finished in the rows of the chunk. A direction is finished where it is
+next read, and each chunk says so itself, so that a sweep that was stopped between two chunks can be done again."""
 
 TOTALS = -1
 """Place in `Revealed.sums` of the sums over all rows."""
@@ -52,7 +55,7 @@ class Revealed(NamedTuple):
     vectors: Array  # (9 + S, P) HEAD, VELOCITY .. by coordinate, ALONG_LEFT .. by left direction, a path's S heads
     matrices: Array  # (3, P, P) MIXING, HESSIAN, FACTOR
     spaces: Array  # (3, E) ROOT, DIMS, USED of each eigenspace
-    known: np.ndarray  # (4 + R,) LEFT, RIGHT, DRAWN, PENDING, then the eigenspace of each right direction
+    known: np.ndarray  # (3 + R,) LEFT, RIGHT, DRAWN, then the eigenspace of each right direction
     sums: Array  # (chunks + 1, W) over each chunk, then TOTALS: scalars, then the products with k + 1 + 2 R columns
     #              and of those to come, one of each eigenspace, with R left ones and the new one
     numbers: Array  # (3,) LEAST_NEW, TOLD_OBJECTIVE, TOLD_WRONG
@@ -67,8 +70,8 @@ take no memory before a fit that needs them writes to them."""
 HEAD, VELOCITY, PENALTY, CENTRE, GRADIENT, ALONG, ALONG_LEFT, PROJECTION, CORRECTION, PATH = range(10)
 """Rows of `Revealed.vectors`. By coordinate: the head, the last step, penalties and what they pull to, the gradient,
 and what the next combination of columns takes of the signal and each g_j. By left direction: what it takes of each u_l,
-the components of the last query, and of a pending left direction what is still to be taken off, then 1 / its length.
-From PATH on: the heads after the steps of a descent's path."""
+the components of the last query, and what is still to be taken off the last left direction, then 1 / its length. From
+PATH on: the heads after the steps of a descent's path."""
 
 MIXING, HESSIAN, FACTOR = range(3)
 """Places in `Revealed.matrices`; MIXING is (R, L)."""
@@ -76,9 +79,8 @@ MIXING, HESSIAN, FACTOR = range(3)
 ROOT, DIMS, USED = range(3)
 """Rows of `Revealed.spaces`: sqrt(e), dimension (0 where e = 0: nothing there can be seen), directions revealed."""
 
-LEFT, RIGHT, DRAWN, PENDING, SPACE = range(5)
-"""Places in `Revealed.known`: directions revealed, columns g drawn, whether the last left direction is unfinished, and
-from SPACE on the eigenspaces."""
+LEFT, RIGHT, DRAWN, SPACE = range(4)
+"""Places in `Revealed.known`: directions revealed, columns g drawn, and from SPACE on the eigenspaces."""
 
 LEAST_NEW, TOLD_OBJECTIVE, TOLD_WRONG = range(3)
 """Places in `Revealed.numbers`: what of a query is too small to be new, and where a sweep last looked the rough
@@ -117,19 +119,21 @@ def with_more_room(state: Revealed) -> Revealed:
     """The same, with room for twice as many directions."""
     before, k = len(state.left), len(state.signal) - 1
     room = 2 * before
-    known = slice(0, int(state.known[:PENDING].max()))
+    known = slice(0, int(state.known[:SPACE].max()))
     left, fresh = (np.empty((room, old.shape[1]), old.dtype) for old in (state.left, state.fresh))
     left[known], fresh[known] = state.left[known], state.fresh[known]
     vectors = np.pad(state.vectors, ((0, 0), (0, before)))
     # The penalty of coordinates to come is that of all noise coordinates.
     vectors[PENALTY, -before:] = state.vectors[PENALTY, -1]
+    sums = np.zeros((len(state.sums), _width(k, room, state.spaces.shape[1])))
+    sums[:, FINISHED] = state.sums[:, FINISHED]
     return state._replace(
         left=left,
         fresh=fresh,
         vectors=vectors,
         matrices=np.pad(state.matrices, ((0, 0), (0, before), (0, before))),
         known=np.pad(state.known, (0, before)),
-        sums=np.zeros((len(state.sums), _width(k, room, state.spaces.shape[1]))),
+        sums=sums,
     )
 
 

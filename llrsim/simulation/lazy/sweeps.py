@@ -32,8 +32,8 @@ from .revealed import (
     CORRECTION,
     DIMS,
     DRAWN,
+    FINISHED,
     LEFT,
-    PENDING,
     PROJECTION,
     RIGHT,
     SCALARS,
@@ -53,11 +53,11 @@ _NOISE = np.int64(Role.LAZY_NOISE)
 def _combine_left(left, count, begin, end, along, out, correction):
     """Add to `out` what `along` takes of the left directions, of which the last one is finished first.
 
-    Pending, it still has something along the others, which is taken off, and is then scaled to length one.
+    What it still has along the others is taken off, and it is scaled to length one.
     """
-    pending = count - 1
-    direction, length, share = left[pending, begin:end], correction[pending], along[pending]
-    add_twice(left, pending, begin, end, along, out, correction, direction)
+    last = count - 1
+    direction, length, share = left[last, begin:end], correction[last], along[last]
+    add_twice(left, last, begin, end, along, out, correction, direction)
     for i in range(direction.size):
         direction[i] *= length
         out[i] += share * direction[i]
@@ -85,8 +85,10 @@ def sweep_chunk(task, loss, softness, length, state, chunk):
         entering = 1 if task == ENTER else open_spaces(state)
         for j in range(max(R, state.known[DRAWN]), R + entering):
             _draw_fresh(state, j, chunk, first, last)
+    finished = sums[FINISHED]
     if task not in (MOVE, BEND):
         sums[:] = 0.0
+    sums[FINISHED] = L if reading else finished
     of_left, of_right, of_entering = sums[SCALARS + k :], sums[SCALARS + k + room :], sums[SCALARS + k + 2 * room :]
     block = max(SHORTEST, min(LONGEST, CACHE // (8 * (k + L) + 4 * R)))
     scratch = np.empty((2, block))
@@ -96,7 +98,7 @@ def sweep_chunk(task, loss, softness, length, state, chunk):
         if reading:
             one[:] = 0.0
             two[:] = 0.0
-        if reading and state.known[PENDING] > 0:
+        if reading and finished < L:
             _combine_left(left, L, begin, end, along_left, two, state.vectors[CORRECTION])
         elif task in (LOOK, STEP, CURVE):
             add(left, L, begin, end, along_left, two)
@@ -151,8 +153,6 @@ def conclude(task, state):
     """Sum up over the chunks, in their order, what `task` left."""
     if task in (MOVE, BEND):
         return
-    if task != SEARCH:
-        state.known[PENDING] = 0
     if task in (PROJECT, ENTER):
         reach = state.known[RIGHT] + (1 if task == ENTER else open_spaces(state))
         state.known[DRAWN] = max(state.known[DRAWN], reach)

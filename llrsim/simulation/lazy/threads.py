@@ -9,7 +9,7 @@ What a driver calls must be a `kernel`: `private` ones have no entry from Python
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 from types import FunctionType
 from typing import Any
@@ -66,7 +66,15 @@ def sweeping(pool: ThreadPoolExecutor | None) -> Callable[[int, int, float, floa
 
     def shared(task: int, loss: int, softness: float, length: float, state: Revealed) -> None:
         chunks = range(len(state.sums) - 1)
-        list(pool.map(lambda chunk: sweep_chunk(task, loss, softness, length, state, chunk), chunks))
+        running = [pool.submit(sweep_chunk, task, loss, softness, length, state, chunk) for chunk in chunks]
+        try:
+            for chunk in running:
+                chunk.result()
+        finally:
+            # Where this is stopped, no chunk may still be written to once the caller goes on.
+            for chunk in running:
+                chunk.cancel()
+            wait(running)
         conclude(task, state)
 
     return shared
