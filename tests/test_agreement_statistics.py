@@ -5,10 +5,12 @@ import pytest
 from scipy import stats
 
 from llrsim.agreement.judging import judge
+from llrsim.agreement.size_study import seed_of_cell
 from llrsim.agreement.statistics import (
     allowance,
     exponent,
     extrapolate,
+    freedom,
     hotelling,
     intercept_weights,
     rejected,
@@ -23,6 +25,46 @@ def test_deterministic_differences_are_certain():
     assert hotelling(np.array([0.1, 0.0]), np.diag([0.0, 1.0]), 23) == 0.0
     assert hotelling(np.array([0.0, 9.0]), np.diag([0.0, 1.0]), 23) < 1e-6
     assert hotelling(np.zeros(2), np.zeros((2, 2)), 23) == 1.0
+
+
+def test_tests_of_one_sample_are_students_and_bonferroni_s():
+    """SciPy's t-test on each of four columns; Hotelling's test on one of them is Student's too."""
+    rows = np.random.default_rng(1).normal(size=(9, 4)) + np.array([0.0, 0.2, -0.4, 0.6])
+    mean, covariance = extrapolate([rows], np.ones(1))
+    alone = stats.ttest_1samp(rows, 0.0).pvalue
+    assert smallest_t(mean, np.sqrt(np.diag(covariance)), np.array([8.0])) == pytest.approx(4 * alone.min(), rel=1e-10)
+    assert hotelling(mean[:1], covariance[:1, :1], 8) == pytest.approx(alone[0], rel=1e-10)
+
+
+def test_the_joint_test_of_one_sample_is_exact():
+    """2000 samples of 5 rows in three dimensions, KS on both sides at 1e-3; a degree of freedom more is the control."""
+    rng = np.random.default_rng(2)
+    samples = [extrapolate([rng.normal(size=(5, 3))], np.ones(1)) for _ in range(2000)]
+    assert stats.kstest([hotelling(*sample, 4) for sample in samples], "uniform").pvalue > 1e-3
+    assert stats.kstest([hotelling(*sample, 5) for sample in samples], "uniform").pvalue < 1e-3
+
+
+def test_degrees_of_freedom_are_welchs():
+    rng = np.random.default_rng(3)
+    few, many = rng.normal(size=(5, 2)), 3.0 * rng.normal(size=(12, 2))
+    found = freedom([few, many], np.array([1.0, -1.0]))
+    np.testing.assert_allclose(found, stats.ttest_ind(few, many, equal_var=False).df, rtol=1e-12)
+    assert freedom([np.ones((5, 1)), np.ones((12, 1))], np.ones(2)).tolist() == [4.0]
+
+
+def test_heads_are_judged_with_the_least_degrees_of_freedom():
+    rng = np.random.default_rng(4)
+    x, gaps = np.array([0.2, 0.1]), [0.01 * rng.normal(size=(8, 4)) for _ in range(2)]
+    heads = [rng.normal(size=(8, 3)) * [1.0, 5.0, 0.2], rng.normal(size=(8, 3)) * [1.0, 0.2, 5.0]]
+    weights = intercept_weights(x, 1)
+    degrees = freedom(heads, weights)
+    assert degrees.max() > 1.2 * degrees.min()
+    found = judge([0.8 + gap for gap in gaps], gaps, heads, x, 1).p_heads
+    assert found == pytest.approx(hotelling(*extrapolate(heads, weights), degrees.min()), rel=1e-12)
+
+
+def test_cells_have_draws_of_their_own():
+    assert len({seed_of_cell(seed, cell) for seed in (0, 1) for cell in range(3)}) == 6
 
 
 @pytest.mark.parametrize("degree", [1, 2, 3])
