@@ -81,7 +81,7 @@ def test_the_floors_are_seen_to_be_crossed():
 
 def test_files_stay_small_and_named_for_what_they_hold():
     for path in FILES:
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, path
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 700, path
         assert path.stem not in {"utils", "util", "helpers", "misc", "common", "base", "core"}, path
 
 
