@@ -26,7 +26,7 @@ FLOORS = [
     {"plots", "presets"},
     {"sweep"},
     {"studies"},
-    {"report", "bench"},
+    {"report"},
     {"commands"},
     {"__main__", "__init__"},
 ]

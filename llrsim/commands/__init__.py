@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Sequence
 
 from .. import __version__
-from . import bench, check, explain, export, merge, predict, report, schema, simulate, status, sweep, verify
+from . import check, explain, export, merge, predict, report, schema, simulate, status, sweep, verify
 from .failures import guarded
 
 COMMANDS = {
@@ -26,7 +26,6 @@ COMMANDS = {
     "report": report,
     "verify": verify,
     "schema": schema,
-    "bench": bench,
 }
 
 
@@ -47,16 +46,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def main_sweep(argv: Sequence[str] | None = None) -> int:
     """Run `python -m llrsim.sweep ...`, the same as `llrsim sweep ...`."""
-    return _main_of("sweep", argv)
-
-
-def main_bench(argv: Sequence[str] | None = None) -> int:
-    """Run `python -m llrsim.bench ...`, the same as `llrsim bench ...`."""
-    return _main_of("bench", argv)
-
-
-def _main_of(name: str, argv: Sequence[str] | None) -> int:
-    module = COMMANDS[name]
-    parser = argparse.ArgumentParser(prog=f"python -m llrsim.{name}", description=module.SUMMARY)
-    module.add_arguments(parser)
-    return guarded(module.run, parser.parse_args(argv))
+    parser = argparse.ArgumentParser(prog="python -m llrsim.sweep", description=sweep.SUMMARY)
+    sweep.add_arguments(parser)
+    return guarded(sweep.run, parser.parse_args(argv))

@@ -44,9 +44,9 @@ def commit_of(machine: dict[str, Any]) -> str | None:
     return f"{git['commit'][:12]}{' with changes' if git['modified'] else ''}" if git else None
 
 
-def versions_of(machine: dict[str, Any], *more: str) -> str:
-    """Versions of llrsim, of what its numbers rest on and of `more` that an `environment` has, and its commit."""
-    told = {name: machine[name] for name in ("llrsim", "numpy", "scipy", "numba", *more, "python")}
+def versions_of(machine: dict[str, Any]) -> str:
+    """Versions of llrsim and of what its numbers rest on in an `environment`, and its commit."""
+    told = {name: machine[name] for name in ("llrsim", "numpy", "scipy", "numba", "python")}
     told["commit"] = commit_of(machine)
     return ", ".join(f"{name} {what}" for name, what in told.items() if what)
 

@@ -1,45 +1,59 @@
-"""The table that the benchmarks print at their end, and the libraries they ran with."""
+"""The table of ratios that the benchmarks print at their end, and the libraries they ran with.
+
+    python -m pytest -o addopts= tests/benchmarks
+
+`--benchmark-json FILE` keeps a record and `--benchmark-compare FILE` shows what changed since: its "times" are
+llrsim's in units of the reference's, so 100 ms there means a tenth of the reference's time.
+"""
 
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy loads its BLAS
 
-from pprint import pformat
-
 import numpy as np
 import pytest
+from benchmarks.pairs import CLOCK, Pairs
 from threadpoolctl import threadpool_info, threadpool_limits
-
-from llrsim.bench.pairs import Sides, ratios, timed_pairs
 
 ROUNDS = 21
 _rows: list[tuple[str, str, str]] = []
+_blas: list[str] = []
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "compare" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.benchmark(timer=CLOCK))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_blas_thread():
     with threadpool_limits(1, user_api="blas"):
         yield
+        for pool in threadpool_info():  # while the limit holds, and with the libraries that the benchmarks loaded
+            if pool["user_api"] == "blas":
+                about = f"{pool['internal_api']} {pool['version']}, {pool['architecture']}"
+                _blas.append(f"BLAS: {about}, threads: {pool['num_threads']}")
 
 
 @pytest.fixture
 def report():
     """`report(what, measured, wanted)` adds a line to the table."""
-    return lambda what, measured, wanted: _rows.append((what, measured, wanted))
+    return lambda what, measured, wanted="-": _rows.append((what, measured, wanted))
 
 
 @pytest.fixture
-def compare(report):
-    """`compare(what, ours, theirs, wanted)` times both by turns and reports the ratio theirs / ours of each pair."""
+def compare(report, benchmark):
+    """`compare(what, sides, wanted)` times both sides by turns and reports the ratio theirs / ours of each pair."""
 
-    def run(what, ours, theirs, wanted, rounds=ROUNDS):
-        times = timed_pairs(Sides(ours, theirs), least=rounds)
-        ratio = ratios(times)
-        ours_ms, theirs_ms = 1e3 * np.median(times, axis=0)
-        spread = f"[{ratio.low:.2f}, {ratio.high:.2f}]"
-        report(what, f"{ratio.median:.2f}x {spread} of {ours_ms:.2f} ms to {theirs_ms:.2f} ms", wanted)
+    def measure(what, sides, wanted="-", rounds=ROUNDS):
+        pairs = Pairs(sides)
+        benchmark.pedantic(pairs, rounds=rounds, warmup_rounds=1)
+        ours, theirs = 1e3 * np.median(pairs.times, axis=0)
+        benchmark.extra_info |= {"what": what, "ratio": pairs.ratio._asdict()}
+        report(what, f"{pairs.ratio} of {ours:.3g} ms to {theirs:.3g} ms", wanted)
 
-    return run
+    return measure
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -49,4 +63,5 @@ def pytest_terminal_summary(terminalreporter):
     widths = [max(len(row[column]) for row in _rows) for column in range(2)]
     for what, measured, wanted in _rows:
         terminalreporter.write_line(f"{what:{widths[0]}}  {measured:{widths[1]}}  wanted {wanted}")
-    terminalreporter.write_line(pformat(threadpool_info()))
+    for line in _blas:
+        terminalreporter.write_line(line)

@@ -6,12 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from benchmarks.fits import ALL_NEW, RIDGE, lazy_descent, lazy_exact, logistic
+from benchmarks.instance import engine, experiment
+from benchmarks.pairs import rate
+from benchmarks.triad import BYTES, passes
 from lazy_bytes import bytes_moved
 
-from llrsim.bench.fits import RIDGE, logistic
-from llrsim.bench.instance import engine, experiment
-from llrsim.bench.limits import rate
-from llrsim.bench.triad import BYTES, passes
 from llrsim.planning import plan
 from llrsim.simulation.choice import chosen
 
@@ -23,14 +23,27 @@ AGAINST = [((500, 50), 20, ">= 8x"), ((5000, 500), 4, ">= 40x"), ((20000, 2000),
 def test_exact_logistic_replicate_against_scikit_learn(compare, size, batch, wanted):
     """By the simulator that `simulator = "auto"` picks."""
     n, d = size
-    sides = logistic(n, d, batch, simulator="auto")
     ran = chosen(plan(experiment(n, d, RIDGE)), "auto")
-    compare(f"{ran} logistic n={n} d={d}", sides.ours, sides.theirs, wanted)
+    compare(f"{ran} logistic n={n} d={d}", logistic(n, d, batch, simulator="auto"), wanted)
+
+
+@pytest.mark.parametrize(
+    ("what", "sides"),
+    [
+        (
+            f"lazy descent n=d=2e5, {ALL_NEW} steps, against a triad",
+            lambda: lazy_descent(200_000, steps=ALL_NEW),
+        ),
+        ("lazy exact logistic n=10000 d=1000, against dense", lambda: lazy_exact(10_000, 1000)),
+    ],
+)
+def test_lazily(compare, what, sides):
+    compare(what, sides())
 
 
 def triad_bandwidth():
     """Bytes a second of a = b + 3 c on two threads."""
-    return rate(passes(2 * BYTES, workers=2), 2 * BYTES, seconds=0.0).median
+    return rate(passes(2 * BYTES, workers=2), 2 * BYTES)
 
 
 def test_bytes_moved_by_a_descent(report):
@@ -42,7 +55,7 @@ def test_bytes_moved_by_a_descent(report):
         simulate()  # and the system has found the memory
     moved = sum(counted)
     before = triad_bandwidth()
-    found = rate(simulate, moved, seconds=0.0, least=3).median
+    found = rate(simulate, moved, least=3)
     report(f"lazy descent n = d = 1e6, {steps} steps, two threads", f"{moved / found:.2f} s", "<= 6 s")
     bandwidth = max(before, triad_bandwidth())
     report(

@@ -1,8 +1,9 @@
-"""Prediction at finite n/d: times a solve. Ratios to SciPy are in the table of `python -m llrsim.bench`."""
+"""Prediction at finite n/d: times a solve, and ratios to a plain SciPy solution of the same equations."""
 
 import pytest
+from benchmarks import predictions
+from benchmarks.predictions import problem
 
-from llrsim.bench.predictions import problem
 from llrsim.head import Head
 from llrsim.losses import Loss
 from llrsim.prediction.proportional.continuation import solve
@@ -60,3 +61,8 @@ def test_a_path_of_300_steps(microseconds, momentum):
     steps = range(1, 301)
     run = lambda: descent_path(described, steps, 0.1, momentum=momentum)  # noqa: E731
     microseconds(f"300 steps on least squares, momentum {momentum:g}", run, "<= 50000")
+
+
+@pytest.mark.parametrize("which", ["cold", "warm", "squared"])
+def test_a_solve_against_scipy(compare, which):
+    compare(f"prediction, {which}, against SciPy's root", getattr(predictions, which)())

@@ -1,7 +1,4 @@
-"""What a user waits for, at more sizes than `python -m llrsim.bench` has, and with what is wanted.
-
-`python -m pytest -o addopts= tests/benchmarks` prints it.
-"""
+"""Draws, exact fits and descents against NumPy, scikit-learn and the machine's own limits; compiling; start-up."""
 
 import json
 import subprocess
@@ -10,16 +7,28 @@ from time import perf_counter
 
 import numpy as np
 import pytest
+from benchmarks.fits import STEP_SIZE, descent, draws, least_squares, least_squares_alone, logistic
+from benchmarks.instance import experiment, group_counts, numpy_descent, numpy_sample, scikit_learn
+from benchmarks.pairs import Sides
 
-from llrsim.bench.fits import STEP_SIZE, descent, logistic
-from llrsim.bench.instance import experiment, group_counts, numpy_sample
-from llrsim.bench.outside import numpy_descent, scikit_learn
 from llrsim.planning import plan
 from llrsim.simulation import fit, simulate_plan
 
 SIZES = [(500, 50), (2000, 200), (5000, 500)]
 BATCH = {500: 20, 2000: 4, 5000: 1}  # replicates a timing: the engine is built for many, and the clock for milliseconds
 STEPS = 100
+
+
+@pytest.mark.parametrize(
+    ("what", "sides"),
+    [
+        ("draws, n=5000 d=500, against NumPy's normals", lambda: draws(5000, 500)),
+        ("ridge n=2000 d=200, against NumPy", lambda: least_squares(2000, 200, 4)),
+        ("ridge n=4000 d=400 of given rows, against dgemm of X'X", lambda: least_squares_alone(4000, 400)),
+    ],
+)
+def test_against_numpy(compare, what, sides):
+    compare(what, sides())
 
 
 def relative_gradient(X, y, ridge, w, b):
@@ -44,8 +53,7 @@ def test_exact_logistic_replicate_against_scikit_learn(compare, size, wanted, ri
     ]
     assert left[0] <= 1e-8
     what = f"logistic n={n} d={d} ridge={ridge:g} (relative gradients {left[0]:.0e}, scikit-learn {left[1]:.0e})"
-    sides = logistic(n, d, BATCH[n], ridge=ridge)
-    compare(what, sides.ours, sides.theirs, wanted)
+    compare(what, logistic(n, d, BATCH[n], ridge=ridge), wanted)
 
 
 @pytest.mark.parametrize(("n", "d"), SIZES)
@@ -54,14 +62,13 @@ def test_descent_against_numpy(compare, n, d):
     X, y = numpy_sample(np.random.default_rng(1), group_counts(n, d), d)
     ours, (w, b) = fit(X, y, head=head), numpy_descent(0.01, steps=STEPS, step_size=STEP_SIZE)(X, y)
     np.testing.assert_allclose(np.append(ours.weights, ours.bias), np.append(w, b), rtol=1e-8, atol=1e-12)
-    sides = descent(n, d, BATCH[n], steps=STEPS)
-    compare(f"descent n={n} d={d}, {STEPS} steps", sides.ours, sides.theirs, ">= 2x")
+    compare(f"descent n={n} d={d}, {STEPS} steps, against NumPy", descent(n, d, BATCH[n], steps=STEPS), ">= 2x")
 
 
 def test_two_workers_against_one(compare):
     planned = plan(experiment(500, 50, 0.01))
     two, one = (lambda jobs=jobs: simulate_plan(planned, replicates=1000, jobs=jobs) for jobs in (2, 1))
-    compare("two workers against one", two, one, ">= 1.8x")
+    compare("two workers against one", Sides(two, one), ">= 1.8x")
 
 
 def python(*arguments, **environment):

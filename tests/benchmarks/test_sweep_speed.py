@@ -10,10 +10,12 @@ from time import perf_counter, process_time
 
 import numpy as np
 import pytest
-from conftest import ROUNDS
+from benchmarks import sweeps
+from benchmarks.conftest import ROUNDS
+from benchmarks.instance import experiment
+from benchmarks.pairs import Sides
 
 import llrsim
-from llrsim.bench.instance import experiment
 from llrsim.experiment.grid import Grid
 from llrsim.planning import plan
 from llrsim.simulation import simulate_plan
@@ -65,17 +67,27 @@ def sweep(described, tmp_path):
 def test_a_sweep_against_its_bare_kernels(compare, described, sweep):
     planned, replicates = plan(described), described.sweep.replicates
     bare = lambda: simulate_plan(planned, replicates=replicates)  # noqa: E731
-    compare("a sweep, one worker, against its bare kernels", sweep(jobs=1), bare, ">= 0.95x", rounds=PAIRS)
+    compare("a sweep, one worker, against its bare kernels", Sides(sweep(jobs=1), bare), ">= 0.95x", rounds=PAIRS)
 
 
 def test_two_workers_against_one(compare, sweep):
-    compare("a sweep, two workers against one", sweep(jobs=2), sweep(jobs=1), ">= 1.8x", rounds=PAIRS)
+    compare("a sweep, two workers against one", Sides(sweep(jobs=2), sweep(jobs=1)), ">= 1.8x", rounds=PAIRS)
 
 
 def test_dask_against_threads(compare, sweep, address):
-    compare(
-        "a sweep, two dask processes against two threads", sweep(dask=address), sweep(jobs=2), ">= 0.91x", rounds=PAIRS
-    )
+    sides = Sides(sweep(dask=address), sweep(jobs=2))
+    compare("a sweep, two dask processes against two threads", sides, ">= 0.91x", rounds=PAIRS)
+
+
+@pytest.mark.parametrize(
+    ("what", "sides"),
+    [
+        ("blocks of 10000 rows, against a bare SQLite table", lambda folder: sweeps.writing(2, folder)),
+        ("finished sweep of 10240 rows, against SQLite's count", lambda folder: sweeps.resuming(80, 2, folder)),
+    ],
+)
+def test_the_store_against_sqlite(compare, tmp_path, what, sides):
+    compare(what, sides(tmp_path))
 
 
 def nothing(stop):

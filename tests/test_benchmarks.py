@@ -1,16 +1,23 @@
-"""What the benchmark times: both sides of a row do the same, and every row is built and runs."""
+"""What the benchmarks time: both sides do the same, and every pair is built and runs. No test is of how fast."""
 
 import sqlite3
 
 import numpy as np
 import pytest
+from benchmarks import fits, pairs, predictions, scipy_root, sweeps
+from benchmarks.instance import (
+    engine,
+    experiment,
+    group_counts,
+    numpy_descent,
+    numpy_ridge,
+    numpy_sample,
+    scikit_learn_fit,
+)
+from benchmarks.pairs import Pairs, Quartiles, Sides
+from benchmarks.triad import BYTES, passes, triad
 from lazy_bytes import bytes_moved
 
-from llrsim.bench import fits, predictions, scipy_root, sweeps
-from llrsim.bench.instance import engine, experiment, group_counts, numpy_sample
-from llrsim.bench.measuring import table
-from llrsim.bench.outside import numpy_descent, numpy_ridge, scikit_learn_fit
-from llrsim.bench.triad import BYTES, passes, triad
 from llrsim.losses import Loss
 from llrsim.prediction.proportional.fixed_point import fixed_point
 from llrsim.prediction.proportional.least_squares import ridge_head
@@ -20,9 +27,57 @@ from llrsim.simulation.lazy.revealed import CHUNK
 N, D, RIDGE = 200, 6, 0.01
 
 
-def test_rows_have_names_of_their_own():
-    names = [row.name for row in table()]
-    assert len(set(names)) == len(names)
+class Clock:
+    """A clock that each call moves by as much as it is said to take."""
+
+    def __init__(self, monkeypatch):
+        self.now, self.calls = 0.0, []
+        monkeypatch.setattr(pairs, "perf_counter", lambda: self.now)
+
+    def taking(self, name, *seconds):
+        """Return a call that takes these seconds, the last of them from then on."""
+        left = list(seconds)
+
+        def run():
+            self.calls.append(name)
+            self.now += left.pop(0) if len(left) > 1 else left[0]
+
+        return run
+
+
+def test_sides_take_turns_and_the_first_pair_does_not_count(monkeypatch):
+    clock = Clock(monkeypatch)
+    timed = Pairs(Sides(clock.taking("ours", 100.0, 1.0), clock.taking("theirs", 200.0, 3.0)))
+    before = pairs.CLOCK.now
+    for _ in range(4):
+        timed()
+    assert timed.times.tolist() == [[1.0, 3.0]] * 3
+    assert timed.ratio == Quartiles(3.0, 3.0, 3.0)
+    assert clock.calls == ["theirs", "ours", "ours", "theirs"] * 2
+    assert pairs.CLOCK.now - before == pytest.approx(0.5 + 3 / 3)
+
+
+def test_short_calls_are_timed_together(monkeypatch):
+    clock = Clock(monkeypatch)
+    timed = Pairs(Sides(clock.taking("ours", 0.5), clock.taking("theirs", 8.0), calls=(4, 1)))
+    timed()
+    timed()
+    assert timed.times.tolist() == [[0.5, 8.0]]
+    assert clock.calls.count("ours") == 4 * clock.calls.count("theirs")
+
+
+def test_a_machine_that_slows_both_sides_leaves_the_ratio_alone(monkeypatch):
+    clock, slowed = Clock(monkeypatch), [1.0, 1.0, 40.0, 3.0, 500.0, 2.0]
+    timed = Pairs(Sides(clock.taking("ours", *slowed), clock.taking("theirs", *(2.5 * s for s in slowed))))
+    for _ in slowed:
+        timed()
+    assert timed.ratio == Quartiles(2.5, 2.5, 2.5)
+
+
+def test_a_rate_is_the_amount_a_second(monkeypatch):
+    clock = Clock(monkeypatch)
+    assert pairs.rate(clock.taking("run", 9.0, 2.0), 10.0) == 5.0
+    assert len(clock.calls) == 6
 
 
 @pytest.mark.parametrize(
@@ -81,8 +136,6 @@ def test_the_bytes_of_a_lazy_descent_are_those_its_sweeps_move():
         lambda _: predictions.cold(),
         lambda _: predictions.warm(),
         lambda _: predictions.squared(),
-        lambda folder: sweeps.overhead(N, D, 1, folder),
-        lambda folder: sweeps.two_workers(N, D, 2, folder),
         lambda folder: sweeps.writing(1, folder),
     ],
 )
@@ -103,5 +156,5 @@ def test_a_finished_sweep_is_run_again_over_what_is_there(tmp_path):
     with sqlite3.connect(file) as connection:
         ((rows,),) = connection.execute("SELECT count(*) FROM rows").fetchall()
     connection.close()
-    assert rows == sides.amount == 3 * 64
+    assert rows == 3 * 64
     assert len(file.read_bytes()) == len(before)

@@ -4,22 +4,24 @@ A replicate is drawn, fitted and read out on both sides. Small replicates are ti
 how the engine runs them.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
 import numpy as np
+from benchmarks.instance import (
+    engine,
+    experiment,
+    group_counts,
+    numpy_descent,
+    numpy_ridge,
+    numpy_sample,
+    reference,
+    scikit_learn_fit,
+)
+from benchmarks.pairs import Sides
+from benchmarks.triad import dgemm, passes
 
-from ..drawing import draw, sample_law
-from ..planning import plan
-from ..simulation import fit
-from ..stream import Role, root_key
-from .instance import engine, experiment, group_counts, numpy_sample, reference
-from .limits import dgemm
-from .outside import numpy_descent, numpy_ridge, scikit_learn_fit
-from .pairs import Sides
-from .rows import Row
-from .triad import passes
+from llrsim.drawing import draw, sample_law
+from llrsim.planning import plan
+from llrsim.simulation import fit
+from llrsim.stream import Role, root_key
 
 RIDGE, STEP_SIZE = 0.01, 0.5
 
@@ -41,43 +43,40 @@ def draws(n: int, d: int) -> Sides:
     return Sides(
         lambda: draw(state, root, int(Role.SAMPLE), 0, law, counts, design, labels),
         lambda: rng.standard_normal(out=normals),
-        amount=normals.size,
-        unit="normals/s",
     )
 
 
 def logistic(n: int, d: int, replicates: int, *, ridge: float = RIDGE, simulator: str = "dense") -> Sides:
     """Exact logistic replicates, and the same by scikit-learn."""
     ours = engine(experiment(n, d, ridge), replicates, simulator=simulator)
-    return _replicates(ours, reference(scikit_learn_fit(n, ridge), n, d, replicates), replicates)
+    return Sides(ours, reference(scikit_learn_fit(n, ridge), n, d, replicates))
 
 
 def least_squares(n: int, d: int, replicates: int) -> Sides:
     """Exact ridge replicates, and the same by NumPy's normal equations."""
     ours = engine(experiment(n, d, RIDGE, loss="squared"), replicates, simulator="dense")
-    return _replicates(ours, reference(numpy_ridge(RIDGE), n, d, replicates), replicates)
+    return Sides(ours, reference(numpy_ridge(RIDGE), n, d, replicates))
 
 
 def least_squares_alone(n: int, d: int) -> Sides:
     """One exact ridge fit of given rows, and dgemm of the size of its X'X, which gains nothing from symmetry."""
     head = experiment(n, d, RIDGE, loss="squared").head
     X, y = numpy_sample(np.random.default_rng(0), group_counts(n, d), d)
-    product, operations = dgemm(d + 2, n, d + 2)
-    return Sides(lambda: fit(X, y, head=head), product, amount=operations, unit="FLOP/s")
+    return Sides(lambda: fit(X, y, head=head), dgemm(d + 2, n, d + 2))
 
 
 def descent(n: int, d: int, replicates: int, *, steps: int) -> Sides:
     """Replicates of full-batch descent on the logistic loss, and the same by NumPy."""
     described = experiment(n, d, RIDGE, solver={"steps": steps, "step_size": STEP_SIZE})
     theirs = reference(numpy_descent(RIDGE, steps=steps, step_size=STEP_SIZE), n, d, replicates)
-    return _replicates(engine(described, replicates, simulator="dense"), theirs, replicates)
+    return Sides(engine(described, replicates, simulator="dense"), theirs)
 
 
 def lazy_descent(n: int, *, steps: int) -> Sides:
     """A lazy replicate of descent with n = d on one thread, and a triad of as many bytes as it moves."""
     described = experiment(n, n, RIDGE, solver={"steps": steps, "step_size": STEP_SIZE})
     moved = float(n * moved_bytes(steps))
-    return Sides(engine(described, 1, simulator="lazy"), passes(moved), amount=moved, unit="B/s")
+    return Sides(engine(described, 1, simulator="lazy"), passes(moved))
 
 
 ALL_NEW = 16
@@ -101,44 +100,4 @@ def lazy_exact(n: int, d: int) -> Sides:
     """An exact logistic replicate by the lazy simulator, and by the dense one."""
     described = experiment(n, d, RIDGE)
     lazy, dense = (engine(described, 1, simulator=simulator) for simulator in ("lazy", "dense"))
-    return _replicates(lazy, dense, 1)
-
-
-def _replicates(ours: Callable[[], object], theirs: Callable[[], object], count: int) -> Sides:
-    return Sides(ours, theirs, amount=count, unit="replicates/s")
-
-
-def rows() -> tuple[Row, ...]:
-    """The table's rows: draws, exact fits, descents, and the lazy simulator."""
-    return (
-        Row("draws, n = 5000, d = 500", "NumPy standard_normal", lambda _: draws(5000, 500)),
-        _logistic_row(500, 50, 20),
-        _logistic_row(2000, 200, 4),
-        Row("exact ridge, n = 2000, d = 200", "NumPy draws and solve", lambda _: least_squares(2000, 200, 4)),
-        Row("exact ridge, n = 4000, d = 400, given rows", "dgemm of X'X", lambda _: least_squares_alone(4000, 400)),
-        _descent_row(500, 50, 20),
-        _descent_row(2000, 200, 4),
-        Row(
-            "lazy descent, n = d = 200000, 16 steps",
-            "triad of as many bytes",
-            lambda _: lazy_descent(200_000, steps=ALL_NEW),
-        ),
-        Row("lazy exact logistic, n = 10000, d = 1000", "dense simulator", lambda _: lazy_exact(10_000, 1000)),
-    )
-
-
-def _logistic_row(n: int, d: int, replicates: int) -> Row:
-    return Row(
-        f"exact logistic, n = {n}, d = {d}",
-        "NumPy draws, scikit-learn lbfgs",
-        lambda _: logistic(n, d, replicates),
-        needs="scikit-learn",
-    )
-
-
-def _descent_row(n: int, d: int, replicates: int, steps: int = 100) -> Row:
-    return Row(
-        f"descent, n = {n}, d = {d}, {steps} steps",
-        "NumPy draws and products",
-        lambda _: descent(n, d, replicates, steps=steps),
-    )
+    return Sides(lazy, dense)

@@ -1,20 +1,17 @@
 """Predictions at finite n/d, a solve at a time, against a plain SciPy solution of the same equations."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
+from benchmarks import scipy_root
+from benchmarks.instance import CENTRES, SCALES
+from benchmarks.pairs import Sides
 
-from ..losses import Loss
-from ..mixture import GroupMixture
-from ..prediction.proportional.fixed_point import fixed_point
-from ..prediction.proportional.least_squares import ridge_head
-from ..prediction.proportional.problem import ProportionalProblem
-from . import scipy_root
-from .instance import CENTRES, SCALES
-from .pairs import Sides
-from .rows import Row
+from llrsim.losses import Loss
+from llrsim.mixture import GroupMixture
+from llrsim.prediction.proportional.fixed_point import fixed_point
+from llrsim.prediction.proportional.least_squares import ridge_head
+from llrsim.prediction.proportional.problem import ProportionalProblem
 
 COUNTS = [584, 31, 9, 176]
 """Rows of each group: Waterbirds' shares at n/d = 2."""
@@ -46,13 +43,3 @@ def squared() -> Sides:
     """The head of the squared loss, which on llrsim's side is in closed form but for one unknown."""
     described = problem(Loss.SQUARED)
     return Sides(lambda: ridge_head(described), lambda: scipy_root.solve(described), calls=(200, 1))
-
-
-def rows() -> tuple[Row, ...]:
-    """The table's rows."""
-    reference = f"SciPy root on {len(scipy_root.NODES)} nodes"
-    return (
-        Row("prediction, logistic, from nothing", reference, lambda _: cold()),
-        Row("prediction, logistic, from a neighbour", reference, lambda _: warm()),
-        Row("prediction, squared", reference, lambda _: squared()),
-    )

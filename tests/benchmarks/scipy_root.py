@@ -4,15 +4,13 @@ Squared and logistic loss, isotropic noise and no anchor: the reference that pre
 of how they are made.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.optimize import root
 from scipy.special import expit
 
-from ..losses import Loss
-from ..mixture import Array
-from ..prediction.proportional.problem import ProportionalProblem
+from llrsim.losses import Loss
+from llrsim.mixture import Array
+from llrsim.prediction.proportional.problem import ProportionalProblem
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(96)
 WEIGHTS /= WEIGHTS.sum()

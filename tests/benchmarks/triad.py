@@ -1,6 +1,4 @@
-"""Memory bandwidth by STREAM's triad a = b + 3 c (McCalpin 1995), on arrays that no cache holds."""
-
-from __future__ import annotations
+"""What the machine can do: dgemm, and STREAM's triad a = b + 3 c (McCalpin 1995) on arrays that no cache holds."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +6,7 @@ from math import ceil
 
 import numpy as np
 
-from .._jit import kernel
+from llrsim._jit import kernel
 
 LENGTH = 1 << 23
 BYTES = 3 * 8 * LENGTH
@@ -41,3 +39,10 @@ def passes(moved: float, *, workers: int = 1) -> Callable[[], None]:
             list(pool.map(run, range(workers)))
 
     return shared if workers > 1 else lambda: run(0)
+
+
+def dgemm(rows: int, inner: int, columns: int) -> Callable[[], object]:
+    """A product of two double-precision matrices of these sizes by NumPy's BLAS."""
+    rng = np.random.default_rng(0)
+    left, right, product = rng.random((rows, inner)), rng.random((inner, columns)), np.empty((rows, columns))
+    return lambda: np.matmul(left, right, out=product)
