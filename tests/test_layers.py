@@ -23,7 +23,7 @@ FLOORS = [
     {"outcome"},
     {"simulation", "prediction"},
     {"attribution", "agreement"},
-    {"plots", "presets"},
+    {"plots"},
     {"sweep"},
     {"studies"},
     {"report"},

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import llrsim
+from figures import fit_presets as fit
 from llrsim.experiment import preset_names
 from llrsim.kinds import STUDIES
-from llrsim.presets import fit
 
 DATA = {data.name: data for data in fit.DATA_SETS}
 

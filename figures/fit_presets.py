@@ -1,4 +1,4 @@
-"""Fits and writes the data-set presets: `python -m llrsim.presets.fit [FOLDER]` (default: this folder).
+"""Fit and write the data-set presets: `python -m figures.fit_presets [FOLDER]` (default: llrsim/presets).
 
 Each data set has one free parameter, the standard deviation of the core feature, and one target, the worst-group
 accuracy that ERM reaches on it in AFR's tables (Qiu et al. 2023): 72.6, 47.2 and 57.4 per cent. The parameter is the
@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from scipy.optimize import brentq
 
-from ..experiment import Experiment, load
-from ..mixture import apportion
-from ..prediction import predict
+from llrsim.experiment import Experiment, load
+from llrsim.mixture import apportion
+from llrsim.prediction import predict
 
 TRAIN_ROWS = 4800  # of the dense presets
 FEWEST = 10  # rows a group has at least in the dense presets
@@ -134,7 +134,7 @@ def write(data: DataSet, folder: Path) -> list[Experiment]:
             f"Held-out: {data.remark}",
             size,
             f"core.std is fitted so that predicted ERM has worst-group accuracy {data.erm_wga} (population limit);",
-            "no retraining result was used. Written by `python -m llrsim.presets.fit`.",
+            "no retraining result was used. Written by `python -m figures.fit_presets`.",
         ]
         experiment = load(describe(data, core_std, train, heldout) | {"name": name})
         text = "".join(f"# {line}\n" for line in lines) + experiment.to_toml()
@@ -145,13 +145,13 @@ def write(data: DataSet, folder: Path) -> list[Experiment]:
 
 def main() -> None:
     """Write all presets of data sets, and print what was fitted."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent / "llrsim" / "presets"
     for data in DATA_SETS:
         for experiment in write(data, folder):
             wga = predict(experiment, "population")["erm"].wga
             core = experiment.features.core
             std = core.std if core is not None else None
-            print(f"{experiment.name:<20} core.std = {std}, predicted ERM WGA = {wga:.4f} (target {data.erm_wga})")  # noqa: T201
+            print(f"{experiment.name:<20} core.std = {std}, predicted ERM WGA = {wga:.4f} (target {data.erm_wga})")
 
 
 if __name__ == "__main__":
