@@ -235,7 +235,8 @@ def test_a_data_set_runs_along_the_methods(several):
     pytest.importorskip("xarray")
     placed = type(several)(several.name, several.methods, several.side, axes={"head.ridge": 0.1})
     data = placed.to_xarray()
-    assert float(data["wga"].sel({"method": "llr"})) == several["llr"].wga
+    assert dict(data.sizes) == {"method_name": 3}
+    assert float(data["wga"].sel(method_name="llr")) == several["llr"].wga
     assert data.attrs == {"name": "small", "head.ridge": 0.1}
 
 

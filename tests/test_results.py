@@ -1,16 +1,24 @@
 """Results of a finished sweep: rows, selections and tables, and what the end of a sweep says of them."""
 
+import json
+import re
 import sqlite3
 import sys
+import tomllib
+import types
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sweep_cases import small
 
 import llrsim
+from llrsim.extras import data_frame
 from llrsim.outcome import half_width_of
 from llrsim.sweep import finish, open_results, run_sweep
 from llrsim.sweep.checksums import checksum
+from llrsim.sweep.export import WRITERS
 from llrsim.sweep.format import CHECKED, FILE
 
 
@@ -137,14 +145,98 @@ def test_results_tell_what_they_are(finished):
     assert "train.n: 80, 120" in text
 
 
-def test_to_pandas_and_to_xarray(finished):
-    pytest.importorskip("pandas")
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """Predictions along an axis of texts, an axis with lists among its numbers, and keys that move together."""
+    collapse = [0.5, [0.5, 0.25, 0.5, 1.0]]
+    experiment = small(sweep__grid={"head.loss": ["squared", "logistic"], "train.collapse.noise": collapse})
+    together = {"train.counts": [[60, 6, 6, 8], [50, 10, 10, 10]], "heldout.minority_ratio": [0.25, 1.0]}
+    tables = {"n": None, "proportions": None, "counts": [60, 6, 6, 8]}
+    experiment = experiment.with_values({f"train.{key}": value for key, value in tables.items()})
+    experiment = experiment.with_values({"sweep.zip": [together]})
+    return run_sweep(experiment, out=tmp_path_factory.mktemp("mixed"), jobs=1, predict_only=True)
+
+
+@pytest.mark.parametrize("source", ["finished", "mixed"])
+def test_the_data_set_selects_along_every_dimension(source, request):
+    """By position and by name, alone and all together, against the rows; `method` is a keyword of `sel`."""
     pytest.importorskip("xarray")
-    frame = finished.to_pandas()
-    data = finished.to_xarray()
-    row = frame[(frame["method"] == "dfr") & (frame["train.n"] == 120)].iloc[1]
-    picked = data.sel({"method": "dfr", "train.n": 120, "heldout.minority_ratio": 1.0})
-    assert float(picked["wga"]) == row["wga"]
+    results = request.getfixturevalue(source)
+    data, rows = results.to_xarray(), results.rows()
+    assert not {"method", "drop", "tolerance", "indexers"} & set(data.sizes)
+
+    def label(value):
+        return json.dumps(value) if isinstance(value, tuple | list) or (value == 0.5 and source == "mixed") else value
+
+    numbers = {key for key, value in rows[0].items() if isinstance(value, float) and key not in data.coords}
+    assert {"predicted_bias", "mass(-,+)"} <= numbers
+    for row in rows:
+        at = {key: label(row[key]) for key in data.sizes if key != "method_name"}
+        picked = data.sel(at).sel(method_name=row["method"])
+        for key in numbers:
+            assert picked[key].dims == ()
+            assert float(picked[key]) == row[key]
+    for key in data.sizes:
+        first = data[key].values[0].item() if data[key].dtype != object else data[key].values[0]
+        assert data.sel({key: first}).sizes == {name: size for name, size in data.sizes.items() if name != key}
+    if source == "mixed":
+        assert data["heldout.minority_ratio"].dims == ("train.counts",)
+        assert data["heldout.minority_ratio"].values.tolist() == [0.25, 1.0]
+
+
+@pytest.mark.parametrize("source", ["finished", "mixed"])
+def test_columns_with_none_are_floats(source, request):
+    pytest.importorskip("xarray")
+    results = request.getfixturevalue(source)
+    rows, frame, data = results.rows(), results.to_pandas(), results.to_xarray()
+    lacking = {key for row in rows for key, value in row.items() if value is None}
+    assert {"cosine", "share(-,+)"} <= lacking
+    assert source == "finished" or {"wga", "simulator", "paired"} <= lacking
+    for key in lacking:
+        assert frame[key].dtype == data[key].dtype == np.float64
+        assert np.isnan(frame[key]).sum() == np.isnan(data[key].values).sum() == sum(row[key] is None for row in rows)
+
+
+def test_yes_and_no_with_none_are_floats(finished):
+    pytest.importorskip("pandas")
+    rows = [{"paired": True, "limit": "population"}, {"paired": None, "limit": None}, {"paired": False, "limit": None}]
+    frame = data_frame(rows, "to_pandas")
+    np.testing.assert_array_equal(frame["paired"], [1.0, np.nan, 0.0])
+    assert frame["limit"].tolist()[0] == "population"
+
+
+@pytest.mark.parametrize("source", ["finished", "mixed"])
+def test_netcdf_reads_back_as_the_data_set(source, request, tmp_path):
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip("h5py")
+    results = request.getfixturevalue(source)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        WRITERS["netcdf"](results, tmp_path / "results.nc")
+        with xarray.open_dataset(tmp_path / "results.nc", engine="h5netcdf") as held:
+            read = held.load()
+    written = results.to_xarray()
+    xarray.testing.assert_equal(read.drop_vars("paired"), written.drop_vars("paired"))
+    assert read.attrs["experiment"] == results.experiment.to_json()
+
+
+@pytest.mark.parametrize(
+    ("form", "missing"),
+    [("netcdf", "h5py"), ("netcdf", "h5netcdf"), ("netcdf", "xarray"), ("parquet", "pyarrow"), ("parquet", "pandas")],
+)
+def test_an_export_names_the_package_that_is_missing(finished, monkeypatch, tmp_path, form, missing):
+    for name in ("h5netcdf", "h5py", "xarray", "pandas", "pyarrow"):  # the others are there, or stand in for it
+        monkeypatch.setitem(sys.modules, name, None if name == missing else types.ModuleType(name))
+    with pytest.raises(ImportError, match=rf"needs {missing}: pip install 'llrsim\[table\]'"):
+        WRITERS[form](finished, tmp_path / "file")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_extra_installs_what_exports_import():
+    """The packages of `[table]` are those that the message of a missing one may name."""
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {re.split(r"[<>=~! ]", entry)[0] for entry in project["optional-dependencies"]["table"]}
+    assert names == {"pandas", "pyarrow", "xarray", "h5netcdf", "h5py"}
 
 
 @pytest.mark.parametrize("module", ["pandas", "xarray"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..extras import table_package
+from ..extras import data_frame, data_set
 from ..head import read_out
 from ..mixture import Array
 from .features import LearnedFeatures
@@ -102,17 +102,16 @@ class Outcome:
         return [row for row in self.rows() if chosen in (None, row["method"])]
 
     def to_pandas(self) -> pandas.DataFrame:
-        """`rows` as a DataFrame; ImportError, naming the extra to install, without pandas."""
-        return table_package("pandas", "to_pandas").DataFrame(self.rows())
+        """Return `rows` as a DataFrame, with NaN for None; ImportError, naming the extra to install, without pandas."""
+        return data_frame(self.rows(), "to_pandas")
 
     def to_xarray(self) -> xarray.Dataset:
-        """`rows` as a Dataset along `method`, with name and axes as attributes.
+        """Return `rows` as a Dataset along `method_name`, with name and axes as attributes.
 
         ImportError, naming the extra to install, without xarray.
         """
-        package = table_package("xarray", "to_xarray")
-        frame = self.to_pandas().drop(columns=list(self.axes)).set_index("method")
-        return package.Dataset.from_dataframe(frame).assign_attrs(name=self.name, **self.axes)
+        rows = [{name: value for name, value in row.items() if name not in self.axes} for row in self.rows()]
+        return data_set(rows, [], "to_xarray").assign_attrs(name=self.name, **self.axes)
 
     def __repr__(self) -> str:
         """A table, then the WGA along every recorded path.
