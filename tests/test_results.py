@@ -15,7 +15,6 @@ from sweep_cases import small
 
 import llrsim
 from llrsim.extras import data_frame
-from llrsim.outcome import half_width_of
 from llrsim.sweep import finish, open_results, run_sweep
 from llrsim.sweep.checksums import checksum
 from llrsim.sweep.export import WRITERS
@@ -42,9 +41,10 @@ def test_rows_have_one_set_of_columns_and_consistent_numbers(finished):
     assert len({tuple(row) for row in rows}) == 1
     for row in rows:
         accuracies = [value for key, value in row.items() if key.startswith("accuracy(") and not key.endswith("_se")]
-        assert row["wga_of_means"] == min(accuracies)
-        assert row["wga"] <= row["wga_of_means"]
-        assert row["wga"] <= row["direction_wga"] + 1e-12
+        assert row["wga"] == min(accuracies)
+        assert row["wga_per_run"] <= row["wga"]
+        assert row["wga_per_run"] <= row["direction_wga"] + 1e-12
+        assert row["wga_low"] < row["wga"] < row["wga_high"]
         assert row["limit"] == "proportional"
 
 
@@ -57,15 +57,18 @@ def test_rows_are_the_readout_of_the_outcomes(finished):
         errors = simulated.standard_error(simulated.readout.group_accuracy)
         expected = {
             "wga": simulated.wga,
-            "wga_of_means": simulated.wga_of_means,
-            "wga_of_means_se": errors[simulated.group_accuracy.argmin()],
+            "wga_se": errors[simulated.group_accuracy.argmin()],
+            "wga_low": simulated.wga_interval[0],
+            "wga_high": simulated.wga_interval[1],
+            "wga_per_run": simulated.wga_per_run,
+            "wga_per_run_se": simulated.standard_error(simulated.readout.wga),
             "direction_wga_se": simulated.standard_error(simulated.readout.direction_wga),
             "signal2": simulated.heads.signal[:, 1].mean(),
             "bias": simulated.heads.bias.mean(),
             "noise_norm_se": simulated.standard_error(simulated.heads.noise_norm),
             "accuracy(+,-)": simulated.group_accuracy[2],
             "mass(+,-)": simulated.mass[2],
-            "predicted_wga_of_means": predicted.wga_of_means,
+            "predicted_wga": predicted.wga,
             "predicted_accuracy(-,+)": predicted.group_accuracy[1],
             "predicted_bias": predicted.heads.bias[0],
         }
@@ -80,8 +83,8 @@ def test_rows_without_a_head_are_left_out_of_the_means(tmp_path):
     (erm, dfr) = open_results(tmp_path).rows()
     assert (erm["status"], erm["replicates"]) == ("diverged", 5)
     kept = np.delete(next(open_results(tmp_path).outcomes()).simulation["dfr"].readout.wga, 2)
-    assert dfr["wga"] == pytest.approx(kept.mean(), rel=1e-12)
-    assert dfr["wga"] != before["dfr"]["wga"]
+    assert dfr["wga_per_run"] == pytest.approx(kept.mean(), rel=1e-12)
+    assert dfr["wga_per_run"] != before["dfr"]["wga_per_run"]
 
 
 def test_what_simulated_a_row_is_stored_and_restored(tmp_path):
@@ -92,23 +95,71 @@ def test_what_simulated_a_row_is_stored_and_restored(tmp_path):
     assert {row["simulator"] for row in results.rows()} == {"other"}
 
 
+def columns_of(table):
+    return {column.header: list(column.cells) for column in table.columns}
+
+
 def test_the_terminal_table_sets_like_beside_like(finished):
     rows = finished.rows()
-    for table in (finish._every_row(finished, rows), finish._by_method(finished, rows)):
-        columns = {column.header: list(column.cells) for column in table.columns}
-        if "± 95 %" in columns:
-            assert columns["simulated"] == [f"{row['wga_of_means']:.4f}" for row in rows]
-            assert columns["± 95 %"] == [
-                f"{half_width_of(row['wga_of_means_se'], row['replicates'] - 1):.4f}" for row in rows
-            ]
-            assert columns["predicted"] == [f"{row['predicted_wga_of_means']:.4f}" for row in rows]
-            assert columns["mean worst"] == [f"{row['wga']:.4f}" for row in rows]
-        else:
-            dfr = [row for row in rows if row["method"] == "dfr"]
-            gap = max(abs(row["wga_of_means"] - row["predicted_wga_of_means"]) for row in dfr)
-            assert columns["largest gap to prediction"][1] == f"{gap:.4f}"
-            assert columns["simulated"][1] == f"{np.mean([row['wga_of_means'] for row in dfr]):.4f}"
-            assert columns["mean worst"][1] == f"{np.mean([row['wga'] for row in dfr]):.4f}"
+    columns = columns_of(finish._every_row(finished, rows))
+    assert columns["simulated"] == [f"{row['wga']:.4f}" for row in rows]
+    assert columns["95 % interval"] == [f"[{row['wga_low']:.4f}, {row['wga_high']:.4f}]" for row in rows]
+    assert columns["predicted"] == [f"{row['predicted_wga']:.4f}" for row in rows]
+    assert columns["wga_per_run"] == [f"{row['wga_per_run']:.4f}" for row in rows]
+    table = finish._by_method(finished, rows)
+    columns, dfr = columns_of(table), [row for row in rows if row["method"] == "dfr"]
+    gap = max(abs(row["wga"] - row["predicted_wga"]) for row in dfr)
+    assert columns["largest gap to prediction"][1] == f"{gap:.4f}"
+    assert columns["simulated"][1] == f"{np.mean([row['wga'] for row in dfr]):.4f}"
+    assert columns["predicted"][1] == f"{np.mean([row['predicted_wga'] for row in dfr]):.4f}"
+    assert columns["wga_per_run"][1] == f"{np.mean([row['wga_per_run'] for row in dfr]):.4f}"
+    assert table.title == "small: worst-group accuracy, means over 4 cells"
+
+
+LOST = {"status": "separable", "wga": None, "wga_per_run": None}
+
+
+def lost(rows, *places):
+    """The rows with these simulations, or predictions, without a head in one replicate or in all."""
+    changed = [dict(row) for row in rows]
+    for place, loss in places:
+        changed[place] |= loss
+    return changed
+
+
+@pytest.mark.parametrize(
+    "loss", [LOST, {"status": "separable"}, {"predicted_status": "separable", "predicted_wga": None}]
+)
+def test_means_are_over_the_cells_that_all_methods_have(finished, loss):
+    """Else a method that is separable where accuracy is low looks better than one that is not."""
+    rows = finished.rows()
+    whole = columns_of(finish._by_method(finished, rows))
+    table = finish._by_method(finished, lost(rows, (3, loss)))  # dfr in the second cell
+    assert table.title.endswith("means over the 3 of 4 cells in which every method has a number")
+    columns = columns_of(table)
+    for place, label in enumerate(("erm", "dfr")):
+        mine = [row for row in rows if row["method"] == label]
+        kept = [row["wga"] for number, row in enumerate(mine) if number != 1]
+        assert columns["simulated"][place] == f"{np.mean(kept):.4f}" != whole["simulated"][place]
+        assert (columns["least"][place], columns["largest"][place]) == (f"{min(kept):.4f}", f"{max(kept):.4f}")
+        assert columns["predicted"][place] != whole["predicted"][place]
+        assert columns["wga_per_run"][place] != whole["wga_per_run"][place]
+
+
+def test_without_common_cells_there_are_no_means(finished):
+    rows = finished.rows()
+    table = finish._by_method(finished, lost(rows, (0, LOST), (2, LOST), (5, LOST), (7, LOST)))
+    assert table.title == f"small: worst-group accuracy, {finish.NO_MEANS}"
+    assert {cell for name, cells in columns_of(table).items() if name != "method" for cell in cells} == {""}
+
+
+def test_a_method_without_any_number_leaves_the_others_their_cells(finished):
+    rows = finished.rows()
+    nothing = {"predicted_status": "no-prediction", "predicted_wga": None}
+    table = finish._by_method(finished, lost(rows, *((place, nothing) for place in range(1, 8, 2))))
+    assert table.title.endswith("means over 4 cells")
+    assert columns_of(table)["predicted"][1] == ""
+    assert columns_of(table)["simulated"] == columns_of(finish._by_method(finished, rows))["simulated"]
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ class Results:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
-        with Reader(self.folder) as reader:
+        with Reader(self.folder, older=True) as reader:
             self.experiment: Experiment = reader.experiment
         self.grid = Grid(self.experiment)
 
@@ -70,13 +70,13 @@ class Results:
 
         `keep` chooses cells by the values of their axes, before anything is rebuilt.
         """
-        with Reader(self.folder) as reader:
+        with Reader(self.folder, older=True) as reader:
             for cell in self._stored(reader, keep):
                 yield self._outcome(cell)
 
     def rows(self) -> list[dict[str, Any]]:
         """One flat dict for each cell and method, from the stored numbers: see `rows.method_row`."""
-        with Reader(self.folder) as reader:
+        with Reader(self.folder, older=True) as reader:
             return [
                 method_row(
                     cell.axes,
