@@ -7,6 +7,7 @@ are taken here from the stored accuracies themselves, and differ by over .002 in
 import json
 import re
 import sqlite3
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,9 +24,10 @@ from llrsim.plots.wga import WGA_LABEL
 from llrsim.report import write_report
 from llrsim.report.columns import MEANINGS
 from llrsim.report.columns import swept as report_rows
+from llrsim.status import Status
 from llrsim.studies import study
 from llrsim.studies.concluding import TABLE, conclude
-from llrsim.studies.measuring import measured_cells
+from llrsim.studies.measuring import gain_in_replicates, measured_cells
 from llrsim.sweep import StoreError, open_results, run_sweep
 from llrsim.sweep.checksums import checksum
 from llrsim.sweep.folder import NUMERICS
@@ -196,6 +198,21 @@ def test_gains_are_differences_of_wga(folder):
     for one in cells:
         assert one["wga"] == min(one["group_accuracy"])
     assert explained.gain.mean == pytest.approx(cells[-1]["wga"] - cells[0]["wga"], abs=1e-12)
+
+
+def test_a_gain_is_over_the_replicates_in_which_both_methods_have_heads(folder):
+    """And so are both worst groups: with one replicate lost of each, of other ones."""
+    found = next(iter(open_results(folder).outcomes())).simulation
+    lost = {}
+    for label, replicate in (("erm", 1), ("dfr", 4)):
+        status = found[label].status.copy()
+        status[replicate] = Status.SEPARABLE
+        lost[label] = replace(found[label], status=status)
+    both = np.array([0, 2, 3, 5])
+    ends = [found[label].readout.group_accuracy[both] for label in ("dfr", "erm")]
+    gain = gain_in_replicates(lost["dfr"], lost["erm"])
+    assert np.isnan(gain).tolist() == [replicate not in both for replicate in range(REPLICATES)]
+    assert gain[both].mean() == pytest.approx(ends[0].mean(axis=0).min() - ends[1].mean(axis=0).min(), abs=1e-14)
 
 
 def test_words_say_which_is_meant():

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..mixture import Array
-from ..outcome import MethodOutcome, half_width_of, plain
+from ..outcome import MethodOutcome, half_width_of, of_least_mean, plain
 
 if TYPE_CHECKING:
     from ..outcome import Outcome
@@ -77,6 +77,19 @@ def wga_columns(name: str, values: Array, ends: tuple[float, float] | None) -> R
     return estimate(name, values) | {f"{name}_low": low, f"{name}_high": high}
 
 
+def gain_in_replicates(method: MethodOutcome, against: MethodOutcome) -> Array:
+    """(R,) difference of the accuracies of two methods' worst groups, both chosen over the replicates with both heads.
+
+    Its mean is the difference of two `wga` over those replicates; nan where either has no head.
+    """
+    both = method.kept & against.kept
+    gain = np.full(len(both), np.nan)
+    if both.any():
+        ends = [of_least_mean(one.readout.group_accuracy[both]) for one in (method, against)]
+        gain[both] = ends[0] - ends[1]
+    return gain
+
+
 def at_best_bias(method: MethodOutcome) -> Array:
     """(R,) worst-group accuracy at the best bias for the head's direction; nan without a head."""
     return np.where(method.kept, method.readout.direction_wga, np.nan)
@@ -102,7 +115,7 @@ def measured(cell: CellOutcome, label: str, *, against: str | None = None) -> Ro
     row["predicted_direction"] = predicted(prediction, label, at_best_bias)
     if against is None:
         return row
-    gain = worst(method) - worst(simulation[against])
+    gain = gain_in_replicates(method, simulation[against])
     direction = at_best_bias(method) - at_best_bias(simulation[against])
     row |= {"against": against, **estimate("gain", gain), **estimate("gain_direction", direction)}
     row |= estimate("gain_bias", gain - direction)
