@@ -185,15 +185,16 @@ class MethodOutcome:
         Rows, records and the printed table select from it. The error of `wga` is that of `worst_group`; `bias_part` is
         `wga` less `direction_wga`.
         """
-        values = {"wga": self.worst_accuracy}
-        if self.limit == "finite":
-            values["wga_per_run"] = self.readout.wga
+        values = {"wga_per_run": self.readout.wga} if self.limit == "finite" else {}
         values |= {name: getattr(self.readout, name) for name in _READ}
         values["bias_part"] = self.worst_accuracy - self.readout.direction_wga
         values |= {"signal": self.heads.signal, "bias": self.heads.bias, "noise_norm": self.heads.noise_norm}
         values["weight_norm"] = self.heads.weight_norm
         values["noise_scale"] = self.heads.noise_scale(self.test)
-        return {name: Estimate(self.mean(rows), self.standard_error(rows)) for name, rows in values.items()}
+        found = {name: Estimate(self.mean(rows), self.standard_error(rows)) for name, rows in values.items()}
+        means, errors = found["group_accuracy"]
+        worst = int(np.argmin(means))
+        return {"wga": Estimate(means[worst], None if errors is None else errors[worst])} | found
 
     def row(self) -> dict[str, Any]:
         """The summary, flat: status; accuracies, weights and mass, each with `_se` after it for a simulation.

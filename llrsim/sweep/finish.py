@@ -12,6 +12,7 @@ from rich.table import Table
 from ..experiment.changes import ALTERNATIVES
 from ..experiment.errors import shown
 from ..planning import plan
+from ..status import Status
 from .export import write_csv
 from .folder import fixed_keys
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .results import CellOutcome, Results
 
 EXPLAINED = 100  # paired draws of the attribution at most: enough for intervals of about half a percent
+_OK = frozenset(status.label for status in Status if status.ok)
 FEW = 60  # rows that still make a table to read; more are summed up by method
 
 Row = dict[str, Any]
@@ -139,7 +141,7 @@ def _every_row(results: Results, rows: list[Row]) -> Table:
         table.add_row(
             *shown,
             row["method"],
-            _text(row["wga"], ".4f") if row["status"] in (None, "converged", "finished") else row["status"],
+            _text(row["wga"], ".4f") if row["status"] in (None, *_OK) else row["status"],
             "" if row["wga_low"] is None else f"[{row['wga_low']:.4f}, {row['wga_high']:.4f}]",
             _text(row["predicted_wga"], ".4f"),
             _text(row["wga_per_run"], ".4f"),
@@ -192,7 +194,7 @@ NO_MEANS = "no means: there is no cell in which every method has a number"
 
 def _has_number(row: Row, side: str) -> bool:
     """Whether a side of a row has a number that rests on every replicate."""
-    return row[f"{side}wga"] is not None and row[f"{side}status"] in ("converged", "finished")
+    return row[f"{side}wga"] is not None and row[f"{side}status"] in _OK
 
 
 def _mean(values: list[float]) -> float | None:
