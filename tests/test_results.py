@@ -102,17 +102,17 @@ def columns_of(table):
 def test_the_terminal_table_sets_like_beside_like(finished):
     rows = finished.rows()
     columns = columns_of(finish._every_row(finished, rows))
-    assert columns["simulated"] == [f"{row['wga']:.4f}" for row in rows]
-    assert columns["95 % interval"] == [f"[{row['wga_low']:.4f}, {row['wga_high']:.4f}]" for row in rows]
+    told = [f"{row['wga']:.4f} [{row['wga_low']:.3f}, {row['wga_high']:.3f}]" for row in rows]
+    assert columns["simulated, 95 %"] == told
     assert columns["predicted"] == [f"{row['predicted_wga']:.4f}" for row in rows]
-    assert columns["wga_per_run"] == [f"{row['wga_per_run']:.4f}" for row in rows]
+    assert columns["per run"] == [f"{row['wga_per_run']:.4f}" for row in rows]
     table = finish._by_method(finished, rows)
     columns, dfr = columns_of(table), [row for row in rows if row["method"] == "dfr"]
     gap = max(abs(row["wga"] - row["predicted_wga"]) for row in dfr)
     assert columns["largest gap to prediction"][1] == f"{gap:.4f}"
     assert columns["simulated"][1] == f"{np.mean([row['wga'] for row in dfr]):.4f}"
     assert columns["predicted"][1] == f"{np.mean([row['predicted_wga'] for row in dfr]):.4f}"
-    assert columns["wga_per_run"][1] == f"{np.mean([row['wga_per_run'] for row in dfr]):.4f}"
+    assert columns["per run"][1] == f"{np.mean([row['wga_per_run'] for row in dfr]):.4f}"
     assert table.title == "small: worst-group accuracy, means over 4 cells"
 
 
@@ -143,7 +143,7 @@ def test_means_are_over_the_cells_that_all_methods_have(finished, loss):
         assert columns["simulated"][place] == f"{np.mean(kept):.4f}" != whole["simulated"][place]
         assert (columns["least"][place], columns["largest"][place]) == (f"{min(kept):.4f}", f"{max(kept):.4f}")
         assert columns["predicted"][place] != whole["predicted"][place]
-        assert columns["wga_per_run"][place] != whole["wga_per_run"][place]
+        assert columns["per run"][place] != whole["per run"][place]
 
 
 def test_without_common_cells_there_are_no_means(finished):

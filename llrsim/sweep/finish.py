@@ -113,7 +113,7 @@ def _base_setting(experiment: Experiment, key: str) -> str:
 
 COLUMNS = (
     "simulated, predicted: wga, the least of the groups' mean accuracies; "
-    "wga_per_run: the mean over replicates of the least accuracy"
+    "per run: wga_per_run, the mean over replicates of the least accuracy"
 )
 """What the columns of `terminal_table` mean, in a line."""
 
@@ -128,7 +128,8 @@ def _every_row(results: Results, rows: list[Row]) -> Table:
     table = Table(title=f"{results.experiment.name}: worst-group accuracy")
     for name in (*map(_short(keys), keys), "method"):
         table.add_column(name)
-    for name in ("simulated", "95 % interval", "predicted", "wga_per_run", "at best bias", "average"):
+    table.add_column("simulated, 95 %", no_wrap=True)
+    for name in ("predicted", "per run", "at best bias", "average"):
         table.add_column(name, justify="right")
     cell: list[Any] | None = None
     for row in rows:
@@ -141,14 +142,19 @@ def _every_row(results: Results, rows: list[Row]) -> Table:
         table.add_row(
             *shown,
             row["method"],
-            _text(row["wga"], ".4f") if row["status"] in (None, *_OK) else row["status"],
-            "" if row["wga_low"] is None else f"[{row['wga_low']:.4f}, {row['wga_high']:.4f}]",
+            _simulated(row) if row["status"] in (None, *_OK) else row["status"],
             _text(row["predicted_wga"], ".4f"),
             _text(row["wga_per_run"], ".4f"),
             _text(row["direction_wga"], ".4f"),
             _text(row["average_accuracy"], ".4f"),
         )
     return table
+
+
+def _simulated(row: Row) -> str:
+    """Worst-group accuracy and its interval, where there are several replicates."""
+    low, high = row["wga_low"], row["wga_high"]
+    return _text(row["wga"], ".4f") + ("" if low is None else f" [{low:.3f}, {high:.3f}]")
 
 
 def _by_method(results: Results, rows: list[Row]) -> Table:
@@ -170,7 +176,7 @@ def _by_method(results: Results, rows: list[Row]) -> Table:
         where = f"means over the {len(common)} of {results.grid.size} cells in which every method has a number"
     table = Table(title=f"{results.experiment.name}: worst-group accuracy, {where if common else NO_MEANS}")
     table.add_column("method")
-    for name in ("simulated", "least", "largest", "predicted", "largest gap to prediction", "wga_per_run"):
+    for name in ("simulated", "least", "largest", "predicted", "largest gap to prediction", "per run"):
         table.add_column(name, justify="right")
     for label in labels:
         mine = [cells[number][label] for number in sorted(common)]
