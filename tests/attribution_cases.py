@@ -32,4 +32,4 @@ def experiment(*, dim=20, train=None, heldout=None, head=None, methods=("erm", "
 def split_of(wga, switches, side="simulation"):
     """An attribution of a planted table `wga` (2,) * m + (R,), all of it direction."""
     table = np.asarray(wga, dtype=float)
-    return Attribution("llr", "erm", side, "finite", switches, CellAccuracies(table, table, table[..., None]))
+    return Attribution("llr", "erm", side, "finite", switches, CellAccuracies(table, table[..., None]))

@@ -72,7 +72,7 @@ def split(side, replicates, seed=0):
         side=side,
         limit="finite" if side == "simulation" else "population",
         switches=("weighting", "collapse"),
-        cells=CellAccuracies(accuracy.min(axis=-1), accuracy.min(axis=-1) + 0.01, accuracy),
+        cells=CellAccuracies(accuracy.min(axis=-1) + 0.01, accuracy),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from attribution_cases import EXACT, IMBALANCED, experiment
+from scipy.stats import ttest_1samp
 
 import llrsim
 from llrsim.agreement.statistics import extrapolate, freedom, hotelling, intercept_weights
@@ -47,18 +48,20 @@ class TestFactorial:
         resolved = plan(described)
         drawn_alike = simulate_plan(in_one_role(resolved), replicates=3)
         m = len(split.switches)
-        np.testing.assert_allclose(split.cells.wga[(0,) * m], drawn_alike["erm"].readout.wga, atol=SOLVE)
+        first = split.cells.group_accuracy[(0,) * m]
+        np.testing.assert_allclose(first, drawn_alike["erm"].readout.group_accuracy, atol=SOLVE)
         if "from" in method:  # the head it starts from is fitted to its own training sample
             samples = (resolved.samples[0], replace(resolved.samples[1], role="factorial"))
             drawn_alike = simulate_plan(Plan(samples, resolved.stages, resolved.test), replicates=3)
-        last = split.averaged.wga if split.averaged else split.cells.wga[(1,) * m]
-        np.testing.assert_allclose(last, drawn_alike[method["kind"]].readout.wga, atol=SOLVE)
+        last = split.averaged.group_accuracy if split.averaged else split.cells.group_accuracy[(1,) * m]
+        np.testing.assert_allclose(last, drawn_alike[method["kind"]].readout.group_accuracy, atol=SOLVE)
 
     def test_wrong_annotations_keep_their_rows_weights(self):
         described = experiment(methods=("erm", "dfr"), heldout={"annotation_noise": 0.2})
         split = explain(described, replicates=2, side="simulation")["dfr"]
         alone = simulate_plan(in_one_role(plan(described)), replicates=2)["dfr"]
-        np.testing.assert_allclose(split.cells.wga[(1,) * 4], alone.readout.wga, atol=SOLVE)
+        last = split.cells.group_accuracy[(1,) * 4]
+        np.testing.assert_allclose(last, alone.readout.group_accuracy, atol=SOLVE)
 
     def test_whole_repeats_are_weighting(self):
         repeated = {"kind": "dfr", "balance": "upsample"}
@@ -68,7 +71,8 @@ class TestFactorial:
         split = explain(described, replicates=2, side="simulation")["dfr"]
         assert split.switches == ("composition", "weighting", "collapse", "size")
         alone = simulate_plan(in_one_role(plan(described)), replicates=2)["dfr"]
-        np.testing.assert_allclose(split.cells.wga[(1,) * 4], alone.readout.wga, atol=SOLVE)
+        last = split.cells.group_accuracy[(1,) * 4]
+        np.testing.assert_allclose(last, alone.readout.group_accuracy, atol=SOLVE)
 
     def test_a_subset_sets_composition_and_size(self):
         described = experiment(methods=("erm", {"kind": "dfr", "balance": "subset"}), heldout={"n": 400})
@@ -127,17 +131,20 @@ class TestSplit:
         methods = ("erm", {"kind": "dfr", "balance": "subset", "average": 2, "head": {"ridge": 0.1}})
         split = explain(experiment(methods=methods), replicates=5, side="simulation")["dfr"]
         assert list(split.effects) == ["composition", "collapse", "size", "solver", "averaging"]
-        gain = split.averaged.wga - split.cells.wga[0, 0, 0, 0]
-        np.testing.assert_allclose(sum(effect.wga for effect in split.effects.values()), gain, atol=EXACT)
-        np.testing.assert_allclose(split.gain.wga, gain, atol=EXACT)
+        last, first = split.averaged.group_accuracy, split.cells.group_accuracy[0, 0, 0, 0]
+        gain = last[:, last.mean(axis=0).argmin()] - first[:, first.mean(axis=0).argmin()]
+        np.testing.assert_allclose(sum(effect.values for effect in split.effects.values()), gain, atol=EXACT)
+        np.testing.assert_allclose(split.gain.values, gain, atol=EXACT)
         direction = split.averaged.direction_wga - split.cells.direction_wga[0, 0, 0, 0]
         np.testing.assert_allclose(split.gain.direction, direction, atol=EXACT)
-        last, first = split.averaged.group_accuracy, split.cells.group_accuracy[0, 0, 0, 0]
         of_means = last.mean(axis=0).min() - first.mean(axis=0).min()
-        assert split.gain.of_means == pytest.approx(of_means, abs=EXACT)
-        assert split.gain.of_means != pytest.approx(split.gain.mean, abs=1e-6)  # the minority groups tie
+        assert split.gain.mean == pytest.approx(of_means, abs=EXACT)
+        per_run = last.min(axis=1) - first.min(axis=1)
+        assert split.gain.mean != pytest.approx(per_run.mean(), abs=1e-6)  # the minority groups tie
+        ends = ttest_1samp(gain, 0.0).confidence_interval(0.95)
+        assert split.gain.interval == pytest.approx((ends.low, ends.high), rel=1e-9)
         total = split.balance + split.collapse + split.rest
-        np.testing.assert_allclose(total.wga, gain, atol=EXACT)
+        np.testing.assert_allclose(total.values, gain, atol=EXACT)
         assert total.direction_part + total.bias_part == pytest.approx(gain.mean(), abs=EXACT)
 
     def test_prediction_gain_is_that_of_predict(self):
@@ -163,7 +170,7 @@ class TestSplit:
             assert split.switches == ()
             assert split.effects == {}
             assert set(split.left_out) == set(llrsim.attribution.SWITCHES)
-            np.testing.assert_array_equal(split.gain.wga, 0)
+            np.testing.assert_array_equal(split.gain.values, 0)
             assert split.verdict == "no gain to split"
             assert "coincides with erm" in split.sentence
 
@@ -195,7 +202,7 @@ class TestSplit:
             head={"loss": "squared", "ridge": 0.0},
         )
         split = in_population(described)["llr"]
-        np.testing.assert_allclose(split.cells.wga, [[0.8516], [0.5513]], atol=5e-5)
+        np.testing.assert_allclose(split.cells.worst_accuracy, [[0.8516], [0.5513]], atol=5e-5)
         assert split.collapse.direction_part == pytest.approx(0.0, abs=1e-9)
         assert split.collapse.bias_part == pytest.approx(0.5513 - 0.8516, abs=1e-4)
 
@@ -261,8 +268,8 @@ class TestKnownValues:
     @pytest.mark.parametrize("alpha", PRINTED)
     def test_prediction_has_them(self, alpha):
         split = explain(known(alpha, 80), side="prediction")["llr"]
-        table, values = PRINTED[alpha]
-        np.testing.assert_allclose(split.cells.wga[..., 0], np.reshape(table, (2, 2)), atol=5.1e-4)  # as printed
+        printed, values = np.reshape(PRINTED[alpha][0], (2, 2)), PRINTED[alpha][1]
+        np.testing.assert_allclose(split.cells.worst_accuracy[..., 0], printed, atol=5.1e-4)
         np.testing.assert_allclose([split.balance.mean, split.collapse.mean], values, atol=5.1e-4)
 
     @pytest.mark.parametrize(("alpha", "dims"), [(0.5, (160, 240)), (5.0, (40, 80)), (100.0, (10, 20))])
@@ -291,7 +298,7 @@ class TestKnownValues:
 
     def test_population_limit_is_near_many_rows_a_dimension(self):
         split = in_population(known(100.0, 50))["llr"]
-        table, values = PRINTED[100.0]
-        np.testing.assert_allclose(split.cells.wga[..., 0], np.reshape(table, (2, 2)), atol=0.01)  # O(1/alpha)
+        printed, values = np.reshape(PRINTED[100.0][0], (2, 2)), PRINTED[100.0][1]
+        np.testing.assert_allclose(split.cells.worst_accuracy[..., 0], printed, atol=0.01)  # O(1/alpha)
         np.testing.assert_allclose([split.balance.mean, split.collapse.mean], values, atol=0.01)
         assert split.verdict == "both"

@@ -121,7 +121,8 @@ def test_sweep_leaves_a_table_a_csv_and_figures(capsys, file, tmp_path):
     out = tmp_path / "out"
     told = said(capsys, ["sweep", file, "--out", str(out), "--jobs", "1", "--set", "sweep.replicates=3"])
     assert "worst-group accuracy" in told.out
-    assert "mean worst: the mean over replicates" in told.out
+    assert "per run: wga_per_run, the mean over replicates" in told.out
+    assert not re.search("wga.of.means|mean worst", told.out)
     own, verdict = told.out.index("heldout.minority_ratio = 1.0, train.n = 80):"), told.out.index("Verdict")
     assert own < verdict
     assert f"wrote {out / 'results.csv'}" in told.out.splitlines()

@@ -47,12 +47,12 @@ class TestContrasts:
 class TestEffect:
     def test_interval_is_the_t_interval(self):
         draws = np.random.default_rng(3).normal(0.1, 0.02, 12)
-        low, high = Effect(draws, draws, 0.0, False).interval
+        low, high = Effect(draws, draws, False).interval
         expected = stats.t.interval(0.95, 11, loc=draws.mean(), scale=stats.sem(draws))
         np.testing.assert_allclose((low, high), expected, atol=EXACT)
 
     def test_a_prediction_is_exact_and_one_replicate_knows_nothing(self):
         one = np.array([0.25])
-        assert Effect(one, one, 0.25, True).interval == (0.25, 0.25)
-        assert Effect(one, one, 0.25, False).to_dict()["interval"] is None
+        assert Effect(one, one, True).interval == (0.25, 0.25)
+        assert Effect(one, one, False).to_dict()["interval"] is None
         assert split_of([[0.5], [0.9]], ("collapse",)).verdict == "undecided"

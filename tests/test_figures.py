@@ -11,6 +11,7 @@ from figures import convergence, cost_record, finite_size_record, reading, recor
 from llrsim import prediction, simulation
 from llrsim.experiment.identity import study_hash
 from llrsim.plots import path_table
+from llrsim.studies.concluding import TABLE
 
 RATIOS = np.array([5.0, 10, 20, 40, 80, 160, 320])
 
@@ -130,8 +131,10 @@ def test_records_are_of_the_experiments_they_name():
         rows = reading.read(name)
         assert {row["experiment"] for row in rows} == {experiment.hash}
         assert {row["llrsim"] for row in rows} == {llrsim.__version__}
+        assert not {"seen", "wga_of_means", "mean_worst"} & {key for row in rows for key in row}
         if experiment.study is not None:  # the rule that decides the record is the one it was made under
             assert {row["rule"] for row in rows} == {study_hash(experiment.study)}
+            assert {row["table"] for row in rows} == {TABLE}
 
 
 def test_recorded_gaps_shrink_as_one_over_n():
@@ -169,7 +172,7 @@ def test_the_recorded_descents_are_what_is_predicted_now_and_near_what_was_simul
     simulated = [row for row in rows if row["simulated_wga"] is not None]
     assert len(simulated) == 30
     for row in simulated:
-        error = (row["interval_high"] - row["interval_low"]) / (2 * 1.97)
+        error = (row["interval_high"] - row["interval_low"]) / (2 * 2.52)  # t at 1 - .025 / 4, of four groups
         assert abs(row["simulated_wga"] - row["predicted_wga"]) < 4.5 * error + 2 / row["noise_dim"], row["steps"]
     for row in {row["method"]: row for row in rows}.values():
         assert row["best_wga"] > row["exact_wga"] + 0.02

@@ -1,6 +1,7 @@
 """An outcome as records, rows, tables and text: one set of numbers, selected from."""
 
 import json
+import re
 import sys
 
 import numpy as np
@@ -69,7 +70,7 @@ def test_a_simulation_adds_replicates_and_standard_errors(several):
     method = several["llr"]
     assert told["replicates"] == REPLICATES
     for values, mean, error in (
-        (method.readout.wga, told["wga"], told["standard_error"]["wga"]),
+        (method.readout.wga, told["wga_per_run"], told["standard_error"]["wga_per_run"]),
         (method.readout.group_accuracy, told["group_accuracy"], told["standard_error"]["group_accuracy"]),
         (method.heads.signal, told["head"]["signal"], told["standard_error"]["head"]["signal"]),
         (method.heads.bias, told["head"]["bias"], told["standard_error"]["head"]["bias"]),
@@ -84,9 +85,16 @@ def test_the_error_of_the_least_mean_is_that_of_its_group(several):
     for method in several:
         accuracy = method.readout.group_accuracy
         worst = accuracy.mean(axis=0).argmin()
-        mean, error = method.summary()["wga_of_means"]
+        mean, error = method.summary()["wga"]
         assert (mean, method.worst_group) == (accuracy.mean(axis=0)[worst], worst)
+        assert method.wga == accuracy.mean(axis=0).min()
         assert error == pytest.approx(accuracy[:, worst].std(ddof=1) / np.sqrt(REPLICATES))
+        half = t.ppf(1 - 0.025 / 4, REPLICATES - 1) * accuracy.std(axis=0, ddof=1) / np.sqrt(REPLICATES)
+        ends = (accuracy.mean(axis=0) - half).min(), (accuracy.mean(axis=0) + half).min()
+        assert method.wga_interval == pytest.approx(ends, rel=1e-12)
+        assert method.to_dict()["wga_interval"] == list(method.wga_interval)
+        bias_part, _ = method.summary()["bias_part"]
+        assert bias_part == pytest.approx(method.wga - method.readout.direction_wga.mean(), abs=1e-14)
 
 
 def test_a_single_replicate_has_null_errors_and_no_interval(single):
@@ -115,7 +123,8 @@ def test_intervals_and_means_leave_failed_replicates_out():
     kept = method.readout.wga[[0, 2, 4]]
     half = t.ppf(0.975, 2) * kept.std(ddof=1) / np.sqrt(3)
     assert method.interval(method.readout.wga) == pytest.approx((kept.mean() - half, kept.mean() + half))
-    assert method.wga == pytest.approx(kept.mean())
+    assert method.wga_per_run == pytest.approx(kept.mean())
+    assert method.wga == pytest.approx(method.readout.group_accuracy[[0, 2, 4]].mean(axis=0).min())
     assert method.to_dict()["replicates"] == 3
     assert method.to_dict()["status"] == "separable"
     assert "(2 of 5 replicates: separable)" in repr(failed(only=[1, 3]))
@@ -127,7 +136,7 @@ def test_a_failed_method_is_null_everywhere_and_says_why():
     assert told["status"] == "separable"
     assert told["message"] == Status.SEPARABLE.message
     assert told["replicates"] == 0
-    assert [told[name] for name in ("wga", "wga_of_means", "worst_group", "certificate")] == [None] * 4
+    assert [told[name] for name in ("wga", "wga_per_run", "wga_interval", "worst_group")] == [None] * 4
     assert told["group_accuracy"] == [None] * 4
     assert told["head"]["signal"] == [None, None]
     (row,) = found.select(method="llr")
@@ -144,16 +153,19 @@ def test_a_diverged_method_tells_its_largest_stable_step():
 def test_rows_records_and_text_tell_the_same_numbers(several):
     records = several.to_dict()["methods"]
     lines = repr(several).splitlines()
-    assert lines[1].split("  mass")[0].count("± 95 %") == 2
+    columns = ("method", "wga", "95 % of wga", "wga_per_run", "± 95 %", "best bias", "average", "mass")
+    assert re.split(r" {2,}", lines[1].strip()) == list(columns)
     for row, line in zip(several.rows(), lines[2:], strict=True):
         told, method = records[row["method"]], several[row["method"]]
         assert (row["wga"], row["wga_se"]) == (told["wga"], told["standard_error"]["wga"])
         assert row["accuracy(+,-)"] == told["group_accuracy"][2]
         assert row["signal2_se"] == told["standard_error"]["head"]["signal"][1]
         factor = t.ppf(0.975, REPLICATES - 1)
-        numbers = [row["wga_of_means"], factor * row["wga_of_means_se"], row["wga"], factor * row["wga_se"]]
-        numbers += [row["direction_wga"], row["average_accuracy"]]
-        assert line.split()[:7] == [method.label, *(f"{number:.4f}" for number in numbers)]
+        assert [row["wga_low"], row["wga_high"]] == told["wga_interval"]
+        numbers = [row["wga_per_run"], factor * row["wga_per_run_se"], row["direction_wga"], row["average_accuracy"]]
+        interval = f"[{row['wga_low']:.4f}, {row['wga_high']:.4f}]"
+        shown = [f"{row['wga']:.4f}", *interval.split(), *(f"{number:.4f}" for number in numbers)]
+        assert line.split()[:8] == [method.label, *shown]
 
 
 def test_predictions_print_one_worst_group_accuracy(predicted):
@@ -189,6 +201,7 @@ def test_a_simulation_and_a_descents_path_are_strict_json():
     told = json.loads(json.dumps(simulate(small, 2).to_dict(), allow_nan=False))["methods"]["llr"]
     assert told["path"]["steps"] == [5, 20]
     assert told["path"]["wga"][1] == pytest.approx(told["wga"])
+    assert told["path"]["wga_per_run"][1] == pytest.approx(told["wga_per_run"])
 
 
 @pytest.mark.parametrize("replicates", [1, 3])
@@ -207,8 +220,8 @@ def test_paths_are_printed(replicates):
     else:
         assert title == "  llr along its descent"
         assert told.split() == ["step", "5", "20"]
-        assert accuracies.split() == ["wga", "of", "means", *(f"{value:.4f}" for value in along)]
-        assert float(accuracies.split()[-1]) == round(found["llr"].wga_of_means, 4)
+        assert accuracies.split() == ["wga", *(f"{value:.4f}" for value in along)]
+        assert float(accuracies.split()[-1]) == round(found["llr"].wga, 4)
     assert "erm along" not in repr(found)
 
 
@@ -235,7 +248,8 @@ def test_a_data_set_runs_along_the_methods(several):
     pytest.importorskip("xarray")
     placed = type(several)(several.name, several.methods, several.side, axes={"head.ridge": 0.1})
     data = placed.to_xarray()
-    assert float(data["wga"].sel({"method": "llr"})) == several["llr"].wga
+    assert dict(data.sizes) == {"method_name": 3}
+    assert float(data["wga"].sel(method_name="llr")) == several["llr"].wga
     assert data.attrs == {"name": "small", "head.ridge": 0.1}
 
 

@@ -150,6 +150,9 @@ def test_a_rule_that_does_not_fit_its_sweep_says_so(tmp_path):
     assert "No verdict: the rule does not fit this sweep (KeyError" in told
 
 
+ORIGIN = ("experiment", "rule", "llrsim", "table")
+
+
 def test_a_stored_table_counts_while_it_is_of_this_experiment_and_newer(finished, tmp_path):
     results = open_results(finished)
     conclude(results, command="")
@@ -157,7 +160,7 @@ def test_a_stored_table_counts_while_it_is_of_this_experiment_and_newer(finished
     whole = read_rows(stored)
     assert [set(row.items()) for row in whole] == [
         set(row.items())
-        for row in [dict.fromkeys(whole[0]) | row | {k: whole[0][k] for k in ("experiment", "rule", "llrsim")}
+        for row in [dict.fromkeys(whole[0]) | row | {k: whole[0][k] for k in ORIGIN}
                     for row in study("e12").table(results)]
     ]  # fmt: skip
     marked = stored.read_text().replace("dfr", "marked")

@@ -85,7 +85,7 @@ def test_the_separation_and_explain_have_one_notion_of_dominance():
         at = {"part": "map", "kind": "class", "head": "ridge", "ridge": "equal"}
         (case,) = predicted_splits([at | split(balance, collapse)])
         of, none = (
-            {name: Effect(np.array([x]), np.zeros(1), x, True) for name, x in numbers.items()}
+            {name: Effect(np.array([x]), np.zeros(1), True) for name, x in numbers.items()}
             for numbers in (
                 {"balance": balance, "collapse": collapse, "gain": balance + collapse},
                 {"rest": 0.0, "interaction": 0.0},

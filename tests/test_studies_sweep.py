@@ -146,8 +146,8 @@ def test_simulated_shares_are_those_of_the_attribution():
     experiment = separation().replace(sweep={})
     (row,) = Shares((Variant("cross-entropy", "logistic"),)).simulate(experiment, 5)
     effects = llrsim.explain(experiment, replicates=5, side="simulation")["llr"].effects
-    assert row["balance"] == pytest.approx(effects["composition"].of_means, abs=1e-12)
-    assert row["collapse"] == pytest.approx(effects["collapse"].of_means, abs=1e-12)
+    assert row["balance"] == pytest.approx(effects["composition"].mean, abs=1e-12)
+    assert row["collapse"] == pytest.approx(effects["collapse"].mean, abs=1e-12)
 
 
 @pytest.mark.parametrize(

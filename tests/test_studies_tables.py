@@ -102,7 +102,7 @@ def test_small_and_large_held_out_sets(tmp_path):
     experiment = llrsim.load("e14").with_values({"features.noise.dim": 10, "train.n": 200})
     swept = experiment.replace(sweep={"replicates": 2, "grid": grid})
     rows = study("e14").table(llrsim.run_sweep(swept, out=tmp_path, jobs=2))
-    seen = {(row["n"], row["ratio"]): row["seen"] for row in of_part(rows, "cell")}
+    seen = {(row["n"], row["ratio"]): row["wga_per_run"] for row in of_part(rows, "cell")}
     found = {row["part"]: row["difference"] for row in rows if "difference" in row}
     assert found == {"balance": same(seen[80, 1.0] - seen[80, 0.2]), "cost": same(seen[40, 1.0] - seen[80, 0.2])}
 

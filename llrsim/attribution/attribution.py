@@ -81,7 +81,7 @@ class Attribution(Split):
             lines.append(f"  {self.failed} replicates left out; {self.failure}")
         if self.replicates and self.effects:
             spread = "" if self.side == "prediction" else f"{'95 % interval':>20}"
-            lines.append(f"  {'':<14}{'Shapley':>9}{spread}{'direction':>11}{'bias':>9}{'WGA of means':>14}{'main':>9}")
+            lines.append(f"  {'':<14}{'Shapley':>9}{spread}{'direction':>11}{'bias':>9}{'main':>9}")
             lines += [_line(name, effect, self.main_effects.get(name)) for name, effect in self.effects.items()]
             lines += [_line("gain", self.gain), _line("balance", self.balance)]
             if self.largest_interaction is not None:
@@ -141,7 +141,6 @@ class Attribution(Split):
                     "high": None if isinf(high) else high,
                     "direction_part": effect.direction_part,
                     "bias_part": effect.bias_part,
-                    "of_means": effect.of_means,
                 }
             )
         return told
@@ -151,11 +150,11 @@ class Attribution(Split):
         return [
             {
                 "switches": dict(zip(self.switches, map(int, bits), strict=True)),
-                "wga": float(self.cells.wga[bits].mean()),
+                "wga": float(self.cells.worst_accuracy[bits].mean()),
                 "direction_wga": float(self.cells.direction_wga[bits].mean()),
                 "group_accuracy": self.cells.group_accuracy[bits].mean(axis=0).tolist(),
             }
-            for bits in np.ndindex(self.cells.wga.shape[:-1])
+            for bits in np.ndindex(self.cells.direction_wga.shape[:-1])
         ]
 
     def __str__(self) -> str:
@@ -169,5 +168,5 @@ def _line(name: str, effect: Effect, main: Effect | None = None) -> str:
         f"  {name:<14}{effect.mean:+9.4f}"
         + ("" if effect.exact else f"{spread:>20}")
         + f"{effect.direction_part:+11.4f}{effect.bias_part:+9.4f}"
-        f"{effect.of_means:+14.4f}" + (f"{main.mean:+9.4f}" if main is not None else "")
+        + (f"{main.mean:+9.4f}" if main is not None else "")
     )

@@ -2,7 +2,7 @@
 
 `shapley`, `interaction` and `joint_interaction` take `values` of shape (2,) * m + (...): entry [b_1, ..., b_m, ...] is
 the outcome with switch i at setting b_i, and the trailing axes (replicates, say) are carried along. All are linear in
-`values`. An `Effect` is such a contrast of worst-group accuracies, replicate by replicate.
+`values`. An `Effect` is such a contrast of worst-group accuracies, in replicates the accuracies of the worst groups.
 """
 
 from __future__ import annotations
@@ -86,31 +86,27 @@ class Effect:
     """A difference of worst-group accuracies over R replicates (R = 1 for a prediction).
 
     Attributes:
-        wga: (R,) effect on the worst-group accuracy of each replicate.
+        values: (R,) effect in each replicate on the accuracy of the cells' worst groups (`of_least_mean`).
         direction: (R,) the part through the head's direction: the effect on WGA at the best bias for each direction.
-        of_means: the effect on the least of the mean group accuracies, which is what theory predicts.
         exact: whether the numbers are a prediction's, without sampling error.
     """
 
-    wga: Array
+    values: Array
     direction: Array
-    of_means: float
     exact: bool
 
     def __add__(self, other: Effect) -> Effect:
-        return Effect(
-            self.wga + other.wga, self.direction + other.direction, self.of_means + other.of_means, self.exact
-        )
+        return Effect(self.values + other.values, self.direction + other.direction, self.exact)
 
     @property
     def mean(self) -> float:
-        """Mean effect over the replicates."""
-        return float(self.wga.mean())
+        """The effect on worst-group accuracy, the least of the groups' mean accuracies."""
+        return float(self.values.mean())
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % interval of the mean; degenerate for a prediction."""
-        return interval(self.wga, self.exact)
+        """95 % interval of the mean, with the worst groups as given; degenerate for a prediction."""
+        return interval(self.values, self.exact)
 
     @property
     def direction_part(self) -> float:
@@ -130,7 +126,6 @@ class Effect:
             "interval": None if isinf(high) else [low, high],
             "direction_part": self.direction_part,
             "bias_part": self.bias_part,
-            "of_means": self.of_means,
         }
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, Self
 import numpy as np
 
 from ..mixture import Array
-from ..outcome import Limit, Outcome
+from ..outcome import Limit, Outcome, of_least_mean
 from .dominance import DOMINANCE, dominates, has_gain
 from .effects import Effect, interaction, interval, joint_interaction, shapley
 from .factorial import Factorial
@@ -57,7 +57,7 @@ def verdict_of(*, gain: Effect, balance: Effect, collapse: Effect, rest: Effect,
         return interval(values, gain.exact)[0] > 0
 
     def absolute(effect: Effect) -> Array:
-        return copysign(1.0, effect.mean) * effect.wga
+        return copysign(1.0, effect.mean) * effect.values
 
     def carries(share: Array, other: Array) -> bool:
         return dominates(interval(share, gain.exact), interval(share - DOMINANCE * other, gain.exact)) is True
@@ -65,7 +65,7 @@ def verdict_of(*, gain: Effect, balance: Effect, collapse: Effect, rest: Effect,
     found = has_gain(gain.interval)
     if not found:
         return "undecided" if found is None else "no gain to split"
-    b, c, r, i = balance.wga, collapse.wga, rest.wga, absolute(interaction)
+    b, c, r, i = balance.values, collapse.values, rest.values, absolute(interaction)
     if all(positive(r - other) for other in (0 * r, b, c, b + c)):
         return "neither"
     if positive(i - absolute(balance)) and positive(i - absolute(collapse)):
@@ -86,18 +86,23 @@ def verdict_of(*, gain: Effect, balance: Effect, collapse: Effect, rest: Effect,
 class CellAccuracies(NamedTuple):
     """Readouts of cells, with any leading axes, over R replicates and G groups."""
 
-    wga: Array  # (..., R)
     direction_wga: Array  # (..., R), at the best bias for each direction
     group_accuracy: Array  # (..., R, G)
+
+    @property
+    def worst_accuracy(self) -> Array:
+        """(..., R) accuracy of each cell's worst group, the one whose mean is least; its mean is the cell's WGA."""
+        return of_least_mean(self.group_accuracy)
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
     """Why the worst-group accuracy of `label` differs from that of `baseline` (T21), on one side.
 
-    The switches are on at the retraining method's value and off at the baseline's; m of them differ. WGA is the
-    least group accuracy in each replicate, so that effects add up to the gain in every replicate; theory has one
-    "replicate", the least of the limits. `of_means` in an effect compares with theory where groups tie.
+    The switches are on at the retraining method's value and off at the baseline's; m of them differ. WGA is the least
+    of the groups' mean accuracies, on both sides. With each cell's worst group fixed by those means, effects are
+    contrasts of its accuracies, replicate by replicate: they add up to the gain in every replicate, and their errors
+    are those of paired differences. `of_least_mean` says what ties do to their intervals.
 
     Attributes:
         label, baseline: names of the two methods.
@@ -154,7 +159,7 @@ class Split:
     @property
     def replicates(self) -> int:
         """R, the replicates that enter: those in which every cell has a head. Without any there is no split."""
-        return self.cells.wga.shape[-1]
+        return self.cells.direction_wga.shape[-1]
 
     @cached_property
     def effects(self) -> dict[str, Effect]:
@@ -164,9 +169,8 @@ class Split:
         if self.averaged is not None:
             single = self._effect(lambda values: values[(1,) * m])
             split["averaging"] = Effect(
-                self.averaged.wga - single.wga,
+                self.averaged.worst_accuracy - single.values,
                 self.averaged.direction_wga - single.direction,
-                float(self.averaged.group_accuracy.mean(axis=0).min()) - single.of_means,
                 single.exact,
             )
         return split
@@ -243,10 +247,6 @@ class Split:
 
     def _effect(self, contrast: Callable[[Array], Array]) -> Effect:
         """The effect that a linear function of the table of cells gives."""
-        least_of_means = self.cells.group_accuracy.mean(axis=-2).min(axis=-1)
         return Effect(
-            contrast(self.cells.wga),
-            contrast(self.cells.direction_wga),
-            float(contrast(least_of_means)),
-            self.side == "prediction",
+            contrast(self.cells.worst_accuracy), contrast(self.cells.direction_wga), self.side == "prediction"
         )

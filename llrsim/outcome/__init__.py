@@ -1,7 +1,7 @@
 """What `simulate` and `predict` both return: for each method its head, what follows from it, and how it came about."""
 
 from .features import LearnedFeatures
-from .interval import binomial_interval, half_width, half_width_of
+from .interval import binomial_interval, half_width, half_width_of, interval_of_least, of_least_mean
 from .method import Estimate, Limit, MethodOutcome, Path
 from .observed import Observed
 from .outcome import Outcome
@@ -18,5 +18,7 @@ __all__ = [
     "binomial_interval",
     "half_width",
     "half_width_of",
+    "interval_of_least",
+    "of_least_mean",
     "plain",
 ]

@@ -41,6 +41,45 @@ def half_width_of(standard_error: ArrayLike, freedom: ArrayLike = np.inf, *, com
     return np.asarray(stdtrit(freedom, 0.5 + level / 2) * np.asarray(standard_error, dtype=np.float64))
 
 
+def interval_of_least(means: ArrayLike, standard_errors: ArrayLike, count: int) -> tuple[float, float]:
+    """Return the ends of the 95 % interval of the least of G expectations, from the means of `count` replicates.
+
+    Args:
+        means: (G,) of the replicates.
+        standard_errors: (G,) of those means.
+        count: at least 2.
+
+    The G intervals by Student's t that hold together with 95 % (Bonferroni) have lower ends L_g and upper ends U_g.
+    Where they hold, min L_g <= min mu_g <= min U_g: so the interval is [min L_g, min U_g]. It covers at ties too, and
+    where the group whose mean is least is not the one whose expectation is.
+
+    >>> [round(end, 3) for end in interval_of_least([0.7, 0.72], [0.01, 0.02], 30)]
+    [0.673, 0.724]
+    """
+    middle = np.asarray(means, dtype=np.float64)
+    half = half_width_of(standard_errors, count - 1, comparisons=middle.size)
+    return float((middle - half).min()), float((middle + half).min())
+
+
+def of_least_mean(accuracy: Array) -> Array:
+    """Return (..., R) the accuracy, in each replicate, of the group whose mean over replicates is least.
+
+    Args:
+        accuracy: (..., R, G) of groups in replicates, without nan.
+
+    Its mean over R is worst-group accuracy: the least of the groups' mean accuracies. Differences of such values,
+    replicate by replicate, have the difference of two worst-group accuracies as their mean, and an error in which what
+    paired replicates share cancels. That error takes the groups as given. Where G independent groups tie, the least
+    mean is low by order of its error: t intervals of 95 % then cover 95.0, 92.7 and 90.4 % for G = 2, 3 and 4, and
+    nearly all misses are too low. `interval_of_least` has no such loss.
+
+    >>> of_least_mean(np.array([[0.9, 0.7], [0.5, 0.9]])).tolist()
+    [0.9, 0.5]
+    """
+    worst = accuracy.mean(axis=-2, keepdims=True).argmin(axis=-1, keepdims=True)
+    return np.take_along_axis(accuracy, worst, axis=-1)[..., 0]
+
+
 def binomial_interval(share: ArrayLike, rows: int) -> tuple[Array, Array]:
     """Ends of the 95 % interval of a probability from the share of `rows` independent trials (Clopper & Pearson 1934).
 

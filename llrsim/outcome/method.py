@@ -13,20 +13,18 @@ from ..head import Head, Readout, read_out
 from ..mixture import Array, GroupMixture
 from ..planning import Stage
 from ..status import Status
-from .interval import half_width
+from .interval import half_width, interval_of_least
 from .observed import Observed
 from .record import plain
 
 Limit = Literal["population", "proportional", "finite"]
 
 _READ = (
-    "wga",
     "group_accuracy",
     "average_accuracy",
     "worst_class_accuracy",
     "spurious_reliance",
     "direction_wga",
-    "bias_part",
     "class_cosine",
     "attribute_cosine",
 )
@@ -152,13 +150,29 @@ class MethodOutcome:
 
     @property
     def wga(self) -> float:
-        """Mean over replicates of the worst group's accuracy: what a practitioner sees."""
-        return float(self.mean(self.readout.wga))
+        """Worst-group accuracy: the least of the groups' mean accuracies, on both sides; nan without a head."""
+        return float(self.group_accuracy.min())
 
     @property
-    def wga_of_means(self) -> float:
-        """Least of the mean group accuracies: what theory predicts; above `wga` where groups tie."""
-        return float(self.group_accuracy.min())
+    def wga_interval(self) -> tuple[float, float] | None:
+        """Ends of the 95 % interval of `wga` (`interval_of_least`); None for predictions and single replicates."""
+        errors = self.standard_error(self.readout.group_accuracy)
+        return None if errors is None else interval_of_least(self.group_accuracy, errors, int(self.kept.sum()))
+
+    @property
+    def wga_per_run(self) -> float | None:
+        """Mean over replicates of each replicate's least group accuracy, below `wga` where groups tie.
+
+        None for a prediction: theory is of the groups' means.
+        """
+        return float(self.mean(self.readout.wga)) if self.limit == "finite" else None
+
+    @property
+    def worst_accuracy(self) -> Array:
+        """(R,) accuracy of `worst_group` in each replicate, whose mean is `wga`; nan without a head."""
+        if self.worst_group is None:
+            return np.full(len(self.kept), np.nan)
+        return np.where(self.kept, self.readout.group_accuracy[:, self.worst_group], np.nan)
 
     @property
     def worst_group(self) -> int | None:
@@ -166,29 +180,32 @@ class MethodOutcome:
         return int(np.argmin(self.group_accuracy)) if self.kept.any() else None
 
     def summary(self) -> dict[str, Estimate]:
-        """Every quantity by name: the averages of `Readout`, `wga_of_means`, and the mean head.
+        """Return every quantity by name: `wga`, of a simulation `wga_per_run`, averages of `Readout`, the mean head.
 
-        Rows, records and the printed table select from it. The error of `wga_of_means` is that of the group it is
-        taken from.
+        Rows, records and the printed table select from it. The error of `wga` is that of `worst_group`; `bias_part` is
+        `wga` less `direction_wga`.
         """
-        values = {name: getattr(self.readout, name) for name in _READ}
+        values = {"wga_per_run": self.readout.wga} if self.limit == "finite" else {}
+        values |= {name: getattr(self.readout, name) for name in _READ}
+        values["bias_part"] = self.worst_accuracy - self.readout.direction_wga
         values |= {"signal": self.heads.signal, "bias": self.heads.bias, "noise_norm": self.heads.noise_norm}
         values["weight_norm"] = self.heads.weight_norm
         values["noise_scale"] = self.heads.noise_scale(self.test)
         found = {name: Estimate(self.mean(rows), self.standard_error(rows)) for name, rows in values.items()}
         means, errors = found["group_accuracy"]
         worst = int(np.argmin(means))
-        found["wga_of_means"] = Estimate(means[worst], None if errors is None else errors[worst])
-        return found
+        return {"wga": Estimate(means[worst], None if errors is None else errors[worst])} | found
 
     def row(self) -> dict[str, Any]:
         """The summary, flat: status; accuracies, weights and mass, each with `_se` after it for a simulation.
 
-        Vectors have one entry a coordinate (`signal1`) or a group (`accuracy(-,+)`); None stands for no value.
+        A simulation has the interval of `wga` in `wga_low` and `wga_high`, and `wga_per_run`. Vectors have one entry a
+        coordinate (`signal1`) or a group (`accuracy(-,+)`); None stands for no value.
         """
         summary, names = self.summary(), self.test.group_names
         told: dict[str, Any] = {"limit": self.limit, "status": self.outcome.label, "replicates": int(self.kept.sum())}
-        columns = {name: [name] for name in ("wga", "wga_of_means", "direction_wga", "average_accuracy")}
+        named = ("wga", "wga_per_run", "direction_wga", "average_accuracy")
+        columns = {name: [name] for name in named if name in summary}
         columns["group_accuracy"] = [f"accuracy{name}" for name in names]
         columns["signal"] = [f"signal{place + 1}" for place in range(self.test.signal_dim)]
         columns |= {"bias": ["bias"], "noise_norm": ["noise_norm"]}
@@ -199,6 +216,8 @@ class MethodOutcome:
                 told[key] = plain(value)
                 if self.limit == "finite":
                     told[f"{key}_se"] = plain(spread)
+                if self.limit == "finite" and key == "wga":
+                    told["wga_low"], told["wga_high"] = self.wga_interval or (None, None)
         return told | {f"mass{name}": plain(value) for name, value in zip(names, self.mass, strict=True)}
 
     def to_dict(self) -> dict[str, Any]:
@@ -223,14 +242,18 @@ class MethodOutcome:
             told["path"] = self._path_record(self.path)
         if self.limit == "finite":
             told["replicates"] = int(self.kept.sum())
+            told["wga_interval"] = plain(self.wga_interval)
             told["standard_error"] = _nested({name: plain(found.standard_error) for name, found in summary.items()})
         return told
 
     def _path_record(self, path: Path) -> dict[str, Any]:
         accuracy, heads = read_out(path.heads, self.test), path.heads
-        along = {"wga": accuracy.wga, "group_accuracy": accuracy.group_accuracy}
-        along |= {"signal": heads.signal, "bias": heads.bias, "noise_norm": heads.noise_norm}
-        return {"steps": plain(path.steps)} | {name: plain(self.mean(values)) for name, values in along.items()}
+        along = {"group_accuracy": accuracy.group_accuracy, "signal": heads.signal, "bias": heads.bias}
+        along["noise_norm"] = heads.noise_norm
+        if self.limit == "finite":
+            along["wga_per_run"] = accuracy.wga
+        told = {"steps": plain(path.steps), "wga": plain(self.mean(accuracy.group_accuracy).min(axis=-1))}
+        return told | {name: plain(self.mean(values)) for name, values in along.items()}
 
 
 def _nested(numbers: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..extras import table_package
+from ..extras import data_frame, data_set
 from ..head import read_out
 from ..mixture import Array
 from .features import LearnedFeatures
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST_STEPS = 10
 """Columns of a path in print."""
+_INTERVAL = "95 % of wga     "  # as wide as its numbers
 LEAST_NAME = 16
 """Width of the names' column in print, but for longer ones."""
 
@@ -102,22 +103,21 @@ class Outcome:
         return [row for row in self.rows() if chosen in (None, row["method"])]
 
     def to_pandas(self) -> pandas.DataFrame:
-        """`rows` as a DataFrame; ImportError, naming the extra to install, without pandas."""
-        return table_package("pandas", "to_pandas").DataFrame(self.rows())
+        """Return `rows` as a DataFrame, with NaN for None; ImportError, naming the extra to install, without pandas."""
+        return data_frame(self.rows(), "to_pandas")
 
     def to_xarray(self) -> xarray.Dataset:
-        """`rows` as a Dataset along `method`, with name and axes as attributes.
+        """Return `rows` as a Dataset along `method_name`, with name and axes as attributes.
 
         ImportError, naming the extra to install, without xarray.
         """
-        package = table_package("xarray", "to_xarray")
-        frame = self.to_pandas().drop(columns=list(self.axes)).set_index("method")
-        return package.Dataset.from_dataframe(frame).assign_attrs(name=self.name, **self.axes)
+        rows = [{name: value for name, value in row.items() if name not in self.axes} for row in self.rows()]
+        return data_set(rows, [], "to_xarray").assign_attrs(name=self.name, **self.axes)
 
     def __repr__(self) -> str:
         """A table, then the WGA along every recorded path.
 
-        Of several replicates there are both the WGA of the mean accuracies and the mean of the worst, with 95 %.
+        Of several replicates there are `wga` and `wga_per_run`, with their 95 % intervals.
         """
         title = f"{self.name}: {self.side}"
         if self.simulator:
@@ -125,7 +125,7 @@ class Outcome:
         if self.readout == "empirical":
             title += ", empirical readout"
         several = any(method.kept.sum() > 1 for method in self)
-        worst = ["wga of means", "± 95 %", "mean worst", "± 95 %"] if several else ["wga"]
+        worst = ["wga", _INTERVAL, "wga_per_run", "± 95 %"] if several else ["wga"]
         columns = "".join(f"{name:>{_width(name)}}" for name in (*worst, "best bias", "average"))
         named = max(LEAST_NAME, *(len(label) + 2 for label in self.methods)) if self.methods else LEAST_NAME
         table = [title, f"  {'method':<{named}}{columns}  mass", *(_line(method, several, named) for method in self)]
@@ -147,12 +147,11 @@ def _line(method: MethodOutcome, several: bool, named: int) -> str:
     def told_of(column: str, name: str) -> str:
         return f"{float(summary[name].mean):{_width(column)}.4f}"
 
+    line = told_of("wga", "wga")
     if several:
-        line = told_of("wga of means", "wga_of_means")
-        line += _spread(method, method.readout.group_accuracy[:, method.worst_group])
-        line += told_of("mean worst", "wga") + _spread(method, method.readout.wga)
-    else:
-        line = told_of("wga", "wga")
+        ends = method.wga_interval
+        line += f"{f'[{ends[0]:.4f}, {ends[1]:.4f}]' if ends else '':>{_width(_INTERVAL)}}"
+        line += told_of("wga_per_run", "wga_per_run") + _spread(method, method.readout.wga)
     line += told_of("best bias", "direction_wga") + told_of("average", "average_accuracy")
     line += "  " + " ".join(f"{p:.3f}" for p in method.mass)
     missing = int((~method.kept).sum())
@@ -171,8 +170,7 @@ def _path_lines(method: MethodOutcome) -> list[str]:
     return [
         f"  {method.label} along its descent{thinned}",
         f"    {'step':<14}" + "".join(f"{step:9d}" for step in method.path.steps[shown]),
-        f"    {'wga of means' if method.kept.sum() > 1 else 'wga':<14}"
-        + "".join(f"{value:9.4f}" for value in wga[shown]),
+        f"    {'wga':<14}" + "".join(f"{value:9.4f}" for value in wga[shown]),
     ]
 
 

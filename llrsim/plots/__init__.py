@@ -2,7 +2,7 @@
 
 Lines are theory, points are simulation with 95 % intervals (Student's t), and like is compared with like: a
 prediction gives the least of the groups' accuracies, so the simulation's point is the least of the groups' *mean*
-accuracies (`wga_of_means`), not the mean of the least one.
+accuracies (`wga`), not the mean of the least one (`wga_per_run`).
 """
 
 from .attribution import attribution_bars

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -28,11 +28,9 @@ _COLOURS = {
 def attribution_bars(explanation: Explanation, ax: Axes | None = None) -> Axes:
     """Draw how the gain in worst-group accuracy of each retraining method splits over the switches (T21).
 
-    Bars are simulated Shapley values of the mean WGA with 95 % intervals, or predicted ones where nothing was
-    simulated. A prediction takes the worst of the groups' limits, which where groups tie lies above the mean of the
-    worst in each replicate; so beside each bar stand a filled diamond, the prediction, and an open one, the same
-    quantity from the simulation. Under a method stand its gain and the verdict of `attribution.verdict_of`. A switch
-    whose two values coincide has no bar.
+    Bars are simulated Shapley values with 95 % intervals, or predicted ones where nothing was simulated; a diamond is
+    the prediction. Under a method stand its gain and the verdict of `attribution.verdict_of`. A switch whose two values
+    coincide has no bar.
 
     >>> import llrsim
     >>> ax = attribution_bars(llrsim.explain(llrsim.load("quick"), methods=["dfr"], side="prediction"))
@@ -75,14 +73,9 @@ def legend_entries(explanation: Explanation) -> list[Patch | Line2D]:
         count = max(split.replicates for split in simulated)
         bars = f"bars: simulation, mean with 95 % interval, {count} replicates"
         entries.append(Line2D([], [], color=BLACK, marker="|", markersize=8, linestyle="none", label=bars))
-        entries.append(_diamond("white", "simulation, worst of the groups' mean accuracies: compares with prediction"))
     limits = dict.fromkeys(split.limit for split in predicted)
-    entries += [_diamond(BLACK, f"closed-form prediction, {words.LIMITS[limit]}") for limit in limits]
-    return entries
-
-
-def _diamond(face: str, label: str) -> Line2D:
-    return Line2D([], [], color=BLACK, marker="d", markerfacecolor=face, markersize=5, linestyle="none", label=label)
+    diamond: dict[str, Any] = {"color": BLACK, "marker": "d", "markersize": 5, "linestyle": "none"}
+    return entries + [Line2D([], [], **diamond, label=f"closed-form prediction, {words.LIMITS[one]}") for one in limits]
 
 
 def _switches(explanation: Explanation) -> list[str]:
@@ -103,16 +96,8 @@ def _draw(split: Attribution, ax: Axes, *, place: int, slots: list[str], bars: b
         # A single replicate leaves the whole line as its interval; none is drawn then.
         half = np.array([effect.interval[1] - effect.mean for effect in effects])
         ax.errorbar(x, means, yerr=np.where(np.isfinite(half), half, 0.0), color=BLACK, linestyle="none", capsize=2.0)
-    simulated = split.side == "simulation"
-    ax.plot(
-        x + step * (-0.3 if simulated else 0.3),
-        [effect.of_means for effect in effects],
-        color=BLACK,
-        marker="d",
-        markersize=4.5,
-        markerfacecolor="white" if simulated else BLACK,
-        linestyle="none",
-    )
+    if split.side == "prediction":
+        ax.plot(x + 0.3 * step, means, color=BLACK, marker="d", markersize=4.5, linestyle="none")
 
 
 def _told(split: Attribution) -> str:

@@ -167,9 +167,9 @@ def _whole(descent: MethodOutcome, exact: MethodOutcome, start: MethodOutcome | 
     return {
         "best_steps": best["steps"],
         "best_wga": best["wga"],
-        "exact_wga": plain(exact.wga_of_means) if exact.outcome.ok else None,
+        "exact_wga": plain(exact.wga) if exact.outcome.ok else None,
         "start": None if start is None else start.label,
-        "start_wga": None if start is None else plain(start.wga_of_means),
+        "start_wga": None if start is None else plain(start.wga),
     }
 
 

@@ -45,7 +45,7 @@ COLUMNS = (
 def wga_table(source: Source, keep: Callable[[Mapping[str, Any]], bool] | None = None) -> list[Row]:
     """One row for each cell and method: the axes, then COLUMNS. Rows given as `source` come back as they are.
 
-    `simulated_wga` is the least of the groups' mean accuracies and its interval is that group's, over the
+    `simulated_wga` is the least of the groups' mean accuracies with its interval (`interval_of_least`), over the
     `replicates` that have a head; None stands for what is not there. A status says why a side has no head, or why
     some replicates, `without_head` in number, have none. `keep` chooses cells by their axes, before anything is read
     out.
@@ -84,7 +84,7 @@ def _cell_rows(axes: Mapping[str, Any], simulation: Outcome | None, prediction: 
             "method": method.label,
             "kind": method.stage.kind,
             **_simulated(simulated),
-            "predicted_wga": None if predicted is None else plain(predicted.wga_of_means),
+            "predicted_wga": None if predicted is None else plain(predicted.wga),
             "predicted_status": None if predicted is None else predicted.outcome.label,
             "limit": None if predicted is None else predicted.limit,
             "fitted_rows": int(method.stage.selection.counts.sum()),
@@ -99,11 +99,10 @@ def _simulated(method: MethodOutcome | None) -> dict[str, Any]:
     row |= {"without_head": int((~method.kept).sum()), "simulated_status": method.outcome.label}
     if not method.kept.any():
         return row
-    worst = method.worst_group
-    ends = method.interval(method.readout.group_accuracy)
+    low, high = method.wga_interval or (None, None)
     return row | {
-        "simulated_wga": method.wga_of_means,
-        "interval_low": None if ends is None else float(ends[0][worst]),
-        "interval_high": None if ends is None else float(ends[1][worst]),
+        "simulated_wga": method.wga,
+        "interval_low": low,
+        "interval_high": high,
         "replicates": int(method.kept.sum()),
     }

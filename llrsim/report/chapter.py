@@ -15,7 +15,7 @@ from ..files import read_rows
 from ..plots.sweep import layouts_of, wga_figure
 from ..plots.table import wga_table
 from ..studies import Verdict, study
-from ..studies.concluding import record
+from ..studies.concluding import TABLE, record
 from ..sweep.folder import STRANGE, foreign_content
 from ..sweep.format import FILE
 from ..sweep.reader import Reader
@@ -77,7 +77,7 @@ def read_chapter(folder: Path, name: str, *, jobs: int = 1) -> Chapter:
     check_no_links(folder)
     with foreign_content(folder):
         results = open_results(folder)
-        with Reader(folder) as reader:
+        with Reader(folder, older=True) as reader:
             progress, runs = _progress(reader, results), tuple(map(told, reader.runs()))
         own = folder.resolve().name
         found = _concluded(results, progress, name, jobs)
@@ -135,14 +135,19 @@ def _concluded(
 
 
 def _stored(results: Results) -> list[Row] | None:
-    """The rows of study.csv; None where it is older than the results, or of another experiment or rule."""
+    """The rows of study.csv; None where it is older than the results, or of another experiment or rule.
+
+    None too where `wga` is of another meaning, as in files before `TABLE`.
+    """
     path, database = results.folder / "study.csv", results.folder / FILE
     if not path.exists() or os.stat(path).st_mtime_ns < os.stat(database).st_mtime_ns:
         return None
     rows = read_rows(path)
     asked = results.experiment.study
     origin = {(results.experiment.hash, asked and study_hash(asked))}
-    return rows if {(row.get("experiment"), row.get("rule")) for row in rows} == origin else None
+    if {(row.get("experiment"), row.get("rule")) for row in rows} != origin:
+        return None
+    return rows if all(row.get("table") == TABLE or row.get("wga") is None for row in rows) else None
 
 
 def _sweep_pictures(results: Results, name: str) -> Sequence[Picture]:

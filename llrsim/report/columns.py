@@ -12,15 +12,14 @@ from .markup import Content, element, joined
 Row = Mapping[str, Any]
 
 MINUS = "\N{MINUS SIGN}"
-ORIGIN = ("part", "experiment", "rule", "llrsim")
+ORIGIN = ("part", "experiment", "rule", "llrsim", "table")
 """Columns that say where a row is from, which a table says once."""
 
 MEANINGS = {
-    "wga": "worst-group accuracy: of the group whose mean accuracy over the replicates is least",
+    "wga": "worst-group accuracy: the least of the groups' mean accuracies over the replicates",
+    "wga_per_run": "mean over the replicates of each replicate's own least group accuracy",
     "direction": "worst-group accuracy at the best bias for the head's direction",
     "average": "accuracy on the whole test law",
-    "seen": "mean over the replicates of each replicate's own least group accuracy",
-    "mean_worst": "mean over the replicates of each replicate's own least group accuracy",
     "predicted": "a closed-form prediction, which has no sampling error and so no interval",
     "replicates": "independent replicates with a head, on which the simulated numbers of a row rest",
 }
@@ -78,13 +77,14 @@ def table(rows: Sequence[Row]) -> Table:
 
 def swept(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """The rows of `Results.rows` as rows for `table`: axes, method, accuracies; statuses that are not a success."""
-    names = {"wga": "wga_of_means", "mean_worst": "wga", "direction": "direction_wga", "average": "average_accuracy"}
+    names = {key: key for key in ("wga", "wga_per_run")} | {"direction": "direction_wga", "average": "average_accuracy"}
     found = []
     for row in rows:
         told = {key: row[key] for key in list(row)[: list(row).index("method") + 1]}
         for name, key in names.items():
             told |= columns_of(name, row[key], row[f"{key}_se"], row["replicates"])
-            told[f"predicted_{name}"] = None if name == "mean_worst" else row[f"predicted_{key}"]
+            told[f"predicted_{name}"] = row.get(f"predicted_{key}")
+        told |= {end: row[end] for end in ("wga_low", "wga_high")}
         if row["status"] not in (None, "converged", "finished"):
             told["status"] = row["status"]
         found.append(told)

@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from ..sweep.results import Results
 
 
+TABLE = 2
+"""Version of what the columns of a study's table mean, which every row names; 2: `wga` with `wga_per_run` beside it."""
+
+
 def record(results: Results, *, jobs: int = 1) -> list[Row]:
-    """The study's table; every row names the experiment and the rule by hash, and the llrsim that made it."""
+    """The study's table; every row names experiment and rule by hash, the llrsim that made it, and `TABLE`."""
     asked = results.experiment.study
     if asked is None:
         raise ValueError(f"{results.experiment.name}: no [study] section, so there is nothing to decide")
-    origin = {"experiment": results.experiment.hash, "rule": study_hash(asked), "llrsim": __version__}
+    origin = {"experiment": results.experiment.hash, "rule": study_hash(asked), "llrsim": __version__, "table": TABLE}
     return [row | origin for row in study(asked.id).table(results, jobs=jobs)]
 
 

@@ -29,19 +29,24 @@ def panels(title: str, columns: int = 1, rows: int = 1, *, height: float = 3.6, 
 
 def curve(ax: Axes, rows: Sequence[Row], x: str, quantity: str = "wga", *, place: int) -> None:
     """A quantity along `x`: the prediction as a line, the simulation as points with 95 % intervals."""
+    theory(ax, rows, x, quantity, place=place)
     ordered = sorted(rows, key=lambda row: row[x])
-    at = np.array([row[x] for row in ordered], dtype=np.float64)
-    theory = _numbers(ordered, f"predicted_{quantity}")
-    if np.isfinite(theory).any():
-        ax.plot(at, theory, color=look(place)["color"], linestyle=line(place), linewidth=1.4)
-    points(ax, at, ordered, quantity, place=place)
+    points(ax, _numbers(ordered, x), ordered, quantity, place=place)
+
+
+def theory(ax: Axes, rows: Sequence[Row], x: str, quantity: str, *, place: int) -> None:
+    """The prediction of a quantity along `x` as a line, where there is one."""
+    ordered = sorted(rows, key=lambda row: row[x])
+    predicted = _numbers(ordered, f"predicted_{quantity}")
+    if np.isfinite(predicted).any():
+        ax.plot(_numbers(ordered, x), predicted, color=look(place)["color"], linestyle=line(place), linewidth=1.4)
 
 
 def points(ax: Axes, at: Any, rows: Sequence[Row], quantity: str, *, place: int) -> None:
     """Means at the places `at` with their intervals, which are left out where there are none."""
     mean = _numbers(rows, quantity)
     ends = np.array([_numbers(rows, f"{quantity}_low"), _numbers(rows, f"{quantity}_high")])
-    reach = np.nan_to_num(np.abs(ends - mean))
+    reach = np.nan_to_num(np.abs(ends - mean))  # the interval of a least mean is not symmetric
     ax.errorbar(at, mean, yerr=reach, **look(place), linestyle="none", capsize=2.0, elinewidth=1.0)
 
 
@@ -92,7 +97,7 @@ def by_name(ax: Axes, rows: Sequence[Row], x: str, quantity: str, *, place: int)
     """A quantity over names, in the order of the rows: the prediction as a dash, the simulation beside it."""
     names = list(dict.fromkeys(row[x] for row in rows))
     at = np.array([names.index(row[x]) for row in rows]) + 0.22 * place
-    theory = _numbers(rows, f"predicted_{quantity}")
-    ax.plot(at, theory, color=look(place)["color"], linestyle="none", marker="_", markersize=13, markeredgewidth=1.6)
+    predicted = _numbers(rows, f"predicted_{quantity}")
+    ax.plot(at, predicted, color=look(place)["color"], linestyle="none", marker="_", markersize=13, markeredgewidth=1.6)
     points(ax, at, rows, quantity, place=place)
     ax.set_xticks(range(len(names)), names, rotation=20)

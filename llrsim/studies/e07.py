@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
-from ..outcome import MethodOutcome, Outcome
+from ..outcome import Outcome
 from . import data_sets, drawing
 from .judging import above, within
-from .measuring import Row, estimate, measured, of_part, worst
+from .measuring import Row, estimate, gain_in_replicates, measured, of_part
 from .verdict import Finding, Verdict, concluded, settled, settled_in_parts
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def table(results: Results, *, jobs: int = 1) -> list[Row]:
             rows.append({"part": "gain", **where, **measured(cell, label, against=against)})
     for first, second in pairwise(name for name in data_sets.NAMES.values() if name in found):
         for against in OVER:
-            ahead, behind = (_gain(found[name]["cb-llr"], found[name][against]) for name in (first, second))
+            ends = ((found[name]["cb-llr"], found[name][against]) for name in (first, second))
+            ahead, behind = (gain_in_replicates(*pair) for pair in ends)
             at = {"data_set": first, "next": second, "against": against}
             rows.append({"part": "order", **at, **estimate("difference", ahead - behind)})
     return rows
@@ -93,10 +94,6 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     told = ", ".join(f"{name} {mass:.3f}" for name, mass in masses.items())
     drawing.legend(drawn, entries, gains, f"least group mass of CB-LLR: {told}", columns=1)
     return drawn
-
-
-def _gain(method: MethodOutcome, against: MethodOutcome) -> Any:
-    return worst(method) - worst(against)
 
 
 def _bias(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..mixture import Array
-from ..outcome import plain
+from ..outcome import interval_of_least, of_least_mean, plain
 from ..plots.style import look
 from . import drawing
 from .judging import above
-from .measuring import Row, estimate, measured, of_part, worst
+from .measuring import Row, estimate, measured, of_part, wga_columns, worst
 from .verdict import Finding, Verdict, concluded, settled_in_parts
 
 if TYPE_CHECKING:
@@ -64,13 +64,15 @@ def table(results: Results, *, jobs: int = 1) -> list[Row]:
 def _features(features: LearnedFeatures) -> Row:
     """NC1 as its decimal logarithm, whose mean is that of the geometric mean, and the network's own accuracies."""
     own = features.output_accuracy
-    group = int(np.argmin(own.mean(axis=0)))
+    count = len(own)
+    errors = own.std(axis=0, ddof=1) / np.sqrt(count) if count > 1 else None
+    ends = None if errors is None else interval_of_least(own.mean(axis=0), errors, count)
     return {
         "train_accuracy": plain(features.train_accuracy.min()),
         **estimate("log_untrained", np.log10(features.nc1_untrained)),
         **estimate("log_train", np.log10(features.nc1_train)),
         **estimate("log_heldout", np.log10(features.nc1_heldout)),
-        **estimate("output_wga", own[:, group]),
+        **wga_columns("output_wga", of_least_mean(own), ends),
     }
 
 

@@ -4,8 +4,10 @@ A quantity `x` takes the columns `x`, its mean over replicates, `x_se`, its stan
 it rests on, and `x_low` and `x_high`, its 95 % interval by itself (Student's t). `predicted_x` is theory's. None
 stands for what is not there.
 
-The worst group is the one whose *mean* accuracy is least, as in the package's figures, for theory predicts that. A
-gain is the difference of two methods' worst groups, replicate by replicate, so that common random numbers cancel.
+`wga` is the least of the groups' mean accuracies, with the error of the group that attains it and the interval of
+`interval_of_least`; `wga_per_run` is the mean over replicates of the least accuracy. A gain is the difference of two
+`wga`: its values in replicates are those of the two worst groups, so that common random numbers cancel in its error.
+`of_least_mean` says what ties do to its interval.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..mixture import Array
-from ..outcome import MethodOutcome, half_width_of, plain
+from ..outcome import MethodOutcome, half_width_of, of_least_mean, plain
 
 if TYPE_CHECKING:
     from ..outcome import Outcome
@@ -66,10 +68,26 @@ def correlation(name: str, first: Array, second: Array) -> Row:
 
 def worst(method: MethodOutcome) -> Array:
     """(R,) accuracy, in each replicate, of the group with the least mean accuracy; nan without a head."""
-    group = method.worst_group
-    if group is None:
-        return np.full(len(method.kept), np.nan)
-    return np.where(method.kept, method.readout.group_accuracy[:, group], np.nan)
+    return method.worst_accuracy
+
+
+def wga_columns(name: str, values: Array, ends: tuple[float, float] | None) -> Row:
+    """`estimate` of a worst group's accuracies (R,), with the ends of `interval_of_least` for its interval."""
+    low, high = ends or (None, None)
+    return estimate(name, values) | {f"{name}_low": low, f"{name}_high": high}
+
+
+def gain_in_replicates(method: MethodOutcome, against: MethodOutcome) -> Array:
+    """(R,) difference of the accuracies of two methods' worst groups, both chosen over the replicates with both heads.
+
+    Its mean is the difference of two `wga` over those replicates; nan where either has no head.
+    """
+    both = method.kept & against.kept
+    gain = np.full(len(both), np.nan)
+    if both.any():
+        ends = [of_least_mean(one.readout.group_accuracy[both]) for one in (method, against)]
+        gain[both] = ends[0] - ends[1]
+    return gain
 
 
 def at_best_bias(method: MethodOutcome) -> Array:
@@ -91,12 +109,13 @@ def measured(cell: CellOutcome, label: str, *, against: str | None = None) -> Ro
     if simulation is None:
         raise ValueError(f"{label}: a study needs the simulation of every cell, and {cell.axes} has none")
     method = simulation[label]
-    row: Row = {"method": label, **estimate("wga", worst(method)), **estimate("direction", at_best_bias(method))}
+    row: Row = {"method": label, **wga_columns("wga", worst(method), method.wga_interval)}
+    row |= estimate("direction", at_best_bias(method))
     row["predicted_wga"] = predicted(prediction, label)
     row["predicted_direction"] = predicted(prediction, label, at_best_bias)
     if against is None:
         return row
-    gain = worst(method) - worst(simulation[against])
+    gain = gain_in_replicates(method, simulation[against])
     direction = at_best_bias(method) - at_best_bias(simulation[against])
     row |= {"against": against, **estimate("gain", gain), **estimate("gain_direction", direction)}
     row |= estimate("gain_bias", gain - direction)

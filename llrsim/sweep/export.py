@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..extras import table_package
 from ..files import replace_file, write_rows
 from .folder import StoreError
 
@@ -21,29 +22,18 @@ def write_csv(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 
 def write_parquet(results: Results, path: Path) -> None:
-    """`Results.to_pandas` as Parquet; ImportError, naming the extra to install, without pandas or pyarrow."""
+    """Write `Results.to_pandas` as Parquet; ImportError, naming the package and the extra, without one it needs."""
+    table_package("pyarrow", "Parquet")
     frame = results.to_pandas()
-
-    def write(unfinished: Path) -> None:
-        try:
-            frame.to_parquet(unfinished, index=False)
-        except ImportError as error:
-            raise ImportError("Parquet needs pyarrow: pip install 'llrsim[table]'") from error
-
-    _replace(path, write)
+    _replace(path, lambda unfinished: frame.to_parquet(unfinished, index=False, engine="pyarrow"))
 
 
 def write_netcdf(results: Results, path: Path) -> None:
-    """`Results.to_xarray` as NetCDF; ImportError, naming the extra to install, without xarray or h5netcdf."""
+    """Write `Results.to_xarray` as NetCDF; ImportError, naming the package and the extra, without one it needs."""
+    for name in ("h5netcdf", "h5py"):  # h5netcdf reads and writes through h5py, which it does not install
+        table_package(name, "NetCDF")
     data = results.to_xarray()
-
-    def write(unfinished: Path) -> None:
-        try:
-            data.to_netcdf(unfinished, engine="h5netcdf")
-        except (ImportError, ValueError) as error:  # xarray raises ValueError for an engine that is not installed
-            raise ImportError("NetCDF needs h5netcdf: pip install 'llrsim[table]'") from error
-
-    _replace(path, write)
+    _replace(path, lambda unfinished: data.to_netcdf(unfinished, engine="h5netcdf"))
 
 
 WRITERS: dict[str, Callable[[Results, Path], None]] = {

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from ..experiment.changes import ALTERNATIVES
 from ..experiment.errors import shown
-from ..outcome import half_width_of
 from ..planning import plan
+from ..status import Status
 from .export import write_csv
 from .folder import fixed_keys
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .results import CellOutcome, Results
 
 EXPLAINED = 100  # paired draws of the attribution at most: enough for intervals of about half a percent
+_OK = frozenset(status.label for status in Status if status.ok)
 FEW = 60  # rows that still make a table to read; more are summed up by method
 
 Row = dict[str, Any]
@@ -111,14 +112,14 @@ def _base_setting(experiment: Experiment, key: str) -> str:
 
 
 COLUMNS = (
-    "simulated, predicted: the least of the groups' mean accuracies; "
-    "mean worst: the mean over replicates of the least accuracy"
+    "simulated, predicted: wga, the least of the groups' mean accuracies; "
+    "per run: wga_per_run, the mean over replicates of the least accuracy"
 )
 """What the columns of `terminal_table` mean, in a line."""
 
 
 def terminal_table(results: Results, rows: list[Row]) -> Table:
-    """Every cell and method where there are few, else a line for each method: means over the cells."""
+    """Every cell and method where there are few, else a line for each method: means over the cells they share."""
     return _every_row(results, rows) if len(rows) <= FEW else _by_method(results, rows)
 
 
@@ -127,7 +128,8 @@ def _every_row(results: Results, rows: list[Row]) -> Table:
     table = Table(title=f"{results.experiment.name}: worst-group accuracy")
     for name in (*map(_short(keys), keys), "method"):
         table.add_column(name)
-    for name in ("simulated", "± 95 %", "predicted", "mean worst", "at best bias", "average"):
+    table.add_column("simulated, 95 %", no_wrap=True)
+    for name in ("predicted", "per run", "at best bias", "average"):
         table.add_column(name, justify="right")
     cell: list[Any] | None = None
     for row in rows:
@@ -140,42 +142,65 @@ def _every_row(results: Results, rows: list[Row]) -> Table:
         table.add_row(
             *shown,
             row["method"],
-            _text(row["wga_of_means"], ".4f") if row["status"] in (None, "converged", "finished") else row["status"],
-            _text(_half_width(row), ".4f"),
-            _text(row["predicted_wga_of_means"], ".4f"),
-            _text(row["wga"], ".4f"),
+            _simulated(row) if row["status"] in (None, *_OK) else row["status"],
+            _text(row["predicted_wga"], ".4f"),
+            _text(row["wga_per_run"], ".4f"),
             _text(row["direction_wga"], ".4f"),
             _text(row["average_accuracy"], ".4f"),
         )
     return table
 
 
-def _half_width(row: Row) -> float | None:
-    """Of the 95 % interval of the worst group's mean; None where there are not several replicates."""
-    error = row["wga_of_means_se"]
-    return None if error is None else float(half_width_of(error, row["replicates"] - 1))
+def _simulated(row: Row) -> str:
+    """Worst-group accuracy and its interval, where there are several replicates."""
+    low, high = row["wga_low"], row["wga_high"]
+    return _text(row["wga"], ".4f") + ("" if low is None else f" [{low:.3f}, {high:.3f}]")
 
 
 def _by_method(results: Results, rows: list[Row]) -> Table:
-    table = Table(title=f"{results.experiment.name}: worst-group accuracy, means over {results.grid.size} cells")
+    """A line for each method: means over the cells in which every method has its number, and the number of those.
+
+    Only where all replicates have a head does a cell have a number. A method without a number anywhere, or without any
+    prediction, leaves its own places empty and the others' cells as they are.
+    """
+    labels = results.experiment.method_labels
+    cells = [dict(zip(labels, rows[at : at + len(labels)], strict=True)) for at in range(0, len(rows), len(labels))]
+    sides = [(label, side) for label in labels for side in ("", "predicted_")]
+    held = {
+        (label, side): {number for number, cell in enumerate(cells) if _has_number(cell[label], side)}
+        for label, side in sides
+    }
+    common = set.intersection(*(numbers for numbers in held.values() if numbers)) if any(held.values()) else set()
+    where = f"means over {len(common)} cells"
+    if len(common) < results.grid.size:
+        where = f"means over the {len(common)} of {results.grid.size} cells in which every method has a number"
+    table = Table(title=f"{results.experiment.name}: worst-group accuracy, {where if common else NO_MEANS}")
     table.add_column("method")
-    for name in ("simulated", "least", "largest", "predicted", "largest gap to prediction", "mean worst"):
+    for name in ("simulated", "least", "largest", "predicted", "largest gap to prediction", "per run"):
         table.add_column(name, justify="right")
-    for label in results.experiment.method_labels:
-        mine = [row for row in rows if row["method"] == label]
-        sides = [(row["wga_of_means"], row["predicted_wga_of_means"]) for row in mine]
-        simulated = [value for value, _ in sides if value is not None]
-        gaps = [abs(value - other) for value, other in sides if value is not None and other is not None]
+    for label in labels:
+        mine = [cells[number][label] for number in sorted(common)]
+        simulated = [row["wga"] for row in mine if held[label, ""]]
+        predicted = [row["predicted_wga"] for row in mine if held[label, "predicted_"]]
+        gaps = [abs(value - other) for value, other in zip(simulated, predicted, strict=False)]
         figures = (
             _mean(simulated),
             min(simulated, default=None),
             max(simulated, default=None),
-            _mean([value for _, value in sides if value is not None]),
+            _mean(predicted),
             max(gaps, default=None),
-            _mean([row["wga"] for row in mine if row["wga"] is not None]),
+            _mean([row["wga_per_run"] for row in mine if held[label, ""]]),
         )
         table.add_row(label, *(_text(figure, ".4f") for figure in figures))
     return table
+
+
+NO_MEANS = "no means: there is no cell in which every method has a number"
+
+
+def _has_number(row: Row, side: str) -> bool:
+    """Whether a side of a row has a number that rests on every replicate."""
+    return row[f"{side}wga"] is not None and row[f"{side}status"] in _OK
 
 
 def _mean(values: list[float]) -> float | None:

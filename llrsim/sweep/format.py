@@ -23,7 +23,7 @@ rows: one simulated replicate of one method on one law
     simulator TEXT       what simulated it: dense; lazy, whose rows are not paired over cells; learned, on a network's
                          features
     status INTEGER       code of `llrsim.status.Status`
-    wga, direction_wga, average_accuracy REAL    worst-group accuracy, the same at the best bias, test average
+    wga, direction_wga, average_accuracy REAL    least group accuracy of this head, the same at its best bias, average
     iterations INTEGER, certificate REAL         of the fit
     largest_stable_step REAL                     where descent diverged
     cosine REAL                                  with the head that `angle_to` names, in the same replicate
@@ -108,12 +108,14 @@ CREATE = (
 )
 
 
-def check_versions(path: pathlib.Path, schema: int, numerics: int) -> None:
-    """StoreError where the file was written by an llrsim with other tables or other numbers."""
-    if schema not in (SCHEMA, BEFORE_CHECKSUMS) or numerics != NUMERICS:
+def check_versions(path: pathlib.Path, schema: int, numerics: int, *, older: bool = False) -> None:
+    """StoreError where the file was written by an llrsim with other tables or other numbers; `older` ones may do."""
+    known = numerics == NUMERICS or (older and numerics in range(NUMERICS))
+    if schema not in (SCHEMA, BEFORE_CHECKSUMS) or not known:
         raise StoreError(
             f"{path}: written with tables version {str(schema)[:20]} and numbers version {str(numerics)[:20]}; this "
-            f"llrsim has {SCHEMA} and {NUMERICS}. Read it with the llrsim that wrote it, or choose another --out"
+            f"llrsim has {SCHEMA} and {NUMERICS}. Status, export and report read older numbers; for all else use the "
+            "llrsim that wrote it, or choose another --out"
         )
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from ..experiment.errors import ExperimentError
 from .checksums import checksum
-from .folder import NUMERICS, StoreError, sqlite_errors
+from .folder import StoreError, sqlite_errors
 from .format import CHECKED, FIELDS, FILE, SCHEMA, check_versions, experiment_from_json, json_list
 
 DAMAGED = "is damaged; `llrsim verify --mend` takes out all that is; its sweep, run again, computes the numbers anew"
@@ -42,14 +42,14 @@ class Reader:
     """Read-only access, a context manager; StoreError where there is no results file.
 
     What is read through it must be what was written; without `checked`, which is for those who look for damage, the
-    experiment need not.
+    experiment need not. With `older`, which is for those who only show numbers, these may be of an older version.
 
     Attributes:
         experiment: the experiment that was last asked for.
         shard: the share of it that is here, None for all of it.
     """
 
-    def __init__(self, folder: Path, *, checked: bool = True) -> None:
+    def __init__(self, folder: Path, *, checked: bool = True, older: bool = False) -> None:
         self.path = folder / FILE
         if not self.path.exists():
             raise StoreError(f"{folder}: no results here (there is no {FILE})")
@@ -59,7 +59,7 @@ class Reader:
                 held = self._connection.execute("SELECT * FROM sweep").fetchone()
                 if held is None:
                     raise StoreError(f"{folder}: no sweep was begun here")
-                check_versions(self.path, *held[:2])
+                check_versions(self.path, *held[:2], older=older)
             except BaseException:
                 self._connection.close()
                 raise
@@ -68,7 +68,7 @@ class Reader:
         except (msgspec.DecodeError, ExperimentError, TypeError) as error:
             self._connection.close()
             raise StoreError(f"{self.path}: is damaged: its experiment cannot be read ({error})") from error
-        self._sealed = held[0] == SCHEMA
+        self._sealed, self._numerics = held[0] == SCHEMA, held[1]
         self.shard: str | None = held[3] if self._sealed else None
         if checked and self._sealed and checksum(held[:-1]) != held[-1]:
             self._connection.close()
@@ -91,7 +91,7 @@ class Reader:
 
     def simulated(self, law: str, method: str, replicates: int) -> list[tuple[Any, ...]]:
         """(replicate, simulator, *FIELDS) of the first so many replicates, in their order; StoreError if damaged."""
-        key = law, method, self.experiment.sweep.seed, NUMERICS
+        key = law, method, self.experiment.sweep.seed, self._numerics
         rows = self._rows(
             f"SELECT replicate, simulator, {', '.join(FIELDS)}{self._seal('rows')} FROM rows "
             "WHERE law = ? AND method = ? AND seed = ? AND numerics = ? AND replicate < ? ORDER BY replicate",
@@ -101,7 +101,7 @@ class Reader:
 
     def networks(self, law: str, replicates: Sequence[int]) -> list[str]:
         """The records of the networks of these replicates, rising, of a law; StoreError if one is damaged."""
-        key = law, self.experiment.sweep.seed, NUMERICS
+        key = law, self.experiment.sweep.seed, self._numerics
         rows = self._rows(
             f"SELECT replicate, record{self._seal('networks')} FROM networks WHERE law = ? AND seed = ? "
             "AND numerics = ? AND replicate IN (SELECT value FROM json_each(?)) ORDER BY replicate",
@@ -118,10 +118,11 @@ class Reader:
         rows = self._rows(
             f"SELECT p.law, p.method, outcome_limit, {columns}{self._seal('p')} FROM {_CHOSEN} "
             "JOIN predictions AS p ON p.law = cells.law AND p.method = m.method WHERE p.numerics = ?",
-            (json_list(axes), NUMERICS),
+            (json_list(axes), self._numerics),
         )
         return {
-            (law, method): self._opened("predictions", (law, method, NUMERICS), told) for law, method, *told in rows
+            (law, method): self._opened("predictions", (law, method, self._numerics), told)
+            for law, method, *told in rows
         }
 
     def masses(self, axes: Sequence[str]) -> dict[tuple[str, str], dict[str, float]]:
@@ -146,7 +147,7 @@ class Reader:
             JOIN cell_methods AS m ON m.cell = cells.cell
             JOIN rows AS r ON r.law = cells.law AND r.method = m.method
             WHERE r.seed = ? AND r.numerics = ? AND r.replicate < ?"""
-        values = (json_list(axes), self.experiment.sweep.seed, NUMERICS, replicates)
+        values = (json_list(axes), self.experiment.sweep.seed, self._numerics, replicates)
         return int(self._rows(query, values)[0][0])
 
     def runs(self) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..experiment.grid import Grid
 from ..experiment.identity import canonical_json
-from ..extras import table_package
+from ..extras import data_frame, data_set
 from ..outcome import Outcome
 from ..planning import plan
 from .format import decode, decode_networks
@@ -61,7 +61,7 @@ class Results:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
-        with Reader(self.folder) as reader:
+        with Reader(self.folder, older=True) as reader:
             self.experiment: Experiment = reader.experiment
         self.grid = Grid(self.experiment)
 
@@ -70,13 +70,13 @@ class Results:
 
         `keep` chooses cells by the values of their axes, before anything is rebuilt.
         """
-        with Reader(self.folder) as reader:
+        with Reader(self.folder, older=True) as reader:
             for cell in self._stored(reader, keep):
                 yield self._outcome(cell)
 
     def rows(self) -> list[dict[str, Any]]:
         """One flat dict for each cell and method, from the stored numbers: see `rows.method_row`."""
-        with Reader(self.folder) as reader:
+        with Reader(self.folder, older=True) as reader:
             return [
                 method_row(
                     cell.axes,
@@ -105,26 +105,18 @@ class Results:
         ]
 
     def to_pandas(self) -> pandas.DataFrame:
-        """`rows` as a DataFrame; ImportError, naming the extra to install, without pandas."""
-        return table_package("pandas", "to_pandas").DataFrame(self.rows())
+        """Return `rows` as a DataFrame, with NaN for None; ImportError, naming the extra to install, without pandas."""
+        return data_frame(self.rows(), "to_pandas")
 
     def to_xarray(self) -> xarray.Dataset:
-        """`rows` as a Dataset with a dimension for each axis, and `method`; keys that move together share the first's.
+        """Return `rows` as a Dataset with a dimension for each axis, and `method_name`: `sel(method_name="llr")`.
 
+        Keys that move together share the first's dimension. Settings that are lists or tables are their JSON text.
         ImportError, naming the extra to install, without xarray.
         """
-        package = table_package("xarray", "to_xarray")
-        frame = self.to_pandas()
-        leading = [group[0].key for group in self.experiment.sweep.zip]
-        following = [axis.key for group in self.experiment.sweep.zip for axis in group[1:]]
-        dimensions = [axis.key for axis in self.experiment.sweep.grid] + leading + ["method"]
-        data = package.Dataset.from_dataframe(frame.drop(columns=following).set_index(dimensions))
-        for group in self.experiment.sweep.zip:
-            for axis in group[1:]:
-                together = dict(zip(self.grid.axes[group[0].key], self.grid.axes[axis.key], strict=True))
-                values = [together[value] for value in data[group[0].key].values.tolist()]
-                data = data.assign_coords({axis.key: (group[0].key, values)})
-        return data.assign_attrs(experiment=self.experiment.to_json())
+        sweep = self.experiment.sweep
+        axes = [[axis.key] for axis in sweep.grid] + [[axis.key for axis in group] for group in sweep.zip]
+        return data_set(self.rows(), axes, "to_xarray").assign_attrs(experiment=self.experiment.to_json())
 
     def __repr__(self) -> str:
         axes = [f"  {key}: {', '.join(map(str, values[:8]))}{' ...' * (len(values) > 8)}"

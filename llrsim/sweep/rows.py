@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..outcome import interval_of_least
 from ..status import Status
 from .format import FIELDS, composition_table, head_table
 
@@ -30,11 +31,13 @@ def method_row(
 ) -> dict[str, Any]:
     """Axes; method, status, replicates and what simulated them; means and standard errors; the prediction; the mass.
 
-    Keys are the same for every cell and method of a sweep: `wga`, `wga_of_means`, `direction_wga`, `average_accuracy`
-    and `accuracy(y,a)`, signal weights, bias and noise norm of the mean head, each with `_se`, then the same numbers
-    with `predicted_` before them and without `_se`, and `mass(y,a)`. Where a rule makes the weights, masses are means
-    over the replicates (else the prediction's) and `share(y,a)` are the groups' shares of the rows of positive weight;
-    `cosine` is that with the head that the method's `angle_to` names. None stands for what is not there.
+    Keys are the same for every cell and method of a sweep: `wga` (the least of the groups' mean accuracies, whose
+    interval is in `wga_low` and `wga_high`), `wga_per_run` (the mean over replicates of the least accuracy),
+    `direction_wga`, `average_accuracy` and `accuracy(y,a)`, signal weights, bias and noise norm of the mean head, each
+    with `_se`, then the same numbers but `wga_per_run` with `predicted_` before them and without `_se`, and
+    `mass(y,a)`. Where a rule makes the weights, masses are means over the replicates (else the prediction's) and
+    `share(y,a)` are the groups' shares of the rows of positive weight; `cosine` is that with the head that the method's
+    `angle_to` names. None stands for what is not there.
 
     Args:
         simulated: rows of (replicate, simulator, *FIELDS), none before a simulation.
@@ -96,11 +99,14 @@ def _numbers(rows: Sequence[tuple[Any, ...]], groups: tuple[str, ...]) -> dict[s
     size, count = values.shape
     means = values.mean(axis=1).tolist() if count else [math.nan] * size
     errors = (values.std(axis=1, ddof=1) / math.sqrt(count)).tolist() if count > 1 else [math.nan] * size
-    first = read_out.shape[1]
-    worst = min(range(first, first + len(groups)), key=means.__getitem__)
-    pairs = zip((*means, means[worst]), (*errors, errors[worst]), strict=True)
-    numbers = [None if math.isnan(value) else value for pair in pairs for value in pair]
-    return dict(zip(_names(groups, k), numbers, strict=True))
+    of_groups = slice(read_out.shape[1], read_out.shape[1] + len(groups))
+    accuracies, their_errors = means[of_groups], errors[of_groups]
+    worst = min(range(len(groups)), key=accuracies.__getitem__)
+    ends = interval_of_least(accuracies, their_errors, count) if count > 1 else (math.nan, math.nan)
+    pairs = (number for pair in zip(means, errors, strict=True) for number in pair)
+    numbers = (accuracies[worst], their_errors[worst], *ends, *pairs)
+    told = (None if math.isnan(value) else value for value in numbers)
+    return dict(zip(_names(groups, k), told, strict=True))
 
 
 def _prediction(row: tuple[Any, ...], groups: tuple[str, ...]) -> dict[str, float | None]:
@@ -111,7 +117,7 @@ def _prediction(row: tuple[Any, ...], groups: tuple[str, ...]) -> dict[str, floa
         return dict.fromkeys(names)
     head = unpack(f"<{len(row[_HEAD]) // 8}d", row[_HEAD])
     accuracies = head[k + 3 :]
-    values = (*row[_READ_OUT], *accuracies, *head[: k + 2], min(accuracies))
+    values = (min(accuracies), *row[_READ_OUT][1:], *accuracies, *head[: k + 2])
     return {name: None if value is None or isnan(value) else value for name, value in zip(names, values, strict=True)}
 
 
@@ -121,21 +127,21 @@ def _signal_dim(row: tuple[Any, ...], groups: tuple[str, ...]) -> int:
 
 @cache
 def _names(groups: tuple[str, ...], k: int) -> tuple[str, ...]:
-    """Keys of `_numbers`, every quantity before its standard error."""
-    quantities = (
-        *FIELDS[_READ_OUT],
-        *(f"accuracy{group}" for group in groups),
-        *(f"signal{j + 1}" for j in range(k)),
-        "bias",
-        "noise_norm",
-        "wga_of_means",
-    )
-    return tuple(name for quantity in quantities for name in (quantity, f"{quantity}_se"))
+    """Keys of `_numbers`, every quantity before its standard error; a replicate's `wga` is its least accuracy."""
+    quantities = ("wga_per_run", *_quantities(groups, k))
+    paired = (name for quantity in quantities for name in (quantity, f"{quantity}_se"))
+    return ("wga", "wga_se", "wga_low", "wga_high", *paired)
+
+
+def _quantities(groups: tuple[str, ...], k: int) -> tuple[str, ...]:
+    """What follows worst-group accuracy in a row."""
+    accuracies, signals = (f"accuracy{group}" for group in groups), (f"signal{j + 1}" for j in range(k))
+    return (*FIELDS[_READ_OUT][1:], *accuracies, *signals, "bias", "noise_norm")
 
 
 @cache
 def _predicted_names(groups: tuple[str, ...], k: int) -> tuple[str, ...]:
-    return tuple(f"predicted_{name}" for name in _names(groups, k)[::2])
+    return tuple(f"predicted_{name}" for name in ("wga", *_quantities(groups, k)))
 
 
 def _status(rows: Sequence[tuple[Any, ...]]) -> str | None:

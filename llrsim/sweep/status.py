@@ -55,7 +55,7 @@ class SweepStatus:
 
 def status_of(folder: Path) -> SweepStatus:
     """The status of a results folder, also while a sweep writes to it; StoreError where there is none."""
-    with Reader(folder) as reader:
+    with Reader(folder, older=True) as reader:
         experiment = reader.experiment
         grid, replicates = Grid(experiment), experiment.sweep.replicates
         return SweepStatus(
