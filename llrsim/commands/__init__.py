@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from . import bench, check, explain, export, merge, predict, report, schema, simulate, status, sweep, verify
-from .failures import guarded
+from .failures import guarded, write_any_text
 
 COMMANDS = {
     "sweep": sweep,
@@ -32,6 +32,7 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `llrsim COMMAND ...`; returns the exit status."""
+    write_any_text()
     parser = argparse.ArgumentParser(
         prog="llrsim", description="Theory and simulation of last-layer retraining: group balance, or neural collapse?"
     )
@@ -56,6 +57,7 @@ def main_bench(argv: Sequence[str] | None = None) -> int:
 
 
 def _main_of(name: str, argv: Sequence[str] | None) -> int:
+    write_any_text()
     module = COMMANDS[name]
     parser = argparse.ArgumentParser(prog=f"python -m llrsim.{name}", description=module.SUMMARY)
     module.add_arguments(parser)
