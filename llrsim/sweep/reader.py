@@ -5,14 +5,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..experiment.errors import ExperimentError
+from ..experiment.identity import canonical_json
 from .checksums import checksum
 from .folder import NUMERICS, StoreError, sqlite_errors
-from .format import CHECKED, FIELDS, FILE, SCHEMA, check_versions, experiment_from_json, json_list
+from .format import CHECKED, FIELDS, FILE, NOMINAL, SCHEMA, check_versions, experiment_from_json, json_list, read_axes
+
+if TYPE_CHECKING:
+    from ..experiment.grid import Grid
+    from ..planning import Shares
 
 DAMAGED = "is damaged; `llrsim verify --mend` takes out all that is; its sweep, run again, computes the numbers anew"
 
@@ -88,6 +93,12 @@ class Reader:
     def has_simulations(self) -> bool:
         """Whether anything was simulated into this folder."""
         return bool(self._rows("SELECT EXISTS (SELECT 1 FROM rows)", ())[0][0])
+
+    def shares(self) -> Shares:
+        """Of the predictions that the folder shows: nominal where some are and nothing was simulated."""
+        query = "SELECT EXISTS (SELECT 1 FROM cells WHERE json_extract(axes, '$.shares') = ?)"
+        nominal = not self.has_simulations() and self._rows(query, (NOMINAL["shares"],))[0][0]
+        return "nominal" if nominal else "realised"
 
     def simulated(self, law: str, method: str, replicates: int) -> list[tuple[Any, ...]]:
         """(replicate, simulator, *FIELDS) of the first so many replicates, in their order; StoreError if damaged."""
@@ -205,6 +216,11 @@ class Reader:
             (law, method),
         )
         return rows[0] if rows else None
+
+    def other_cells(self, grid: Grid) -> int:
+        """How many cells are here that a grid does not have."""
+        known = {canonical_json(read_axes(key)[0]) for (key,) in self._rows("SELECT axes FROM cells", ())}
+        return len(known.difference(canonical_json(grid.cell(cell)) for cell in range(grid.size)))
 
     def count(self, table: str) -> int:
         """Rows of a table."""

@@ -179,6 +179,11 @@ class Store:
                 },
             ).fetchall()
 
+    def has_simulations(self) -> bool:
+        """Whether anything was simulated into this folder."""
+        with sqlite_errors(self.path):
+            return bool(self.connection.execute("SELECT EXISTS (SELECT 1 FROM rows)").fetchone()[0])
+
     def missing_predictions(self, axes: Sequence[str]) -> list[int]:
         """Position in `axes` of every cell without a prediction for one of its methods."""
         with sqlite_errors(self.path):

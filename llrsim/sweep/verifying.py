@@ -8,14 +8,13 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
 from ..experiment.grid import Grid
+from ..experiment.identity import cell_law_hash
 from ..planning import Plan, plan
 from .comparing import FACTOR, LEAST, MOST, difference
 from .compiling import compile_kernels, heads_of, simulators_of
 from .damage import damage_in, place_in
-from .format import FIELDS, encode
+from .format import FIELDS, encode, read_axes
 from .provenance import environment
 from .reader import Reader
 
@@ -143,25 +142,29 @@ def _wrong(reader: Reader, table: Recomputed, row: tuple[Any, ...], *, exact: bo
     if known is None:
         yield f"{where}: no cell has such rows"
         return
-    axes, label = known
+    key, label = known
+    axes, shares = read_axes(key)
     experiment = _cell(reader.experiment, axes)
-    if (experiment.cell_law_hash, experiment.method_hash(label)) != (values[0], values[1]):
+    if (cell_law_hash(experiment, nominal=shares == "nominal"), experiment.method_hash(label)) != (
+        values[0],
+        values[1],
+    ):
         yield f"{where}: the cell is another one now"
         return
     fields = values[-len(FIELDS) :]
-    resolved = plan(experiment)
+    resolved = plan(experiment, shares)
     alone = resolved.restricted({[stage.label for stage in resolved.stages].index(label)})
     computed = _predicted(alone, label) if table == "predictions" else _simulated(alone, label, experiment, values)
     if told := difference(fields, computed, exact=exact):
         yield f"{where}: {told}"
 
 
-def _cell(experiment: Experiment, axes: str) -> Experiment:
+def _cell(experiment: Experiment, axes: dict[str, Any]) -> Experiment:
     """The experiment of a stored cell, which may be of a grid that was asked for earlier."""
     from ..experiment import Sweep
 
     sweep = Sweep(seed=experiment.sweep.seed, simulator=experiment.sweep.simulator)
-    return experiment.replace(sweep=sweep).with_values(msgspec.json.decode(axes))
+    return experiment.replace(sweep=sweep).with_values(axes)
 
 
 def _simulated(alone: Plan, label: str, experiment: Experiment, values: list[Any]) -> tuple[Any, ...]:
