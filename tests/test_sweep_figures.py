@@ -10,7 +10,7 @@ from made_up_outcomes import EXPERIMENT, EXPLANATION, PRIOR, PRIORS, RATIO, RATI
 from PIL import Image
 from sweep_cases import small
 
-from llrsim import __version__
+from llrsim import __version__, explain
 from llrsim.commands import main_sweep
 from llrsim.plots import save, style, sweep, sweep_figures, wga_lines, wga_table
 from llrsim.report import write_report
@@ -143,6 +143,14 @@ def test_no_pyplot_state_and_no_show(cells, tmp_path, monkeypatch):
     sweep_figures(results_of(EXPERIMENT, cells), tmp_path, EXPLANATION)
     assert plt.get_fignums() == []
     assert dict(matplotlib.rcParams) == before
+
+
+def test_without_a_gain_to_split_there_is_no_picture_of_one(cells, tmp_path):
+    alike = small(heldout__n=80).replace(
+        train={"n": 80, "proportions": [0.25] * 4}, method=[{"kind": "erm"}, {"kind": "llr"}], sweep={"replicates": 2}
+    )
+    written = sweep_figures(results_of(EXPERIMENT, cells), tmp_path, explain(alike, side="prediction"))
+    assert [path.name for path in written if "attribution" in path.name] == []
 
 
 HERS = {"text.usetex": True, "font.size": 30.0, "savefig.dpi": 33, "axes.facecolor": "red", "lines.linewidth": 9.0}

@@ -61,8 +61,8 @@ def sweep_figures(
 
     One figure for each swept axis, `wga_by_<key>.png`, with a panel for each value of the next axis (the first for the
     last), at most MOST_PANELS; further axes stay at their middle value, which the title names. Keys that move together
-    are one axis, named by its first key. `attribution.png` where there is an explanation. A figure that cannot be drawn
-    is left out, with a warning. `command`, what the user ran, goes into the metadata.
+    are one axis, named by its first key. `attribution.png` where there is a gain to split between some switches. A
+    figure that cannot be drawn is left out, with a warning. `command`, what the user ran, goes into the metadata.
     """
     folder = Path(folder)
     layouts = layouts_of(results.experiment)
@@ -76,7 +76,7 @@ def sweep_figures(
                 with drawing(path):
                     figure = wga_figure(rows, layout, title=results.experiment.name)
                     written.append(save(figure, path, experiment=results.experiment, command=command, table=rows))
-        if explanation is not None and explanation.attributions:
+        if explanation is not None and any(split.replicates and split.effects for split in explanation):
             path, numbers = folder / "attribution.png", explanation.rows()
             with drawing(path):
                 figure = attribution_figure(explanation, results.experiment)

@@ -119,11 +119,14 @@ def check_versions(path: pathlib.Path, schema: int, numerics: int) -> None:
         )
 
 
-def experiment_from_json(experiment: str) -> Experiment:
-    """The experiment from its canonical JSON."""
-    from ..experiment import Experiment
+def stored_experiment(path: pathlib.Path, text: Any) -> Experiment:
+    """The experiment from its canonical JSON in a file; StoreError where it is none."""
+    from ..experiment import Experiment, ExperimentError
 
-    return msgspec.json.decode(experiment, type=Experiment)
+    try:
+        return msgspec.json.decode(text, type=Experiment)
+    except (msgspec.DecodeError, ExperimentError, TypeError, UnicodeError) as error:
+        raise StoreError(f"{path}: is damaged: its experiment cannot be read ({error})") from error
 
 
 NOMINAL = {"shares": "nominal"}

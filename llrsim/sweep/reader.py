@@ -9,17 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..experiment.errors import ExperimentError
 from ..experiment.identity import canonical_json
-from .checksums import checksum
+from .checksums import checksum, is_whole, tolerant
 from .folder import NUMERICS, StoreError, sqlite_errors
-from .format import CHECKED, FIELDS, FILE, NOMINAL, SCHEMA, check_versions, experiment_from_json, json_list, read_axes
+from .format import CHECKED, FIELDS, FILE, NOMINAL, check_versions, json_list, read_axes, stored_experiment
 
 if TYPE_CHECKING:
+    from ..experiment import Experiment
     from ..experiment.grid import Grid
     from ..planning import Shares
 
 DAMAGED = "is damaged; `llrsim verify --mend` takes out all that is; its sweep, run again, computes the numbers anew"
+
+DAMAGED_EXPERIMENT = (
+    "its stored experiment is damaged; `llrsim sweep FILE --out {folder}`, with the experiment's own FILE, writes it "
+    "again and keeps the rows; `llrsim verify {folder}` says what else is whole"
+)
 
 Keys = tuple[str, dict[str, str]]
 """What the rows of a cell are stored by: the hash of its law, and that of each method by label."""
@@ -50,7 +55,7 @@ class Reader:
     experiment need not.
 
     Attributes:
-        experiment: the experiment that was last asked for.
+        damaged: the stored experiment is not what was written, and is not read.
         shard: the share of it that is here, None for all of it.
     """
 
@@ -61,23 +66,37 @@ class Reader:
         with sqlite_errors(self.path):
             self._connection = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True, timeout=30.0)
             try:
-                held = self._connection.execute("SELECT * FROM sweep").fetchone()
-                if held is None:
-                    raise StoreError(f"{folder}: no sweep was begun here")
-                check_versions(self.path, *held[:2])
+                self._open(folder, checked)
             except BaseException:
                 self._connection.close()
                 raise
-        try:
-            self.experiment = experiment_from_json(held[2])
-        except (msgspec.DecodeError, ExperimentError, TypeError) as error:
-            self._connection.close()
-            raise StoreError(f"{self.path}: is damaged: its experiment cannot be read ({error})") from error
-        self._sealed = held[0] == SCHEMA
-        self.shard: str | None = held[3] if self._sealed else None
-        if checked and self._sealed and checksum(held[:-1]) != held[-1]:
-            self._connection.close()
-            raise StoreError(f"{self.path}: its experiment is not what was written; run its sweep again")
+
+    def _open(self, folder: Path, checked: bool) -> None:
+        self._connection.text_factory = tolerant
+        held = self._connection.execute("SELECT * FROM sweep").fetchone()
+        if held is None:
+            raise StoreError(f"{folder}: no sweep was begun here")
+        self._sealed = (
+            len(held) == len(CHECKED["sweep"]) + 1
+        )  # in a folder from before checksums there is no such column
+        self.damaged = self._sealed and not is_whole(held[:-1], held[-1])
+        self._experiment: Experiment | None = None
+        self.shard: str | None = None
+        if not self.damaged:
+            check_versions(self.path, *held[:2])
+            self._experiment = stored_experiment(self.path, held[2])
+            self.shard = held[3] if self._sealed else None
+        elif checked:
+            raise StoreError(f"{self.path}: {DAMAGED_EXPERIMENT.format(folder=folder)}")
+        if checked:
+            self._connection.text_factory = str
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment that was last asked for; StoreError where it is damaged."""
+        if self._experiment is None:
+            raise StoreError(f"{self.path}: {DAMAGED_EXPERIMENT.format(folder=self.path.parent)}")
+        return self._experiment
 
     def __enter__(self) -> Reader:
         return self
@@ -198,12 +217,11 @@ class Reader:
         source = "cell_methods LEFT JOIN cells USING (cell)" if table == "cell_methods" else table
         columns = ", ".join((*CHECKED[table], f"{table}.checksum"))
         with sqlite_errors(self.path):
-            # A damaged text must be read to be told, and to be found again.
-            self._connection.text_factory = lambda text: text.decode(errors="surrogateescape")
+            before, self._connection.text_factory = self._connection.text_factory, tolerant
             try:
                 yield from self._connection.execute(f"SELECT {columns} FROM {source} {where}", values)
             finally:
-                self._connection.text_factory = str
+                self._connection.text_factory = before
 
     def found(self, query: str) -> list[tuple[Any, ...]]:
         """What a query for damage finds."""

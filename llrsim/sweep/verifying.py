@@ -33,7 +33,7 @@ class Verification:
     """What a look at a results folder found.
 
     Attributes:
-        rows: looked at for damage.
+        rows: looked at for damage; `whole` of them are what was written.
         simulated, predicted: computed anew.
         exact: simulated rows had to come out bit for bit, as all were computed on a machine like this one.
         damage, differences: what is wrong, a line each.
@@ -41,6 +41,7 @@ class Verification:
 
     folder: Path
     rows: int
+    whole: int
     simulated: int
     predicted: int
     exact: bool
@@ -63,7 +64,14 @@ class Verification:
         lines = [f"{self.folder}: {self.rows} rows read, {len(self.damage)} findings of damage"]
         lines += [f"  {line}" for line in self.damage]
         if self.damage:
-            lines.append("`llrsim verify --mend` takes out what a sweep can compute anew")
+            lines.append(f"the other {self.whole} rows are what was written")
+            if any(line.startswith("sweep:") for line in self.damage):
+                lines.append(
+                    f"the stored experiment: `llrsim sweep FILE --out {self.folder}`, with the experiment's own FILE, "
+                    "writes it again and keeps the rows"
+                )
+            if not all(line.startswith("sweep:") for line in self.damage):
+                lines.append("`llrsim verify --mend` takes out what a sweep can compute anew")
         else:
             lines.append(
                 f"computed anew: {self.simulated} simulated rows ({how}), {self.predicted} predictions ({near}); "
@@ -100,6 +108,7 @@ def verify_results(
     return Verification(
         folder=folder,
         rows=damage.rows,
+        whole=damage.whole,
         simulated=counts["rows"],
         predicted=counts["predictions"],
         exact=exact,
