@@ -11,6 +11,7 @@ import llrsim
 from llrsim.commands import main_sweep
 from llrsim.planning import plan
 from llrsim.sweep import run_sweep
+from llrsim.sweep.reader import Reader
 from llrsim.sweep.verifying import verify_results
 
 RATIO = "heldout.minority_ratio"
@@ -20,7 +21,8 @@ RATIOS = [0.2, 0.21]
 def curve(**values):
     """Least squares on few held-out rows: neighbouring ratios round to the same whole rows."""
     methods = [{"kind": "erm"}, {"kind": "llr"}]
-    return small(head__loss="squared", sweep__grid={RATIO: RATIOS}, heldout__n=40).replace(method=methods, **values)
+    changed = {"head__loss": "squared", "heldout__n": 40, "train__n": 83, "sweep__grid": {RATIO: RATIOS}}
+    return small(**changed).replace(method=methods, **values)
 
 
 def twin(ratio):
@@ -54,14 +56,16 @@ def test_every_method_is_predicted_as_in_the_same_file_with_many_more_rows():
     noisy = {"heldout": {"n": 41, "minority_ratio": 0.3, "annotation_noise": 0.13}, "sweep": {"replicates": 2}}
     fixed = [method for method in EVERY_METHOD if "path" not in str(method)]
     upsampled = {"kind": "dfr", "name": "upsampled", "balance": "upsample"}
-    experiment = small().replace(method=[*fixed, upsampled], **noisy)
+    experiment = small(train__n=83, test__collapse__attribute=0.5).replace(method=[*fixed, upsampled], **noisy)
     times = 10**7
-    larger = {"features.noise.dim": 3, "train.n": 80, "heldout.n": 41, "method.self.k": 9}
+    larger = {"features.noise.dim": 3, "train.n": 83, "heldout.n": 41, "method.self.k": 9}
     brute = llrsim.predict(experiment.with_values({key: times * value for key, value in larger.items()}))
     found = llrsim.predict(experiment, shares="nominal")
     whole = llrsim.predict(experiment)
     for method in found:
         np.testing.assert_allclose(method.group_accuracy, brute[method.label].group_accuracy, atol=2e-7)
+        average = brute[method.label].readout.average_accuracy
+        np.testing.assert_allclose(method.readout.average_accuracy, average, atol=2e-7)
         assert method.stage.shares == "nominal"
         assert method.stage.rows == whole[method.label].stage.rows
     gaps = [abs(found[label].group_accuracy - whole[label].group_accuracy).max() for label in ("llr-on-train", "self")]
@@ -105,7 +109,8 @@ def test_a_row_and_a_caption_say_whose_the_shares_are_and_beside_a_simulation_th
     file = tmp_path / "curve.toml"
     file.write_text(curve(sweep={"replicates": 2, "grid": {RATIO: RATIOS}}).to_toml())
     out = tmp_path / "out"
-    for options, shares in ((["--predict-only"], "nominal"), ([], "realised"), (["--predict-only"], "realised")):
+    runs = ((["--predict-only"], "nominal", 4), ([], "realised", 6), (["--predict-only"], "realised", 6))
+    for options, shares, stored in runs:
         assert main_sweep([str(file), "--jobs", "1", "--out", str(out), *options]) == 0
         assert f"shares = {shares}" in capsys.readouterr().out
         for name in ("results.csv", "wga_by_heldout_minority_ratio.csv"):
@@ -115,7 +120,11 @@ def test_a_row_and_a_caption_say_whose_the_shares_are_and_beside_a_simulation_th
             expected = llrsim.predict(llrsim.load(file).with_values(cell.axes), shares=shares)
             for method in cell.prediction:
                 assert method.stage.shares == shares
-                np.testing.assert_allclose(method.group_accuracy, expected[method.label].group_accuracy, rtol=1e-8)
+                alone, again = expected[method.label].readout, method.readout
+                np.testing.assert_allclose(again.group_accuracy, alone.group_accuracy, rtol=1e-8)
+                np.testing.assert_allclose(again.average_accuracy, alone.average_accuracy, rtol=1e-8)
+        with Reader(out) as reader:
+            assert reader.count("predictions") == stored
 
 
 def test_nominal_predictions_come_out_again(tmp_path):

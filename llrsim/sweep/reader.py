@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 DAMAGED = "is damaged; `llrsim verify --mend` takes out all that is; its sweep, run again, computes the numbers anew"
 
 DAMAGED_EXPERIMENT = (
-    "its stored experiment is damaged; `llrsim sweep FILE --out {folder}`, with the experiment's own FILE, writes it "
-    "again and keeps the rows; `llrsim verify {folder}` says what else is whole"
+    "its stored experiment is damaged; `llrsim sweep FILE --out {folder}`, with the experiment's own FILE (and its "
+    "--shard), writes it again and keeps the rows; `llrsim verify {folder}` says what else is whole"
 )
 
 Keys = tuple[str, dict[str, str]]
@@ -51,8 +51,8 @@ _CHOSEN = """
 class Reader:
     """Read-only access, a context manager; StoreError where there is no results file.
 
-    What is read through it must be what was written; without `checked`, which is for those who look for damage, the
-    experiment need not.
+    What is read through it must be what was written; without `checked`, which is for those who look for damage, texts
+    that are no text any more can be read too.
 
     Attributes:
         damaged: the stored experiment is not what was written, and is not read.
@@ -86,8 +86,6 @@ class Reader:
             check_versions(self.path, *held[:2])
             self._experiment = stored_experiment(self.path, held[2])
             self.shard = held[3] if self._sealed else None
-        elif checked:
-            raise StoreError(f"{self.path}: {DAMAGED_EXPERIMENT.format(folder=folder)}")
         if checked:
             self._connection.text_factory = str
 
