@@ -132,3 +132,12 @@ def test_nominal_predictions_come_out_again(tmp_path):
     found = verify_results(tmp_path)
     assert found.fine, str(found)
     assert found.predicted == 4
+
+
+def test_a_folder_of_simulations_is_given_no_nominal_predictions(tmp_path):
+    experiment = curve(sweep={"replicates": 2, "grid": {RATIO: RATIOS}})
+    run_sweep(experiment, out=tmp_path, jobs=1)
+    results = run_sweep(experiment, out=tmp_path, jobs=1, predict_only=True)
+    with Reader(tmp_path) as reader:
+        assert (reader.count("predictions"), reader.count("cells")) == (2, 2)
+    assert {row["shares"] for row in results.rows()} == {"realised"}
