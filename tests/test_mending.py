@@ -8,12 +8,14 @@ from test_learned_sweep import experiment as learned
 from test_verify import ALTERED, change
 
 from llrsim.commands import main
+from llrsim.experiment.grid import Grid
 from llrsim.sweep import StoreError, run_sweep
 from llrsim.sweep import verify_results as verify
 from llrsim.sweep.folder import locked
 from llrsim.sweep.format import CHECKED, FILE
 from llrsim.sweep.mending import remove_damaged
 from llrsim.sweep.reader import Reader
+from llrsim.sweep.store import Store
 
 
 @pytest.fixture
@@ -116,6 +118,17 @@ def test_a_damaged_experiment_is_not_believed_and_is_written_again_by_its_sweep(
     assert results.experiment == small(sweep__replicates=4)
     assert verify(copy, rows=2).fine
     assert computed(copy) == before
+
+
+def test_damage_elsewhere_hinders_neither_the_repair_nor_what_is_said_of_other_cells(copy):
+    change(copy, *EXPERIMENTS["no text"])
+    change(copy, "UPDATE cells SET axes = CAST(X'7bff' || substr(axes, 2) AS TEXT) WHERE cell = 1")
+    change(copy, "UPDATE cells SET axes = '{nonsense' WHERE cell = 2")
+    with pytest.warns(UserWarning, match="written again"), Store(copy, small(sweep__replicates=4)):
+        pass
+    with Reader(copy) as reader:
+        assert reader.other_cells(Grid(small(sweep__grid={}))) == 2
+        assert reader.shares() == "realised"
 
 
 def test_a_damaged_experiment_of_predictions_is_known_by_its_nominal_cells(tmp_path):

@@ -172,10 +172,12 @@ def test_a_figure_that_fails_leaves_the_others_and_a_warning(cells, tmp_path, mo
         raise RuntimeError("latex was not found")
 
     monkeypatch.setattr(sweep, part, fail)
+    (tmp_path / "attribution.png").write_bytes(b"of an earlier run")
     with pytest.warns(UserWarning, match=r"\.png: the figure could not be drawn: RuntimeError: latex was not found"):
         written = sweep_figures(results_of(EXPERIMENT, cells), tmp_path, EXPLANATION)
     left = {"wga_figure": ["attribution.png"], "attribution_figure": 2 * ["wga"]}[part]
     assert [path.name[: len(name)] for path, name in zip(written, left, strict=True)] == left
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == sorted(path.name for path in written)
 
 
 @pytest.mark.filterwarnings("default:.*could not be drawn")

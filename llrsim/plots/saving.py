@@ -69,9 +69,13 @@ def save(
 
 @contextmanager
 def drawing(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Warn where a figure cannot be drawn or written, so that what a command writes beside it is not lost with it."""
+    """Warn where a figure cannot be drawn or written, so that what a command writes beside it is not lost with it.
+
+    An image of this path, of an earlier run or half written, is removed.
+    """
     try:
         yield
     except Exception as error:
+        Path(path).unlink(missing_ok=True)
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         warnings.warn(f"{os.fspath(path)}: the figure could not be drawn: {reason[:LONGEST]}", stacklevel=3)

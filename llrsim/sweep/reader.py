@@ -76,9 +76,7 @@ class Reader:
         held = self._connection.execute("SELECT * FROM sweep").fetchone()
         if held is None:
             raise StoreError(f"{folder}: no sweep was begun here")
-        self._sealed = (
-            len(held) == len(CHECKED["sweep"]) + 1
-        )  # in a folder from before checksums there is no such column
+        self._sealed = len(held) == len(CHECKED["sweep"]) + 1  # the last is the checksum, in folders that have them
         self.damaged = self._sealed and not is_whole(held[:-1], held[-1])
         self._experiment: Experiment | None = None
         self.shard: str | None = None
@@ -113,8 +111,8 @@ class Reader:
 
     def shares(self) -> Shares:
         """Of the predictions that the folder shows: nominal where some are and nothing was simulated."""
-        query = "SELECT EXISTS (SELECT 1 FROM cells WHERE json_extract(axes, '$.shares') = ?)"
-        nominal = not self.has_simulations() and self._rows(query, (NOMINAL["shares"],))[0][0]
+        query = "SELECT EXISTS (SELECT 1 FROM cells WHERE axes LIKE ?)"
+        nominal = not self.has_simulations() and self._rows(query, (f"%{canonical_json(NOMINAL)[1:-1]}%",))[0][0]
         return "nominal" if nominal else "realised"
 
     def simulated(self, law: str, method: str, replicates: int) -> list[tuple[Any, ...]]:
@@ -234,8 +232,11 @@ class Reader:
         return rows[0] if rows else None
 
     def other_cells(self, grid: Grid) -> int:
-        """How many cells are here that a grid does not have."""
-        known = {canonical_json(read_axes(key)[0]) for (key,) in self._rows("SELECT axes FROM cells", ())}
+        """How many cells are here that a grid does not have; damaged ones do not count."""
+        known = set()
+        for key, law, seal in self.sealed("cells"):
+            if is_whole((key, law), seal):
+                known.add(canonical_json(read_axes(key)[0]))
         return len(known.difference(canonical_json(grid.cell(cell)) for cell in range(grid.size)))
 
     def count(self, table: str) -> int:
