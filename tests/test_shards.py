@@ -205,6 +205,12 @@ def test_other_versions_and_damage_are_refused(pair, tmp_path):
     with pytest.raises(StoreError, match=r"is damaged, nothing was merged: rows, axes"):
         merge_results(tmp_path / "never", pair)
     change(pair[1], "UPDATE sweep SET numerics = numerics + 1")
+    with pytest.raises(StoreError, match="its stored experiment is damaged"):
+        merge_results(tmp_path / "never", pair)
+    with sqlite3.connect(pair[1] / FILE) as connection:
+        (*values, _) = connection.execute("SELECT * FROM sweep").fetchone()
+    connection.close()
+    change(pair[1], f"UPDATE sweep SET checksum = {checksum(values)}")
     with pytest.raises(StoreError, match=f"numbers version {NUMERICS + 1}; this llrsim has"):
         merge_results(tmp_path / "never", pair)
     with pytest.raises(StoreError, match="is among the folders"):
