@@ -4,11 +4,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from llrsim.plots import save
-from llrsim.plots.style import RC
+from llrsim.plots.style import settings
 from llrsim.studies import study
 
 from . import convergence, cost, early_stopping, finite_size, margins, phase, quick
@@ -32,7 +31,7 @@ FIGURES = {
 def redraw(folder: Path) -> list[Path]:
     """Write every figure as PNG and PDF, with its numbers as CSV; the paths of the images."""
     written: list[Path] = []
-    with matplotlib.rc_context(RC):
+    with settings():
         for name, draw in FIGURES.items():
             rows = read(name)
             figure: Figure = draw(rows)

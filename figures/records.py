@@ -178,7 +178,8 @@ def phase(jobs: int) -> Iterator[dict[str, Any]]:
     assert keys is not None
     with tempfile.TemporaryDirectory() as folder:
         results = llrsim.run_sweep(experiment, out=folder, jobs=jobs, predict_only=True)
-        for row in phase_table(results.rows(), survey(results.grid, jobs=jobs), keys):
+        rows = results.rows()
+        for row in phase_table(rows, survey(results.grid, jobs=jobs, shares=rows[0]["shares"]), keys):
             yield {**row, "experiment": experiment.hash, "llrsim": llrsim.__version__}
 
 

@@ -39,7 +39,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     Raises ValueError for a file that is not such a table.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # a spreadsheet begins a file with a byte order mark
             return [{key: _typed(key, cell) for key, cell in row.items()} for row in csv.DictReader(file, strict=True)]
     except (csv.Error, TypeError) as error:  # a line with too few or too many cells
         raise ValueError(f"{path}: not a table ({error})") from error

@@ -2,6 +2,11 @@
 
 `plan(experiment)` applies the collapse map and the methods' selections once; `simulate` draws the samples and fits
 the stages, `predict` solves them in the limit. Attribution and agreement build plans of their own from stages.
+
+A sample consists of whole rows, so its group shares differ from those that a file states, and jump from one value of an
+axis to the next. `plan(experiment, "nominal")` is for predictions along an axis: it has the stated shares. A limit
+depends on the shares and on n/d alone, so this plan has both n and d larger by a power of ten, so large that whole rows
+are shares to 12 digits.
 """
 
 from __future__ import annotations
@@ -10,9 +15,10 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
+from msgspec.structs import replace as with_fields
 
 from .collapse import class_centres, collapse
 from .experiment import groups
@@ -25,6 +31,12 @@ from .reweighting import Reweighting, Rule
 if TYPE_CHECKING:
     from .experiment import Experiment
     from .experiment.schema import Collapse, Features, FitOptions, Heldout, Method, Network, Train
+
+Shares = Literal["realised", "nominal"]
+"""Group shares of whole rows, as a simulation has, or as the file states them."""
+
+DIGITS = 12
+"""Of the number of rows of the larger sample, or of d, in a nominal plan: floats apportion as many rows exactly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +64,7 @@ class Stage:
         reweighting: the rule that makes the weights of its rows, where those of the selection do not stand.
         adjustment: of the vector-scaling loss; None for the loss as it is.
         angle_to: index of the earlier stage that its weights' cosine is taken with.
+        shares: whether its sample has the group shares of whole rows, or those of the file.
     """
 
     label: str
@@ -65,6 +78,7 @@ class Stage:
     reweighting: Reweighting | None = None
     adjustment: Adjustment | None = None
     angle_to: int | None = None
+    shares: Shares = "realised"
 
     @property
     def rows(self) -> int:
@@ -172,19 +186,26 @@ def _readout_law(
     return _collapsed(described, training, spec).with_proportions(shares)
 
 
-def plan(experiment: Experiment) -> Plan:
+def plan(experiment: Experiment, shares: Shares = "realised") -> Plan:
     """Resolve an experiment; a sample is included only if a method, or a network, uses it.
+
+    Args:
+        shares: of the groups: "realised" by whole rows, or for predictions "nominal", as the file states them. Counts
+            that the file states are its shares.
 
     Warns with EmptyGroupWarning where a group of such a sample has no rows.
     """
+    if shares not in get_args(Shares):
+        raise ValueError(f"shares: {shares!r}; expected one of {', '.join(get_args(Shares))}")
+    sections = _Sections.of(experiment, shares)
     samples: dict[str, Sample] = {}
     if experiment.network is not None:  # it is trained, and its collapse told, whether or not a head is fitted there
-        samples["train"] = _sample(experiment, "train")
+        samples["train"] = _sample(sections, "train")
     stages: list[Stage] = []
     for method in experiment.method:
         data = method.source
         if data not in samples:
-            samples[data] = _sample(experiment, data)
+            samples[data] = _sample(sections, data)
         noise = experiment.heldout.annotation_noise if data == "heldout" and experiment.heldout else 0.0
         kind = KINDS[method.kind]
         earlier = {stage.label: place for place, stage in enumerate(stages)}
@@ -194,7 +215,7 @@ def plan(experiment: Experiment) -> Plan:
             balances=kind.balances,
             balance=method.balance,
             annotation_noise=noise,
-            size=_size(experiment, method, [stages[earlier[method.control.of]]] if method.control else []),
+            size=_size(sections, method, [stages[earlier[method.control.of]]] if method.control else []),
         )
         stages.append(
             Stage(
@@ -206,22 +227,74 @@ def plan(experiment: Experiment) -> Plan:
                 anchor=method.anchor,
                 start=earlier[method.start] if method.start else None,
                 average=method.average,
-                reweighting=_reweighting(method, earlier),
+                reweighting=_reweighting(method, earlier, sections.times),
                 adjustment=_adjustment(method, samples[data]),
                 angle_to=earlier[method.angle_to] if method.angle_to else None,
+                shares=shares,
             )
         )
-    return Plan(tuple(samples.values()), tuple(stages), readout_law(experiment), experiment.network)
+    return Plan(tuple(samples.values()), tuple(stages), readout_law(experiment, shares), experiment.network)
 
 
-def _size(experiment: Experiment, method: Method, controlled: list[Stage]) -> int | None:
+def reported_plan(experiment: Experiment, shares: Shares) -> Plan:
+    """The plan that reports a prediction with these shares: its stages count whole rows, heads are read out on its law.
+
+    >>> import llrsim
+    >>> quick = llrsim.load("quick")
+    >>> [made(quick, "nominal").stages[0].rows for made in (plan, reported_plan)]
+    [400000000000, 4000]
+    """
+    if shares == "realised":
+        return plan(experiment)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EmptyGroupWarning)  # of whole rows, which the prediction is not of
+        whole = plan(experiment)
+    stages = tuple(replace(stage, shares=shares) for stage in whole.stages)
+    return replace(whole, stages=stages, test=readout_law(experiment, shares))
+
+
+class _Sections(NamedTuple):
+    """The sections that a plan's samples are made of, with sizes `times` as large as in the file."""
+
+    features: Features
+    train: Train
+    heldout: Heldout | None
+    times: int
+
+    @classmethod
+    def of(cls, experiment: Experiment, shares: Shares) -> _Sections:
+        features, train, heldout = experiment.features, experiment.train, experiment.heldout
+        if shares == "realised":
+            return cls(features, train, heldout, 1)
+        sizes = [groups.sample_size(sample, features.noise.size) for sample in (train, heldout) if sample is not None]
+        times = 10 ** max(0, DIGITS - len(str(max(*sizes, features.noise.size))))
+        return cls(_enlarged(features, times), _enlarged(train, times), _enlarged(heldout, times), times)
+
+
+@_kept
+def _enlarged(section: Any, times: int) -> Any:
+    """A section of samples or features with as many times the rows, or noise coordinates."""
+    noise = getattr(section, "noise", None)
+    if noise is not None:
+        spectrum = noise.spectrum and tuple((value, times * many) for value, many in noise.spectrum)
+        return with_fields(section, noise=with_fields(noise, dim=noise.dim and times * noise.dim, spectrum=spectrum))
+    if section is None:
+        return None
+    counts = section.counts and tuple(times * count for count in section.counts)
+    return with_fields(section, n=section.n and times * section.n, counts=counts)
+
+
+def _size(sections: _Sections, method: Method, controlled: list[Stage]) -> int | None:
     """Rows that a size-matched method's sample is cut to; None for the others."""
     if method.control is not None and method.control.kind == "size-matched":
         return controlled[0].rows
-    return sum(experiment.heldout_counts()) if KINDS[method.kind].size_matched else None
+    if not KINDS[method.kind].size_matched:
+        return None
+    assert sections.heldout is not None, "the checks ask for the held-out sample that it is matched to"
+    return sum(_counts(sections.features, sections.heldout))
 
 
-def _reweighting(method: Method, earlier: dict[str, int]) -> Reweighting | None:
+def _reweighting(method: Method, earlier: dict[str, int], times: int) -> Reweighting | None:
     """The rule of a method's weights, with the stages that it refers to."""
     first = earlier.get(method.start or "")
     if method.control is not None and method.control.kind == "mass-matched":
@@ -230,7 +303,7 @@ def _reweighting(method: Method, earlier: dict[str, int]) -> Reweighting | None:
         return Reweighting(Rule.CONFIDENCE, method.gamma or 0.0, first)
     if method.kind == "self":
         rule = Rule.LOSS if method.by == "loss" else Rule.DISAGREEMENT
-        return Reweighting(rule, float(method.k or 0), first, earlier.get(method.against or ""))
+        return Reweighting(rule, float(times * (method.k or 0)), first, earlier.get(method.against or ""))
     return Reweighting(Rule.WORST, method.ascent or 0.0) if method.kind == "group-dro" else None
 
 
@@ -241,35 +314,36 @@ def _adjustment(method: Method, sample: Sample) -> Adjustment | None:
     return adjust(sample.counts, law.labels, adjust=method.adjust, stretch=method.stretch, unit=method.unit)
 
 
-def readout_law(experiment: Experiment) -> GroupMixture:
+def readout_law(experiment: Experiment, shares: Shares = "realised") -> GroupMixture:
     """The law of the test features: the held-out collapse unless `test.collapse` says otherwise."""
-    training = _counts(experiment.features, experiment.train)
-    shares = groups.normalised(experiment.test.proportions or training)
-    return _readout_law(experiment.features, training, experiment.test_collapse, shares)
+    sections = _Sections.of(experiment, shares)
+    training = _counts(sections.features, sections.train)
+    tested = groups.normalised(experiment.test.proportions or training)
+    return _readout_law(experiment.features, training, experiment.test_collapse, tested)
 
 
-def _sample(experiment: Experiment, data: str) -> Sample:
-    described, heldout = experiment.features, experiment.heldout
-    training = _counts(described, experiment.train)
+def _sample(sections: _Sections, data: str) -> Sample:
+    described, train, heldout, times = sections
+    training = _counts(described, train)
     if data == "heldout" and heldout is not None:
         counts = np.asarray(_counts(described, heldout), dtype=np.int64)
         law = _collapsed(described, training, heldout.collapse)
-        _warn_of_empty_groups("heldout", counts, law)
+        _warn_of_empty_groups("heldout", counts, law, times)
         return Sample("heldout", law.with_proportions(counts), counts)
     counts = np.asarray(training, dtype=np.int64)
-    law = _collapsed(described, training, experiment.train.collapse)
-    _warn_of_empty_groups("train", counts, law)
+    law = _collapsed(described, training, train.collapse)
+    _warn_of_empty_groups("train", counts, law, times)
     if data == "fresh-train":
         # A quarter of the training size, as AFR's 20 % of the training data against ERM's 80 %.
         counts = apportion(int(counts.sum()) // 4, law.proportions)
     return Sample(data, law, counts)
 
 
-def _warn_of_empty_groups(section: str, counts: np.ndarray, law: GroupMixture) -> None:
+def _warn_of_empty_groups(section: str, counts: np.ndarray, law: GroupMixture, times: int) -> None:
     for group in () if counts.all() else np.flatnonzero(counts == 0):
         warnings.warn(
-            f"{section}: group {group} {law.group_names[group]} has none of the {counts.sum()} rows; fits and subsets "
-            "leave it out, and it is still tested",
+            f"{section}: group {group} {law.group_names[group]} has none of the {counts.sum() // times} rows; fits and "
+            "subsets leave it out, and it is still tested",
             EmptyGroupWarning,
             stacklevel=4,
         )

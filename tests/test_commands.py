@@ -1,6 +1,7 @@
 """The command line: what it prints, how it refuses, and how it ends."""
 
 import ctypes
+import io
 import json
 import os
 import re
@@ -87,6 +88,32 @@ def test_warnings_are_one_line(tmp_path):
     assert re.fullmatch(r"llrsim: warning: train: group 1 .* rows.*", lines[0])
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_no_output_is_lost_to_the_encoding_of_the_console(tmp_path, monkeypatch, encoding):
+    named = small(sweep__grid={"train.n": [80, 100]}, sweep__replicates=2).replace(name="λ-study")
+    file, out = tmp_path / "λ.toml", str(tmp_path / "λ")
+    file.write_text(named.to_toml(), encoding="utf-8")
+    whole, table = str(file), [str(file), "--jobs", "1"]
+    commands = {
+        ("predict", whole): r"\u03bb-study",
+        ("simulate", *table): r"\u03bb-study",
+        ("explain", *table, "--replicates", "2"): "dfr gains",
+        ("check", *table, "--cells", "1", "--replicates", "8", "--sizes", "20,40"): "95 %",
+        ("sweep", *table, "--out", out): r"\u03bb-study",
+        ("sweep", *table, "--out", out, "--dry-run"): r"\u03bb-study",
+        ("status", out): r"\u03bb-study",
+        ("verify", out, "--rows", "1"): r"\u03bb",
+        ("report", out): r"\u03bb",
+        ("merge", f"{out}-merged", out): r"\u03bb-merged",
+    }
+    for argv, shown in commands.items():
+        console = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict")
+        monkeypatch.setattr("sys.stdout", console)
+        assert main(list(argv)) in (0, 1, 3)
+        console.flush()
+        assert shown.encode() in console.buffer.getvalue(), argv
+
+
 def test_schema_is_a_json_schema(capsys):
     assert "Experiment" in json.loads(said(capsys, ["schema"]).out)["$defs"]
 
@@ -135,6 +162,30 @@ def test_sweep_leaves_a_table_a_csv_and_figures(capsys, file, tmp_path):
     copy = tmp_path / "copy.csv"
     said(capsys, ["export", str(out), "--csv", str(copy)])
     assert copy.read_bytes() == (out / "results.csv").read_bytes()
+
+
+def test_a_sweep_says_what_its_table_held_before_and_that_it_is_kept(capsys, file, tmp_path, monkeypatch):
+    for slow in ("write_files", "write_phase_diagram", "explain_base"):
+        monkeypatch.setattr(
+            f"llrsim.sweep.finish.{slow}", lambda *_, slow=slow, **__: None if "explain" in slow else []
+        )
+    out = tmp_path / "out"
+    argv = ["sweep", file, "--out", str(out), "--predict-only", "--jobs", "1", "--set", "sweep.replicates=2"]
+    grid = ["--set", 'sweep.grid={"train.n" = [80, 100, 120]}']
+    assert "in place of" not in said(capsys, argv).out
+    assert "in place of" not in said(capsys, argv).out
+    replaced = "results.csv and the figures now hold 3 cells x 2 replicates, in place of 4 cells x 2 replicates"
+    kept = f"; 4 more cells, of other grids, are kept in {out} and shown by their own"
+    assert f"{replaced}{kept}" in said(capsys, [*argv, *grid]).out.splitlines()
+    assert json.loads(said(capsys, [*argv, *grid, "--json"]).out)["replaced"] is None
+    back = json.loads(said(capsys, [*argv[:-1], "sweep.replicates=1", "--json"]).out)
+    assert back["replaced"].startswith(
+        "results.csv and the figures now hold 4 cells x 1 replicates, in place of 3 cells"
+    )
+    assert "; 3 more cells, of other grids, are kept" in back["replaced"]
+    assert back["replaced"].endswith("; replicates beyond these are kept too")
+    status = said(capsys, ["status", str(out)]).out
+    assert status.count("run ") == 2
 
 
 def test_sweep_as_json(capsys, file, tmp_path):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llrsim.experiment import Coordinates, Experiment, ExperimentError, Features, Noise, Train, load
+from llrsim.files import read_rows
 
 FILES = {
     "syntax": ("[features\n", r"file\.toml: not valid TOML: .*line 1"),
@@ -25,6 +26,15 @@ def test_a_wrong_file_is_named_with_its_line(tmp_path, text, message):
     file.write_text(text)
     with pytest.raises(ExperimentError, match=message):
         load(file)
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path):
+    text = load(SMALL).to_toml().encode()
+    (tmp_path / "marked.toml").write_bytes(b"\xef\xbb\xbf" + text)
+    (tmp_path / "plain.toml").write_bytes(text)
+    assert load(tmp_path / "marked.toml") == load(tmp_path / "plain.toml")
+    (tmp_path / "table.csv").write_bytes("\ufeffwga,λ\n0.5,x\n".encode())
+    assert read_rows(tmp_path / "table.csv") == [{"wga": 0.5, "λ": "x"}]
 
 
 def test_an_unreadable_file_is_named(tmp_path):

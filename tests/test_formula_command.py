@@ -1,7 +1,12 @@
 """`llrsim check --formula`: its exit statuses and refusals, and that the README shows what it prints."""
 
+import decimal
 import json
 import re
+import subprocess
+import sys
+import threading
+import time
 import tomllib
 from pathlib import Path
 
@@ -9,7 +14,10 @@ import pytest
 from formula_cases import BALANCED
 
 import llrsim
+from llrsim.agreement.formula import study
+from llrsim.agreement.formula.claim import FormulaError
 from llrsim.commands import main
+from llrsim.time_limit import within
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 THEORY = """
@@ -76,6 +84,61 @@ def test_what_cannot_run_is_refused_before_anything_is_compiled(capsys, here, mo
     assert "the dense designs need" in capsys.readouterr().err
     assert main(["check", "balanced.toml", "--sizes", "1000000,2000000", "--simulator", "dense", "--jobs", "1"]) == 2
     assert "the dense designs need" in capsys.readouterr().err
+
+
+ENDLESS = {
+    "in Python": "def f(rho):\n    while True:\n        rho = -rho\n",
+    "asleep": "import time\n\ndef f(rho):\n    time.sleep(1000)\n",
+    "stubborn": "def f(rho):\n    while True:\n        try:\n            while True: rho = -rho\n"
+    "        except Exception: pass\n",
+    "in the file": "while True:\n    f = 1\n",
+}
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=() if k in ("in Python", "in the file") else pytest.mark.slow) for k in ENDLESS]
+)
+def test_a_formula_that_does_not_return_is_stopped_by_the_budget(here, kind):
+    (here / "endless.py").write_text(ENDLESS[kind])
+    argv = ["check", "balanced.toml", "--limit", "population", "--formula", "endless.py:f", "--budget", "0.2s"]
+    code = (
+        "import sys, llrsim.agreement.formula.study as study; study.LEAST_SECONDS = 1.0\n"
+        f"from llrsim.commands import main; sys.exit(main({argv}))"
+    )
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "TimeoutError: it did not return within" in done.stderr
+    assert time.monotonic() - began < 40
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_is_stopped_leaves_no_thread_at_work(monkeypatch):
+    monkeypatch.setattr(study, "LEAST_SECONDS", 0.3)
+
+    def endless(rho):
+        while True:
+            rho = -rho
+
+    before = threading.active_count()
+    with pytest.raises(
+        FormulaError, match=r"endless raised TimeoutError: it did not return within 0\.\d+ s \(cell: as"
+    ):
+        llrsim.check(llrsim.load(BALANCED), formula=endless, limit="population", seconds=0.1)
+    deadline = time.monotonic() + 20
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() == before
+
+
+def test_a_call_in_time_is_as_it_is_without_a_limit():
+    decimal.getcontext().prec = 7
+    assert within(60, lambda: decimal.Decimal(1) / 3) == decimal.Decimal("0.3333333")
+    with pytest.raises(SystemExit):
+        within(60, lambda: sys.exit(3))
+    with pytest.raises(KeyError, match="a") as told:
+        within(60, lambda: {}["a"])
+    assert any(frame.name == "<lambda>" for frame in told.traceback)
 
 
 def test_the_failing_experiment_in_print_is_a_file(capsys, here):

@@ -8,12 +8,14 @@ from test_learned_sweep import experiment as learned
 from test_verify import ALTERED, change
 
 from llrsim.commands import main
+from llrsim.experiment.grid import Grid
 from llrsim.sweep import StoreError, run_sweep
 from llrsim.sweep import verify_results as verify
 from llrsim.sweep.folder import locked
 from llrsim.sweep.format import CHECKED, FILE
 from llrsim.sweep.mending import remove_damaged
 from llrsim.sweep.reader import Reader
+from llrsim.sweep.store import Store
 
 
 @pytest.fixture
@@ -75,15 +77,68 @@ def test_one_damaged_row_costs_no_other(copy, capsys):
     assert computed(copy) == before
 
 
-def test_a_damaged_experiment_is_not_believed_and_is_written_anew_by_its_sweep(copy, capsys):
-    change(copy, "UPDATE sweep SET experiment = replace(experiment, ?, ?)", '"replicates":4', '"replicates":3')
+EXPERIMENTS = {
+    "replicates": ("UPDATE sweep SET experiment = replace(experiment, ?, ?)", '"replicates":4', '"replicates":3'),
+    "a key that the folder fixes": (
+        "UPDATE sweep SET experiment = replace(experiment, ?, ?)",
+        '"std":0.6',
+        '"std":0.7',
+    ),
+    "no JSON": ("UPDATE sweep SET experiment = replace(experiment, ?, ?)", '"features":', '"features";'),
+    "no text": ("UPDATE sweep SET experiment = CAST(X'7bff' || substr(experiment, 2) AS TEXT)",),
+    "schema": ("UPDATE sweep SET schema = 7",),
+    "numerics": ("UPDATE sweep SET numerics = 1",),
+    "shard": ("UPDATE sweep SET shard = '1/3'",),
+}
+
+
+@pytest.mark.parametrize("damage", EXPERIMENTS.values(), ids=EXPERIMENTS)
+def test_a_damaged_experiment_is_not_believed_and_is_written_again_by_its_sweep(copy, capsys, damage):
+    rows, before = verify(copy, rows=0).rows, computed(copy)
+    change(copy, *damage)
     assert remove_damaged(copy) == 0
     assert [line.split(":")[0] for line in verify(copy).damage] == ["sweep"]
+    assert main(["verify", str(copy)]) == 1
+    told = capsys.readouterr().out
+    assert f"the other {rows - 1} rows are what was written" in told
+    assert f"`llrsim sweep FILE --out {copy}`" in told
+    assert "verify" not in told
     for command in (["status"], ["export", "--csv", str(copy / "rows.csv")], ["report"]):
         assert main([command[0], str(copy), *command[1:]]) == 2
-        assert "its experiment is not what was written; run its sweep again" in capsys.readouterr().err
-    run_sweep(small(sweep__replicates=4), out=copy, jobs=1)
-    assert verify(copy).fine
+        assert f"its stored experiment is damaged; `llrsim sweep FILE --out {copy}`" in capsys.readouterr().err
+    content = (copy / FILE).read_bytes()
+    for other in (small(head__ridge=0.2), small(train__proportions=[0.25] * 4), small(sweep__seed=1)):
+        with pytest.raises(
+            StoreError, match=r"its stored experiment is damaged, and (cell .* is another one|its rows are)"
+        ):
+            run_sweep(other, out=copy, jobs=1)
+        assert (copy / FILE).read_bytes() == content
+    with pytest.warns(UserWarning, match="was damaged; it is written again as asked, and the rows are kept"):
+        results = run_sweep(small(sweep__replicates=4), out=copy, jobs=1)
+    assert results.experiment == small(sweep__replicates=4)
+    assert verify(copy, rows=2).fine
+    assert computed(copy) == before
+
+
+def test_damage_elsewhere_hinders_neither_the_repair_nor_what_is_said_of_other_cells(copy):
+    change(copy, *EXPERIMENTS["no text"])
+    change(copy, "UPDATE cells SET axes = CAST(X'7bff' || substr(axes, 2) AS TEXT) WHERE cell = 1")
+    change(copy, "UPDATE cells SET axes = '{nonsense' WHERE cell = 2")
+    with pytest.warns(UserWarning, match="written again"), Store(copy, small(sweep__replicates=4)):
+        pass
+    with Reader(copy) as reader:
+        assert reader.other_cells(Grid(small(sweep__grid={}))) == 2
+        assert reader.shares() == "realised"
+
+
+def test_a_damaged_experiment_of_predictions_is_known_by_its_nominal_cells(tmp_path):
+    run_sweep(small(), out=tmp_path, jobs=1, predict_only=True)
+    change(tmp_path, *EXPERIMENTS["no JSON"])
+    with pytest.raises(StoreError, match="is another one"):
+        run_sweep(small(train__proportions=[0.7, 0.1, 0.12, 0.08]), out=tmp_path, jobs=1, predict_only=True)
+    with pytest.warns(UserWarning, match="written again"):
+        run_sweep(small(), out=tmp_path, jobs=1, predict_only=True)
+    assert verify(tmp_path, rows=2).fine
 
 
 def test_a_damaged_run_is_not_told_and_is_taken_out(copy, capsys):

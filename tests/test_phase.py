@@ -59,7 +59,7 @@ def test_predictions_are_the_same_bytes_for_any_workers(whole, tmp_path, monkeyp
 def test_predictions_of_a_run_are_those_of_each_cell_alone(whole):
     grid = Grid(diagram())
     for index, cell in enumerate(whole.outcomes()):
-        alone = llrsim.predict(grid.experiment(index))
+        alone = llrsim.predict(grid.experiment(index), shares="nominal")
         for method in alone:
             stored = cell.prediction[method.label]
             np.testing.assert_allclose(stored.heads.signal, method.heads.signal, rtol=1e-8, atol=1e-9)
@@ -188,21 +188,22 @@ def test_a_fine_grid_is_surveyed_at_thinned_values_with_its_ends():
     assert "balance_share" not in rows[0]
 
 
-def made_up(keys=(RATIO, SIZE), *, difference, above=1.0):
-    """Rows of two methods on a 6 x 5 grid; `difference` of the shares and n/d over its threshold as functions."""
+def made_up(keys=(RATIO, SIZE), *, difference, above=1.0, collapse=0.5, gain=lambda place, y: 0.1):
+    """Rows of two methods on a 6 x 5 grid; `difference` of the shares, `gain` over ERM and n/d over its threshold."""
     rows = []
     for y in (2.0, 4.0, 6.0, 8.0, 10.0):
         for place, x in enumerate(np.geomspace(0.1, 1.0, 6)):
             at = {keys[0]: float(x), keys[1]: y}
             for label in ("erm", "llr"):
-                share = None if label == "erm" else difference(place, y)
+                share = None if label == "erm" else difference(place, y) + collapse
+                wga = 0.4 + 0.04 * y + (gain(place, y) if label == "llr" else 0.0)
                 rows.append(
                     at
-                    | {"method": label, "predicted_wga": 0.5 + 0.04 * y - 0.1 * (label == "erm")}
-                    | {"predicted_status": "converged", "limit": "proportional"}
+                    | {"method": label, "predicted_wga": wga, "predicted_status": "converged"}
+                    | {"limit": "proportional", "shares": "nominal"}
                     | {"heldout_rows_per_dim": y, "heldout_separable_below": above * y if above != 1.0 else 5.0}
                     | {"train_rows_per_dim": None, "train_separable_below": None}
-                    | {"balance_share": share, "collapse_share": None if share is None else 0.0}
+                    | {"balance_share": share, "collapse_share": None if share is None else collapse}
                 )
     return rows
 
@@ -250,6 +251,44 @@ def test_what_has_no_line_is_told(sign, which):
     assert f"llr: no line of equal shares; {which} is larger everywhere" in told(figure)
     side = "everywhere" if sign > 0 else "nowhere"
     assert f"no line for the held-out rows: they are linearly separable {side} here" in told(figure)
+
+
+def test_without_a_split_the_line_is_where_nothing_is_gained():
+    rows = made_up(difference=lambda place, y: place - 2.5, collapse=0.0, gain=lambda place, y: 0.01 * (place - 2.5))
+    figure = phase.phase_figure(rows, EXPERIMENT)
+    (line,) = (contour.get_paths()[0].vertices for contour in figure.axes[1].collections[2:])
+    ratios = np.geomspace(0.1, 1.0, 6)
+    np.testing.assert_allclose(line[:, 0], (ratios[2] + ratios[3]) / 2)
+    assert "llr: gains over ERM at 15 of 30 settings, loses at 15" in told(figure)
+    assert "no gain over ERM in worst-group accuracy" in told(figure)
+    assert not [text for text in told(figure) if "share" in text or "collapse at" in text]
+    assert [text.get_text() for text in figure.axes[1].texts] == ["gain", "loss"]
+    assert "shares = nominal" in figure.get_suptitle()
+
+
+@pytest.mark.parametrize(
+    ("gain", "words"),
+    [(0.1, "gains over ERM at 30 of 30 settings, loses at 0"), (0.0, "as accurate as ERM everywhere here")],
+)
+def test_a_gain_of_one_sign_is_told_without_a_line(gain, words):
+    figure = phase.phase_figure(
+        made_up(difference=lambda place, y: 0.5, collapse=0.0, gain=lambda place, y: gain), EXPERIMENT
+    )
+    assert f"llr: {words}" in told(figure)
+    assert len(figure.axes[1].collections) == 2
+
+
+def test_a_diagram_where_nothing_is_collapsed_names_no_share_of_collapse(tmp_path, capsys):
+    grid = {SIZE: {"linear": [2.0, 6.0], "num": 4}, RATIO: {"log10": [-1.5, 0.0], "num": 6}}
+    experiment = diagram(grid, method=[{"kind": "erm"}, {"kind": "llr"}]).with_values({"train.collapse.noise": 1.0})
+    rows = run_sweep(experiment, out=tmp_path, jobs=1, predict_only=True).rows()
+    figure = phase.phase_figure(phase.phase_table(rows, survey(Grid(experiment), jobs=1), (RATIO, SIZE)), experiment)
+    wga = {(row[RATIO], row[SIZE], row["method"]): row["predicted_wga"] for row in rows}
+    gains = [value - wga[*key[:2], "erm"] for key, value in wga.items() if key[2] == "llr"]
+    more, less = sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains)
+    assert min(more, less) > 0
+    assert f"llr: gains over ERM at {more} of 24 settings, loses at {less}" in told(figure)
+    assert not [text for text in told(figure) if "equal shares" in text]
 
 
 def test_cells_without_a_head_are_blank_and_named():

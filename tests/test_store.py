@@ -15,7 +15,7 @@ import llrsim
 from llrsim.experiment.identity import canonical_json
 from llrsim.planning import plan
 from llrsim.sweep import StoreError
-from llrsim.sweep.checksums import sealed
+from llrsim.sweep.checksums import checksum, sealed
 from llrsim.sweep.folder import NUMERICS, fixed_keys, folder_name, is_network, locked, sqlite_errors
 from llrsim.sweep.format import CREATE, FIELDS, FILE, decode, encode
 from llrsim.sweep.reader import Reader
@@ -203,6 +203,12 @@ def test_other_versions_are_refused(tmp_path):
     with Store(tmp_path, small()) as store:
         store.connection.execute("UPDATE sweep SET numerics = numerics + 1")
     told = f"numbers version {NUMERICS + 1}"
+    with pytest.raises(StoreError, match=told), Store(tmp_path, small()):  # though it may as well be damaged
+        pass
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        (*values, _) = connection.execute("SELECT * FROM sweep").fetchone()
+        connection.execute("UPDATE sweep SET checksum = ?", (checksum(values),))
+    connection.close()
     with pytest.raises(StoreError, match=told), Store(tmp_path, small()):
         pass
     with pytest.raises(StoreError, match=told), Reader(tmp_path):

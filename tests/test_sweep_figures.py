@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 from made_up_outcomes import EXPERIMENT, EXPLANATION, PRIOR, PRIORS, RATIO, RATIOS, curves, made_up_cells, results_of
 from PIL import Image
+from sweep_cases import small
 
-from llrsim import __version__
+from llrsim import __version__, explain
+from llrsim.commands import main_sweep
 from llrsim.plots import save, style, sweep, sweep_figures, wga_lines, wga_table
+from llrsim.report import write_report
+from llrsim.report.figures import picture
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +143,62 @@ def test_no_pyplot_state_and_no_show(cells, tmp_path, monkeypatch):
     sweep_figures(results_of(EXPERIMENT, cells), tmp_path, EXPLANATION)
     assert plt.get_fignums() == []
     assert dict(matplotlib.rcParams) == before
+
+
+def test_without_a_gain_to_split_there_is_no_picture_of_one(cells, tmp_path):
+    alike = small(heldout__n=80).replace(
+        train={"n": 80, "proportions": [0.25] * 4}, method=[{"kind": "erm"}, {"kind": "llr"}], sweep={"replicates": 2}
+    )
+    written = sweep_figures(results_of(EXPERIMENT, cells), tmp_path, explain(alike, side="prediction"))
+    assert [path.name for path in written if "attribution" in path.name] == []
+
+
+HERS = {"text.usetex": True, "font.size": 30.0, "savefig.dpi": 33, "axes.facecolor": "red", "lines.linewidth": 9.0}
+
+
+def test_settings_of_the_user_reach_no_figure(cells, tmp_path):
+    plain = sweep_figures(results_of(EXPERIMENT, cells), tmp_path / "plain", EXPLANATION)
+    with matplotlib.rc_context(HERS):
+        changed = sweep_figures(results_of(EXPERIMENT, cells), tmp_path / "changed", EXPLANATION)
+        page = picture(lambda: sweep.wga_figure(wga_table(cells), sweep.layouts_of(EXPERIMENT)[0], title="x"), "a")
+        assert matplotlib.rcParams["font.size"] == 30.0
+    assert [path.read_bytes() for path in changed] == [path.read_bytes() for path in plain]
+    assert page == picture(lambda: sweep.wga_figure(wga_table(cells), sweep.layouts_of(EXPERIMENT)[0], title="x"), "a")
+
+
+@pytest.mark.parametrize("part", ["wga_figure", "attribution_figure"])
+def test_a_figure_that_fails_leaves_the_others_and_a_warning(cells, tmp_path, monkeypatch, part):
+    def fail(*_, **__):
+        raise RuntimeError("latex was not found")
+
+    monkeypatch.setattr(sweep, part, fail)
+    (tmp_path / "attribution.png").write_bytes(b"of an earlier run")
+    with pytest.warns(UserWarning, match=r"\.png: the figure could not be drawn: RuntimeError: latex was not found"):
+        written = sweep_figures(results_of(EXPERIMENT, cells), tmp_path, EXPLANATION)
+    left = {"wga_figure": ["attribution.png"], "attribution_figure": 2 * ["wga"]}[part]
+    assert [path.name[: len(name)] for path, name in zip(written, left, strict=True)] == left
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == sorted(path.name for path in written)
+
+
+@pytest.mark.filterwarnings("default:.*could not be drawn")
+def test_where_every_figure_fails_the_tables_and_the_verdict_stay(tmp_path, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise RuntimeError("latex was not found")
+
+    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", fail)
+    file, out = tmp_path / "one.toml", tmp_path / "out"
+    file.write_text(small(sweep__grid={RATIO: [0.25, 1.0], "head.ridge": [0.1, 1.0]}).to_toml())
+    assert main_sweep([str(file), "--predict-only", "--jobs", "1", "--out", str(out)]) == 0
+    told = capsys.readouterr()
+    assert "dfr" in told.out
+    assert "Attribution (" in told.out
+    assert told.err.count("the figure could not be drawn: RuntimeError") == 4
+    assert {path.name for path in out.glob("*.csv")} == {
+        "results.csv", "wga_by_heldout_minority_ratio.csv", "wga_by_head_ridge.csv", "attribution.csv", "phase.csv"
+    }  # fmt: skip
+    page = write_report(out).path.read_text(encoding="utf-8")
+    assert "This figure could not be drawn (RuntimeError: latex was not found)" in page
+    assert page.count("<table") >= 1
 
 
 def rows_of(image):

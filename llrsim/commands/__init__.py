@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from . import check, explain, export, merge, predict, report, schema, simulate, status, sweep, verify
-from .failures import guarded
+from .failures import guarded, write_any_text
 
 COMMANDS = {
     "sweep": sweep,
@@ -31,6 +31,7 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `llrsim COMMAND ...`; returns the exit status."""
+    write_any_text()
     parser = argparse.ArgumentParser(
         prog="llrsim", description="Theory and simulation of last-layer retraining: group balance, or neural collapse?"
     )
@@ -46,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def main_sweep(argv: Sequence[str] | None = None) -> int:
     """Run `python -m llrsim.sweep ...`, the same as `llrsim sweep ...`."""
+    write_any_text()
     parser = argparse.ArgumentParser(prog="python -m llrsim.sweep", description=sweep.SUMMARY)
     sweep.add_arguments(parser)
     return guarded(sweep.run, parser.parse_args(argv))

@@ -70,7 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--budget",
         metavar="N|Ns",
         type=_budget,
-        help="draws a cell, or seconds in all, as 60s, after a first 64 draws a cell; default: 10000",
+        help="draws a cell, or seconds in all, as 60s, after a first 64 draws a cell; default: 10000; a formula that "
+        "has not returned by then, or without seconds after 300, is refused",
     )
     formula.add_argument(
         "--against",
@@ -119,10 +120,12 @@ def _prediction(args: argparse.Namespace, experiment: Experiment, options: dict[
 
 def _formula(args: argparse.Namespace, experiment: Experiment, options: dict[str, Any]) -> int:
     from ..agreement import check
+    from ..agreement.formula.study import LEAST_SECONDS, MOST_SECONDS
 
     path, name = args.formula
-    formula = read_formula(path, name)
-    options |= args.budget or {}
+    budget = args.budget or {}
+    formula = read_formula(path, name, max(budget.get("seconds", MOST_SECONDS), LEAST_SECONDS))
+    options |= budget
     options |= {key: getattr(args, key) for key in ("method", "eps", "against") if getattr(args, key) is not None}
     found = check(experiment, formula=formula, name=name, **options)
     emit(found, as_json=args.json)

@@ -7,9 +7,17 @@ import sys
 import warnings
 from argparse import Namespace
 from collections.abc import Callable
+from io import TextIOWrapper
 from typing import Any
 
 INCOMPLETE, REFUSED = 1, 2
+
+
+def write_any_text() -> None:
+    """Have characters that the console's encoding lacks written as escapes, rather than fail: \\u03bb for a lambda."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def guarded(run: Callable[[Namespace], int], args: Namespace) -> int:

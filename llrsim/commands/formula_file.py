@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
+from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
+
+from ..time_limit import within
 
 
 def formula_place(text: str) -> tuple[Path, str]:
@@ -18,11 +21,12 @@ def formula_place(text: str) -> tuple[Path, str]:
     return Path(file), name
 
 
-def read_formula(path: Path, name: str) -> Any:
+def read_formula(path: Path, name: str, seconds: float) -> Any:
     """Run the file and give the object of this name; files beside it can be imported by it.
 
     Raises:
-        ExperimentError: no such file, an exception while it runs, or no such name in it.
+        ExperimentError: no such file, an exception while it runs, no end of it after so many seconds, or no such name
+            in it.
     """
     from ..experiment.errors import ExperimentError
 
@@ -34,7 +38,7 @@ def read_formula(path: Path, name: str) -> Any:
     module = module_from_spec(spec)
     sys.path.insert(0, str(path.parent.resolve()))
     try:
-        spec.loader.exec_module(module)
+        within(seconds, partial(spec.loader.exec_module, module))
     except (Exception, SystemExit) as error:
         raise ExperimentError(f"{_place(path, error)}: {type(error).__name__}: {error}") from error
     finally:

@@ -72,12 +72,14 @@ def run(args: argparse.Namespace) -> int:
     experiment = experiment_of(args)
     if args.dry_run:
         return _dry_run(experiment, args)
+    from ..sweep.finish import held_before
     from ..sweep.interruption import Interrupted, WorkerDied
     from ..sweep.results import open_results
     from ..sweep.runner import SweepFailed, default_folder, run_sweep
 
     folder = args.out or default_folder(experiment, args.shard)
     command = _command(args, folder)
+    before = held_before(folder)
     failed = ""
     try:
         results = run_sweep(
@@ -102,13 +104,15 @@ def run(args: argparse.Namespace) -> int:
     if args.shard:
         _show_shard(results, args)
     else:
-        _show(results, args, command, complete=not failed)
+        _show(results, args, command, before, complete=not failed)
     if failed:
         sys.stderr.write(f"llrsim: error: {failed}\n")
     return 1 if failed else 0
 
 
-def _show(results: Results, args: argparse.Namespace, command: str, *, complete: bool) -> None:
+def _show(
+    results: Results, args: argparse.Namespace, command: str, before: Experiment | None, *, complete: bool
+) -> None:
     from ..sweep import finish
 
     rows = results.rows()
@@ -123,12 +127,14 @@ def _show(results: Results, args: argparse.Namespace, command: str, *, complete:
         from ..studies.concluding import conclude
 
         verdict, drawn = conclude(results, command=command, jobs=jobs_of(args))
-        files.append(drawn)
+        files += drawn
+    replaced = finish.replaced_text(before, results)
     if args.json:
         told: dict[str, Any] = {
             "name": results.experiment.name,
             "folder": str(results.folder),
             "cells": results.grid.size,
+            "replaced": replaced or None,
             "files": [str(path) for path in files],
             "rows": rows,
             "explanation": explanation and explanation.to_dict(),
@@ -140,13 +146,15 @@ def _show(results: Results, args: argparse.Namespace, command: str, *, complete:
 
     console = Console()
     console.print(finish.terminal_table(results, rows))
-    console.print(f"{finish.COLUMNS}\n", highlight=False, soft_wrap=True)
+    console.print(f"{finish.columns_text(rows)}\n", highlight=False, soft_wrap=True)
     if explanation is not None:
         console.print(f"{finish.attribution_text(results, explanation)}\n", highlight=False, markup=False)
     if verdict is not None:
         console.print(f"{verdict.sentence}\n", highlight=False, markup=False)
     for path in files:
         console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
+    if replaced:
+        console.print(replaced, highlight=False, markup=False, soft_wrap=True)
 
 
 def _show_shard(results: Results, args: argparse.Namespace) -> None:

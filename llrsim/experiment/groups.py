@@ -104,10 +104,24 @@ def sample_counts(features: Features, sample: Train | Heldout) -> tuple[int, ...
     """Fixed group counts: `counts` as given, else size times shares by largest remainder."""
     if sample.counts is not None:
         return sample.counts
-    shares = sample.proportions
+    from ..mixture import apportion  # only here: NumPy would slow every command line
+
+    return tuple(apportion(sample_size(sample, features.noise.size), stated_shares(features, sample)).tolist())
+
+
+def stated_shares(features: Features, sample: Train | Heldout) -> Vector:
+    """Share of every group as the file states it; whole rows have shares near these."""
+    shares = sample.counts or sample.proportions
     if isinstance(sample, Heldout) and sample.minority_ratio is not None:
         shares = minority_proportions(features, sample.minority_ratio, sample.class_prior)
     assert shares is not None, "the checks ask for a composition"
-    from ..mixture import apportion  # only here: NumPy would slow every command line
+    return normalised(shares)
 
-    return tuple(apportion(sample_size(sample, features.noise.size), normalised(shares)).tolist())
+
+def stated_counts(features: Features, sample: Train | Heldout) -> Vector:
+    """Group counts as the file states them, fractions of rows included: size times shares."""
+    if sample.counts is not None:
+        return sample.counts
+    size = sample.n if sample.n_per_dim is None else sample.n_per_dim * features.noise.size
+    assert size is not None, "the checks ask for one of n, n_per_dim and counts"
+    return tuple(size * share for share in stated_shares(features, sample))

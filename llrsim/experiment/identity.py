@@ -48,21 +48,24 @@ def study_hash(study: Study) -> str:
     return _digest(msgspec.to_builtins(study))
 
 
-def cell_law_hash(experiment: "Experiment") -> str:
+def cell_law_hash(experiment: "Experiment", *, nominal: bool = False) -> str:
     """The law of features and samples in numbers: mixture, fixed counts, collapse, annotation noise, test weights.
 
-    With a network also that, for it makes the features that heads see.
+    With a network also that, for it makes the features that heads see. A nominal law has the counts as the file states
+    them, fractions of rows included; where they are whole it is the same law.
     """
     features, train, heldout = experiment.features, experiment.train, experiment.heldout
     count = experiment.group_count
+    counts = groups.stated_counts if nominal else groups.sample_counts
+    trained = counts(features, train)
     network = {} if experiment.network is None else {"network": _network_text(experiment.network)}
     parts = {
         **network,
         **_features_text(features),
-        "train": _sample_text(experiment.train_counts(), train.collapse, None, count),
+        "train": _sample_text(trained, train.collapse, None, count),
         "heldout": heldout
-        and _sample_text(experiment.heldout_counts(), heldout.collapse, heldout.annotation_noise, count),
-        "test": _test_text(experiment.test_proportions, experiment.test_collapse, count),
+        and _sample_text(counts(features, heldout), heldout.collapse, heldout.annotation_noise, count),
+        "test": _test_text(groups.normalised(experiment.test.proportions or trained), experiment.test_collapse, count),
     }
     return _hash(_encoder.encode(parts))
 
@@ -81,7 +84,7 @@ def _features_text(features: Features) -> dict[str, msgspec.Raw]:
 
 
 @_kept
-def _sample_text(counts: tuple[int, ...], collapse: Collapse, noise: float | None, groups_in_all: int) -> msgspec.Raw:
+def _sample_text(counts: tuple[float, ...], collapse: Collapse, noise: float | None, groups_in_all: int) -> msgspec.Raw:
     told = {"counts": counts, "collapse": _factors(collapse, groups_in_all)}
     return _text(told if noise is None else told | {"annotation_noise": noise})
 

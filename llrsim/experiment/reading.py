@@ -81,7 +81,7 @@ def _from_file(source: str) -> Experiment:
 
 def _file_text(source: str, presets: tuple[str, ...]) -> str:
     try:
-        return Path(source).read_text(encoding="utf-8")
+        return Path(source).read_text(encoding="utf-8-sig")  # some editors begin a file with a byte order mark
     except FileNotFoundError:
         raise ExperimentError(
             f"{source}: no such file or preset{suggestion(source, presets)}; presets: {', '.join(presets)}"

@@ -8,7 +8,6 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,7 +19,7 @@ from scipy.ndimage import distance_transform_edt
 from ..experiment.grid import Grid
 from . import words
 from .saving import save
-from .style import GREY, RC, VERMILLION, blank, is_log_spaced, is_numeric
+from .style import GREY, VERMILLION, blank, is_log_spaced, is_numeric, settings
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
@@ -33,6 +32,9 @@ _STROKE: list[AbstractPathEffect] = [withStroke(linewidth=3.0, foreground="black
 
 ROOM = 0.15
 """Share of a panel that a side of a line must reach into on all sides for its name to be written there."""
+
+ZERO = 1e-9
+"""Shares and gains up to this are none: predictions are certified to about a tenth of it."""
 
 WIDTH = 105
 """Characters of a line of the footnote."""
@@ -61,7 +63,7 @@ def phase_table(rows: Sequence[Row], survey: Sequence[Row], keys: tuple[str, str
     """What a phase diagram draws: a row for each cell and method, with the columns of the survey.
 
     Args:
-        rows: predictions, with the axes, `method`, `predicted_wga`, `predicted_status` and `limit`.
+        rows: predictions, with the axes, `method`, `predicted_wga`, `predicted_status`, `limit` and `shares`.
         survey: of some cells, with the axes, `method` (None for all), and the columns of `sweep.survey`; those of
             other cells are None.
         keys: the two axes.
@@ -76,7 +78,7 @@ def phase_table(rows: Sequence[Row], survey: Sequence[Row], keys: tuple[str, str
         cell = row[keys[0]], row[keys[1]]
         own, any_method = of_method.get((*cell, row["method"]), {}), of_cell.get(cell, {})
         told = {name: row[name] for name in row if "." in name and not name.startswith("mass")}
-        told |= {name: row[name] for name in ("method", "predicted_wga", "predicted_status", "limit")}
+        told |= {name: row[name] for name in ("method", "predicted_wga", "predicted_status", "limit", "shares")}
         table.append(told | {name: (own if name in shares else any_method).get(name) for name in columns})
     return table
 
@@ -85,13 +87,17 @@ def save_phase_diagram(
     table: Sequence[Row], folder: str | os.PathLike[str], *, experiment: Experiment, command: str
 ) -> Path:
     """Write phase.png, and the table as phase.csv beside it; the path of the image."""
-    with matplotlib.rc_context(RC):
+    with settings():
         figure = phase_figure(table, experiment)
         return save(figure, Path(folder) / "phase.png", experiment=experiment, command=command, table=table)
 
 
 def phase_figure(table: Sequence[Row], experiment: Experiment) -> Figure:
-    """A panel for each method with one colour scale; a legend of the lines, and what there is no line of, beneath."""
+    """A panel for each method with one colour scale; a legend of the lines, and what there is no line of, beneath.
+
+    Where both balance and uncollapsed features contribute to a method's gain over ERM, a line where their shares are
+    equal; else, as there is nothing to split between, a line where there is no gain.
+    """
     keys = axes_of(experiment)
     if keys is None:
         raise ValueError("a phase diagram needs two swept axes of numbers")
@@ -111,7 +117,9 @@ def phase_figure(table: Sequence[Row], experiment: Experiment) -> Figure:
         ax.set_title(f"{label}: {words.METHODS.get(_kind(experiment, label), '')}".rstrip(": "))
         if any(row["predicted_wga"] is None for row in own):
             entries["nothing"] = Patch(color=GREY, label=f"no head ({_reasons(own)})")
-        for line in (*_separability(own, keys, ax, entries), *_equal_shares(own, keys, ax, entries, label)):
+        gain = _equal_shares if _is_split(own) else _no_gain
+        gains = _with_gains(own, table, keys, experiment)
+        for line in (*_separability(own, keys, ax, entries), *gain(gains, keys, ax, entries, label)):
             if line not in notes:
                 notes.append(line)
     for ax in axes.ravel()[len(labels) :]:
@@ -124,8 +132,9 @@ def phase_figure(table: Sequence[Row], experiment: Experiment) -> Figure:
     if mesh is not None:
         figure.colorbar(mesh, ax=axes.ravel()[: len(labels)].tolist(), label="worst-group accuracy", pad=0.01)
     limits = ", ".join(words.LIMITS[limit] for limit in dict.fromkeys(row["limit"] for row in table) if limit)
-    figure.suptitle(f"{experiment.name}: accuracy on the worst group of the test data\n{limits}", fontsize=10)
-    if entries.keys() - {"nothing"}:
+    shares = ", ".join(words.SHARES[name] for name in dict.fromkeys(row.get("shares") or "realised" for row in table))
+    figure.suptitle(f"{experiment.name}: accuracy on the worst group of the test data\n{limits}; {shares}", fontsize=10)
+    if entries.keys() - {"nothing", "gain"}:
         notes += _coarseness(table, keys)
     notes.append(f"fixed: {_fixed(experiment, keys)}")
     handles = [*entries.values(), *(Line2D([], [], linestyle="none", label=fill(note, WIDTH)) for note in notes)]
@@ -177,26 +186,61 @@ def _equal_shares(
         for row in rows
         if row.get("balance_share") is not None
     ]
-    if not split:
-        return []
-    sides = np.sign([row["difference"] for row in split])
-    if not sides.any():
-        return [f"{label}: neither balance nor collapse differs from ERM's"]
+    sides = _signs(split, "difference")
     if _contour(split, keys, "difference", ax, colors=VERMILLION, linestyles="--"):
         entries["shares"] = Line2D(
             [], [], color=VERMILLION, linestyle="--", linewidth=2.0,
             label="balance and uncollapsed features have equal shares of the gain over ERM (Shapley values)",
         )  # fmt: skip
-        _name_sides(split, keys, ax)
+        _name_sides(split, keys, ax, "difference", ("balance", "collapse"))
         places = f"at {(sides > 0).sum()} of {len(sides)} settings surveyed, collapse at {(sides < 0).sum()}"
         return [f"{label}: the share of balance is the larger {places}"]
     return [f"{label}: no line of equal shares; {'balance' if sides.sum() > 0 else 'collapse'} is larger everywhere"]
 
 
-def _name_sides(rows: Sequence[Row], keys: tuple[str, str], ax: Axes) -> None:
-    """Write which share is the larger where there is most room on its side of the line."""
-    x, y, difference = _table(rows, keys, "difference")
-    for name, side in (("balance", difference > 0), ("collapse", difference < 0)):
+def _no_gain(rows: Sequence[Row], keys: tuple[str, str], ax: Axes, entries: dict[str, Any], label: str) -> list[str]:
+    """The line where a method is as accurate as ERM on the worst group; in words where it gains or loses throughout."""
+    gained = [row for row in rows if row["gain"] is not None]
+    sides = _signs(gained, "gain")
+    if not sides.any():
+        return [f"{label}: as accurate as ERM everywhere here"] if gained else []
+    places = f"{label}: gains over ERM at {(sides > 0).sum()} of {len(sides)} settings, loses at {(sides < 0).sum()}"
+    if _contour(gained, keys, "gain", ax, colors=VERMILLION, linestyles="-."):
+        entries["gain"] = Line2D(
+            [], [], color=VERMILLION, linestyle="-.", label="no gain over ERM in worst-group accuracy"
+        )
+        _name_sides(gained, keys, ax, "gain", ("gain", "loss"))
+    return [places]
+
+
+def _is_split(rows: Sequence[Row]) -> bool:
+    """Whether somewhere balance has a share of a method's gain, and somewhere uncollapsed features have one."""
+    return all(any(abs(row.get(name) or 0.0) > ZERO for row in rows) for name in ("balance_share", "collapse_share"))
+
+
+def _with_gains(
+    rows: Sequence[Row], table: Sequence[Row], keys: tuple[str, str], experiment: Experiment
+) -> list[dict[str, Any]]:
+    """The rows of a method with its `gain` over the first ERM; None for ERM itself, and where one has no head."""
+    baseline = next((method.label for method in experiment.method if method.kind == "erm"), None)
+    erm = {(row[keys[0]], row[keys[1]]): row["predicted_wga"] for row in table if row["method"] == baseline}
+
+    def gain(row: Row) -> float | None:
+        sides = row["predicted_wga"], erm.get((row[keys[0]], row[keys[1]]))
+        return None if row["method"] == baseline or None in sides else sides[0] - sides[1]
+
+    return [{**row, "gain": gain(row)} for row in rows]
+
+
+def _signs(rows: Sequence[Row], column: str) -> np.ndarray:
+    values = np.array([row[column] for row in rows])
+    return np.where(np.abs(values) > ZERO, np.sign(values), 0.0)
+
+
+def _name_sides(rows: Sequence[Row], keys: tuple[str, str], ax: Axes, column: str, names: tuple[str, str]) -> None:
+    """Write what holds where a column is above and below zero, where there is most room on that side of the line."""
+    x, y, values = _table(rows, keys, column)
+    for name, side in zip(names, (values > ZERO, values < -ZERO), strict=True):
         room = distance_transform_edt(np.pad(side, 1))[1:-1, 1:-1]
         if room.max() > ROOM * min(room.shape):
             row, column = np.unravel_index(room.argmax(), room.shape)

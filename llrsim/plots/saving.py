@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from .. import __version__
 from ..files import write_rows
-from .style import RC
+from .style import settings
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
+
+LONGEST = 300
+"""Characters of an error in a warning."""
 
 SUFFIXES = (".png", ".pdf")
 
@@ -28,7 +32,7 @@ def save(
     command: str,
     table: Iterable[Mapping[str, Any]],
 ) -> Path:
-    """Write a PNG or PDF, and the plotted rows as CSV beside it under the same stem; the path of the image.
+    """Write a PNG or PDF, and first the plotted rows as CSV beside it under the same stem; the path of the image.
 
     Experiment hash, command and llrsim's version are in the metadata: as Experiment, Command and Software in a PNG,
     in Subject, Keywords and Creator of a PDF. Nothing depends on the date.
@@ -57,8 +61,21 @@ def save(
             "Creator": software,
             "CreationDate": None,
         }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with matplotlib.rc_context(RC):
-        figure.savefig(path, metadata=metadata)
     write_rows(list(table), path.with_suffix(".csv"))
+    with settings():
+        figure.savefig(path, metadata=metadata)
     return path
+
+
+@contextmanager
+def drawing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Warn where a figure cannot be drawn or written, so that what a command writes beside it is not lost with it.
+
+    An image of this path, of an earlier run or half written, is removed.
+    """
+    try:
+        yield
+    except Exception as error:
+        Path(path).unlink(missing_ok=True)
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        warnings.warn(f"{os.fspath(path)}: the figure could not be drawn: {reason[:LONGEST]}", stacklevel=3)

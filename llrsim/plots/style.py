@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -35,7 +37,22 @@ RC: dict[str, Any] = {
     "pdf.fonttype": 42,  # fonts embedded as TrueType, which journals ask for
     "savefig.dpi": 160,
 }
-"""matplotlib settings that the figures written to files are drawn and saved under."""
+"""matplotlib settings, over its own defaults, that the figures written to files are drawn and saved under."""
+
+
+@contextmanager
+def settings(**more: Any) -> Iterator[None]:
+    """Draw and save figures under matplotlib's defaults, RC and `more`, whatever the user's own settings are.
+
+    >>> import matplotlib
+    >>> with matplotlib.rc_context({"text.usetex": True}), settings():
+    ...     matplotlib.rcParams["text.usetex"], matplotlib.rcParams["font.size"]
+    (False, 9.0)
+    """
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(RC | more)
+        yield
 
 
 def blank(width: float = 6.4, height: float = 4.4) -> Figure:

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from ..experiment.grid import Grid
 from . import words
 from .attribution import draw as draw_bars
 from .attribution import legend_entries as switch_entries
-from .saving import save
-from .style import RC, blank
+from .saving import drawing, save
+from .style import blank, settings
 from .table import HasOutcomes, Row, wga_table
 from .wga import WGA_LABEL, draw, legend_entries
 
@@ -62,24 +61,26 @@ def sweep_figures(
 
     One figure for each swept axis, `wga_by_<key>.png`, with a panel for each value of the next axis (the first for the
     last), at most MOST_PANELS; further axes stay at their middle value, which the title names. Keys that move together
-    are one axis, named by its first key. `attribution.png` where there is an explanation. `command`, what the
-    user ran, goes into the metadata.
+    are one axis, named by its first key. `attribution.png` where there is a gain to split between some switches. A
+    figure that cannot be drawn is left out, with a warning. `command`, what the user ran, goes into the metadata.
     """
     folder = Path(folder)
     layouts = layouts_of(results.experiment)
     table = wga_table(results, lambda axes: any(layout.shows(axes) for layout in layouts))
     written: list[Path] = []
-    with matplotlib.rc_context(RC):
+    with settings():
         for layout in layouts:
             rows = [row for row in table if layout.shows(row)]
             if rows:
-                figure = wga_figure(rows, layout, title=results.experiment.name)
                 path = folder / f"wga_by_{layout.x.replace('.', '_')}.png"
-                written.append(save(figure, path, experiment=results.experiment, command=command, table=rows))
-        if explanation is not None and explanation.attributions:
-            figure = attribution_figure(explanation, results.experiment)
-            path = folder / "attribution.png"
-            written.append(save(figure, path, experiment=results.experiment, command=command, table=explanation.rows()))
+                with drawing(path):
+                    figure = wga_figure(rows, layout, title=results.experiment.name)
+                    written.append(save(figure, path, experiment=results.experiment, command=command, table=rows))
+        if explanation is not None and any(split.replicates and split.effects for split in explanation):
+            path, numbers = folder / "attribution.png", explanation.rows()
+            with drawing(path):
+                figure = attribution_figure(explanation, results.experiment)
+                written.append(save(figure, path, experiment=results.experiment, command=command, table=numbers))
     return written
 
 

@@ -36,6 +36,7 @@ COLUMNS = (
     "predicted_wga",
     "predicted_status",
     "limit",
+    "shares",
     "fitted_rows",
     "noise_dim",
 )
@@ -87,6 +88,7 @@ def _cell_rows(axes: Mapping[str, Any], simulation: Outcome | None, prediction: 
             "predicted_wga": None if predicted is None else plain(predicted.wga),
             "predicted_status": None if predicted is None else predicted.outcome.label,
             "limit": None if predicted is None else predicted.limit,
+            "shares": None if predicted is None else predicted.stage.shares,
             "fitted_rows": int(method.stage.selection.counts.sum()),
             "noise_dim": method.test.noise_dim,
         }

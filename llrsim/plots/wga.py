@@ -117,13 +117,11 @@ def legend_entries(rows: Sequence[Row], *, labels: Sequence[str]) -> list[Artist
         count = f"{words.span(replicates)} replicate{'s' * (max(replicates) > 1)}"
         points = f"points: simulation, {interval}, {count}"
         entries.append(Line2D([], [], color="0.4", linestyle="none", marker="o", markerfacecolor="none", label=points))
-    limits = dict.fromkeys(row["limit"] for row in rows if row["predicted_wga"] is not None)
-    entries += [
-        Line2D(
-            [], [], color="0.4", label=f"lines: closed-form prediction,\n{words.LIMITS[limit]}{words.APPROACH[limit]}"
-        )
-        for limit in limits
-    ]
+    predicted = [row for row in rows if row["predicted_wga"] is not None]
+    limits = dict.fromkeys((row["limit"], row.get("shares") or "realised") for row in predicted)
+    for limit, shares in limits:
+        lines = f"lines: closed-form prediction,\n{words.LIMITS[limit]}{words.APPROACH[limit]},\n{words.SHARES[shares]}"
+        entries.append(Line2D([], [], color="0.4", label=lines))
     return entries + [Line2D([], [], linestyle="none", label=line) for line in missing(rows)]
 
 

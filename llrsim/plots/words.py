@@ -61,6 +61,11 @@ LIMITS = {
     "finite": "at this n and d",
 }
 
+SHARES = {
+    "realised": "group shares of whole rows (shares = realised)",
+    "nominal": "group shares as the file states them (shares = nominal)",
+}
+
 APPROACH = {
     "population": ", which points approach as n/d grows",
     "proportional": ", which points approach as d grows",

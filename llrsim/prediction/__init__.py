@@ -10,10 +10,11 @@ the margins of training and test rows. Beside them stand the closed forms, as fu
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..outcome import MethodOutcome, Outcome
-from ..planning import Plan, plan
+from ..planning import Plan, Shares, plan, reported_plan
 from . import population, proportional
 from .population.annotation import effective_correlation
 from .population.descent import gradient_flow
@@ -52,14 +53,18 @@ __all__ = [
 ]
 
 
-def predict(experiment: Experiment, limit: Limit = "proportional") -> Outcome:
+def predict(experiment: Experiment, limit: Limit = "proportional", *, shares: Shares = "realised") -> Outcome:
     """The outcome of every method of `experiment` in a limit, one head a method; accuracies are exact (T0, T7).
 
     "proportional": n and d -> infinity at the experiment's own n/d (T8, T10, T14). "population": n -> infinity at fixed
     d (T1, T2, T14 at d/n = 0). A method without a prediction says so in its `status`. Prior theory of the setting:
     Welfert, Stromberg & Sankar (2405.05934), Stromberg et al. (2402.11039); of the limit: Loureiro et al. (2106.03791).
 
-    Raises ExperimentError where a method needs a sample that `experiment` does not have, ValueError for another limit.
+    Groups have the shares of a simulation's whole rows, or with `shares` "nominal" those that the file states, for
+    curves: along an axis whole rows jump from one value to the next.
+
+    Raises ExperimentError where a method needs a sample that `experiment` does not have, ValueError for another limit
+    or other shares.
 
     >>> import llrsim
     >>> quick = llrsim.load("quick")
@@ -68,7 +73,11 @@ def predict(experiment: Experiment, limit: Limit = "proportional") -> Outcome:
     >>> [round(predict(quick, "population")[method].wga, 4) for method in ("erm", "llr", "dfr")]
     [0.4515, 0.7838, 0.9522]
     """
-    return predict_plan(plan(experiment), limit, name=experiment.name)
+    found = predict_plan(plan(experiment, shares), limit, name=experiment.name)
+    if shares == "realised":
+        return found
+    stages = {stage.label: stage for stage in reported_plan(experiment, shares).stages}
+    return replace(found, methods={own.label: replace(own, stage=stages[own.label]) for own in found})
 
 
 def predict_plan(

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
-import matplotlib
 from matplotlib.figure import Figure
 
-from ..plots.style import RC
+from ..plots import style
 from .markup import Markup, element
 
 LARGEST = 600_000
@@ -25,12 +24,12 @@ _HREF = f"{{{XLINK}}}href"
 _FOREIGN = {f"{{{SVG}}}metadata", f"{{{SVG}}}style"}
 
 # Names of methods and sweeps are not mathematics, whatever signs they hold.
-_RC: dict[str, Any] = RC | {"svg.fonttype": "none", "svg.hashsalt": "llrsim", "text.parse_math": False}
+_MORE: dict[str, Any] = {"svg.fonttype": "none", "svg.hashsalt": "llrsim", "text.parse_math": False}
 
 
 def settings() -> AbstractContextManager[None]:
     """What figures for a page are made and written under."""
-    return matplotlib.rc_context(_RC)
+    return style.settings(**_MORE)
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,17 @@ class Picture:
 
 
 def picture(draw: Callable[[], Figure], name: str) -> Picture:
-    """The figure that `draw` makes; `name`, unique in the page, keeps its ids apart from those of the others."""
+    """The figure that `draw` makes; `name`, unique in the page, keeps its ids apart from those of the others.
+
+    In place of one that cannot be drawn stands the reason, so that the tables beside it are not lost with it.
+    """
+    try:
+        return _drawn(draw, name)
+    except Exception as error:
+        return Picture("", element("p", f"This figure could not be drawn ({type(error).__name__}: {error})."))
+
+
+def _drawn(draw: Callable[[], Figure], name: str) -> Picture:
     with settings():
         figure = draw()
         title = "; ".join(figure.get_suptitle().splitlines())

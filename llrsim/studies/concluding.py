@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import matplotlib
-
 from .. import __version__
 from ..experiment.identity import study_hash
+from ..files import write_rows
 from ..plots import save
-from ..plots.style import RC
+from ..plots.saving import drawing
+from ..plots.style import settings
 from . import study
 from .measuring import Row
 from .verdict import Verdict
@@ -32,11 +32,13 @@ def record(results: Results, *, jobs: int = 1) -> list[Row]:
     return [row | origin for row in study(asked.id).table(results, jobs=jobs)]
 
 
-def conclude(results: Results, *, command: str, jobs: int = 1) -> tuple[Verdict, Path]:
-    """Write DIR/study.csv and DIR/study.png; the verdict, and the path of the figure."""
+def conclude(results: Results, *, command: str, jobs: int = 1) -> tuple[Verdict, list[Path]]:
+    """Write DIR/study.csv and DIR/study.png; the verdict, and the path of the figure if it could be drawn."""
     rows = record(results, jobs=jobs)
     module = study(results.experiment.study.id)  # type: ignore[union-attr]  # `record` refuses None
-    with matplotlib.rc_context(RC):
+    path, drawn = results.folder / "study.png", []
+    write_rows(rows, path.with_suffix(".csv"))
+    with drawing(path), settings():
         figure = module.figure(rows)
-        path = save(figure, results.folder / "study.png", experiment=results.experiment, command=command, table=rows)
-    return module.verdict(rows), path
+        drawn.append(save(figure, path, experiment=results.experiment, command=command, table=rows))
+    return module.verdict(rows), drawn

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..experiment import ExperimentError
 from ..experiment.grid import Grid
+
+if TYPE_CHECKING:
+    from ..planning import Shares
 
 
 class Place(NamedTuple):
@@ -17,6 +20,7 @@ class Place(NamedTuple):
     cell: int
     law: str
     methods: Mapping[str, str]
+    shares: Shares = "realised"
 
 
 class Unit(NamedTuple):

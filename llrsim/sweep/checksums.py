@@ -24,6 +24,19 @@ def checksum(values: Sequence[Any]) -> int:
     return crc32(_encode(as_read(values)))
 
 
+def is_whole(values: Sequence[Any], stored: Any) -> bool:
+    """Whether a row's other columns have the checksum that is stored with them."""
+    try:
+        return bool(checksum(values) == stored)
+    except UnicodeEncodeError:  # a text with a byte that no text has
+        return False
+
+
+def tolerant(text: bytes) -> str:
+    """A text of the database, damaged or not, so that it can be read and found again."""
+    return text.decode(errors="surrogateescape")
+
+
 def sealed(*values: Any) -> tuple[Any, ...]:
     """A row with its checksum, to be made where its numbers are, so that every way from there is watched."""
     return (*values, checksum(values))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from .checksums import checksum
+from .checksums import is_whole
 from .format import CHECKED
 from .reader import Reader
 
@@ -21,30 +21,31 @@ _NAMES = ("axes", "label", "law", "method", "replicate")
 
 
 class Damage(NamedTuple):
-    """What was found, in words, and how many rows were looked at."""
+    """What was found, in words, how many rows were looked at, and how many of them are what was written."""
 
     found: tuple[str, ...]
     rows: int
+    whole: int
 
 
 def damage_in(reader: Reader) -> Damage:
     """Look at the whole file, what SQLite's check finds first; StoreError where it cannot be read to its end."""
     found = [f"sqlite: {line}" for line in reader.integrity(SHOWN)]
-    rows = 0
+    rows = sound = 0
     for table, values, whole in all_rows(reader):
-        rows += 1
+        rows, sound = rows + 1, sound + whole
         if not whole:
             found.append(f"{place_in(reader, table, values)}: the row is not what was written")
     if not found:  # where keys are damaged, rows that belong together do not find each other
         found += [f"{place_in(reader, table, values)}: the row is gone" for table, values in gone_rows(reader)]
-    return Damage(tuple(found), rows)
+    return Damage(tuple(found), rows, sound)
 
 
 def all_rows(reader: Reader) -> Iterator[tuple[str, list[Any], bool]]:
     """(table, values of its columns in `CHECKED`, whether they are what was written) of every row of the file."""
     for table in CHECKED:
         for *values, stored in reader.sealed(table):
-            yield table, values, _whole(values, stored)
+            yield table, values, is_whole(values, stored)
 
 
 def gone_rows(reader: Reader) -> Iterator[tuple[str, list[Any]]]:
@@ -52,17 +53,11 @@ def gone_rows(reader: Reader) -> Iterator[tuple[str, list[Any]]]:
 
     Deleted rows of other tables are not missed: to a sweep they are what it has not computed yet.
     """
-    tables = ["masses"] if reader.experiment.network is None else ["masses", "networks"]
+    learned = reader.count("networks") if reader.damaged else reader.experiment.network is not None
+    tables = ["masses", "networks"] if learned else ["masses"]
     for table in tables:
         for values in reader.found(_GONE[table]):
             yield table, list(values)
-
-
-def _whole(values: Sequence[Any], stored: Any) -> bool:
-    try:
-        return bool(checksum(values) == stored)
-    except UnicodeEncodeError:  # a text with a byte that no text has
-        return False
 
 
 def place_in(reader: Reader, table: str, values: Sequence[Any]) -> str:

@@ -11,10 +11,12 @@ from rich.table import Table
 
 from ..experiment.changes import ALTERNATIVES
 from ..experiment.errors import shown
+from ..experiment.grid import Grid
 from ..planning import plan
 from ..status import Status
 from .export import write_csv
-from .folder import fixed_keys
+from .folder import StoreError, fixed_keys
+from .reader import Reader
 
 if TYPE_CHECKING:
     from ..attribution import Explanation
@@ -26,6 +28,34 @@ _OK = frozenset(status.label for status in Status if status.ok)
 FEW = 60  # rows that still make a table to read; more are summed up by method
 
 Row = dict[str, Any]
+
+
+def held_before(folder: Path) -> Experiment | None:
+    """The experiment that a folder holds, whose grid its table and figures are of; None without one to read."""
+    try:
+        with Reader(folder) as reader:
+            return reader.experiment
+    except StoreError:
+        return None
+
+
+def replaced_text(before: Experiment | None, results: Results) -> str:
+    """What the table and the figures show in place of what they showed before, and that nothing else is lost.
+
+    Empty where they are of the same cells and replicates.
+    """
+    now = results.experiment
+    if before is None or (before.sweep.grid, before.sweep.zip, before.sweep.replicates) == (
+        now.sweep.grid, now.sweep.zip, now.sweep.replicates
+    ):  # fmt: skip
+        return ""
+    with Reader(results.folder) as reader:
+        others = reader.other_cells(results.grid)
+    sizes = [f"{Grid(one).size} cells x {one.sweep.replicates} replicates" for one in (now, before)]
+    text = f"results.csv and the figures now hold {sizes[0]}, in place of {sizes[1]}"
+    if others:
+        text += f"; {others} more cells, of other grids, are kept in {results.folder} and shown by their own"
+    return f"{text}; replicates beyond these are kept too" if now.sweep.replicates < before.sweep.replicates else text
 
 
 def write_files(results: Results, rows: list[Row], explanation: Explanation | None, command: str) -> list[Path]:
@@ -40,6 +70,7 @@ def write_files(results: Results, rows: list[Row], explanation: Explanation | No
 def write_phase_diagram(results: Results, rows: list[Row], command: str, *, jobs: int) -> list[Path]:
     """Write the phase diagram of a sweep that was predicted over two axes; no path where it has not two such axes."""
     from ..plots import phase
+    from ..plots.saving import drawing
     from .survey import survey
 
     experiment = results.experiment
@@ -47,8 +78,11 @@ def write_phase_diagram(results: Results, rows: list[Row], command: str, *, jobs
     if keys is None or not rows:
         return []
     sized = any(row["limit"] == "proportional" for row in rows)
-    table = phase.phase_table(rows, survey(results.grid, jobs=jobs, sized=sized), keys)
-    return [phase.save_phase_diagram(table, results.folder, experiment=experiment, command=command)]
+    surveyed = survey(results.grid, jobs=jobs, sized=sized, shares=rows[0]["shares"])
+    table = phase.phase_table(rows, surveyed, keys)
+    with drawing(results.folder / "phase.png"):
+        return [phase.save_phase_diagram(table, results.folder, experiment=experiment, command=command)]
+    return []
 
 
 class _Shown:
@@ -116,6 +150,14 @@ COLUMNS = (
     "per run: wga_per_run, the mean over replicates of the least accuracy"
 )
 """What the columns of `terminal_table` mean, in a line."""
+
+
+def columns_text(rows: list[Row]) -> str:
+    """What the columns mean, and which group shares the predictions have."""
+    from ..plots.words import SHARES
+
+    shares = dict.fromkeys(row["shares"] for row in rows if row["predicted_status"] is not None)
+    return "; predicted with ".join([COLUMNS, *(SHARES[name] for name in shares)])
 
 
 def terminal_table(results: Results, rows: list[Row]) -> Table:

@@ -232,7 +232,7 @@ _NETWORK = ("nfs", "cifs", "smb", "lustre", "gpfs", "beegfs", "ceph", "glusterfs
 def is_network(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> bool:
     """Whether the folder is on a network file system; False where the system does not list its mounts."""
     try:
-        lines = [line.split() for line in mounts.read_text().splitlines()]
+        lines = [line.split() for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines()]
     except OSError:
         return False
     place = folder.resolve()

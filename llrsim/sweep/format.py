@@ -5,9 +5,10 @@ sweep: what the folder holds, one row
     numerics INTEGER     version of the numbers (`folder.NUMERICS`)
     experiment TEXT      the experiment last asked for, canonical JSON, with its grid and replicates
     shard TEXT           "1/3" where the folder takes only this share of the sweep's units; else NULL
-cells: grid cells met so far
+cells: grid cells met so far; one that was predicted with the group shares of the file is there again for that
     cell INTEGER         row id
-    axes TEXT            canonical JSON of the swept keys and their values, unique
+    axes TEXT            canonical JSON of the swept keys and their values, unique; "shares": "nominal" among them where
+                         the law has the shares that the file states, rather than those of whole rows
     law TEXT             hash of the cell's law of features and samples
 cell_methods: what each method of a cell is there (an axis may change it)
     cell INTEGER, label TEXT, method TEXT    the method's hash
@@ -65,6 +66,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from ..experiment.identity import canonical_json
 from ..head import Head
 from ..outcome import LearnedFeatures, Limit, MethodOutcome, Observed, Path
 from .folder import NUMERICS, StoreError
@@ -72,7 +74,7 @@ from .folder import NUMERICS, StoreError
 if TYPE_CHECKING:
     from ..experiment import Experiment
     from ..mixture import Array, GroupMixture
-    from ..planning import Stage
+    from ..planning import Shares, Stage
 
 
 SCHEMA = 4
@@ -119,11 +121,28 @@ def check_versions(path: pathlib.Path, schema: int, numerics: int, *, older: boo
         )
 
 
-def experiment_from_json(experiment: str) -> Experiment:
-    """The experiment from its canonical JSON."""
-    from ..experiment import Experiment
+def stored_experiment(path: pathlib.Path, text: Any) -> Experiment:
+    """The experiment from its canonical JSON in a file; StoreError where it is none."""
+    from ..experiment import Experiment, ExperimentError
 
-    return msgspec.json.decode(experiment, type=Experiment)
+    try:
+        return msgspec.json.decode(text, type=Experiment)
+    except (msgspec.DecodeError, ExperimentError, TypeError, UnicodeError) as error:
+        raise StoreError(f"{path}: is damaged: its experiment cannot be read ({error})") from error
+
+
+NOMINAL = {"shares": "nominal"}
+
+
+def axes_key(axes: dict[str, Any], shares: Shares = "realised") -> str:
+    """What a cell is registered by."""
+    return canonical_json(axes | NOMINAL if shares == "nominal" else axes)
+
+
+def read_axes(key: str) -> tuple[dict[str, Any], Shares]:
+    """The axes, and the shares, that a cell is registered by."""
+    axes = msgspec.json.decode(key)
+    return axes, axes.pop("shares", "realised")
 
 
 def json_list(texts: Sequence[str]) -> str:

@@ -33,7 +33,8 @@ def predict_run(grid: Grid, places: Sequence[Place], block: Block) -> None:
     found: list[tuple[Place, MethodOutcome]] = []
     for place in places:
         with block.failing(grid, place.cell):
-            found += [(place, method) for method in chain.predict(plan(grid.experiment(place.cell)))]
+            resolved = plan(grid.experiment(place.cell), place.shares)
+            found += [(place, method) for method in chain.predict(resolved)]
     for label in dict.fromkeys(method.label for _, method in found):
         own = [(place, method) for place, method in found if method.label == label]
         for (place, method), record in zip(own, _records([method for _, method in own]), strict=True):

@@ -71,7 +71,7 @@ def git_state() -> dict[str, Any] | None:
 def processor() -> str:
     """The processor's name, as exactly as the system tells it."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

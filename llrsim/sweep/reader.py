@@ -5,16 +5,26 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..experiment.errors import ExperimentError
-from .checksums import checksum
+from ..experiment.identity import canonical_json
+from .checksums import checksum, is_whole, tolerant
 from .folder import StoreError, sqlite_errors
-from .format import CHECKED, FIELDS, FILE, SCHEMA, check_versions, experiment_from_json, json_list
+from .format import CHECKED, FIELDS, FILE, NOMINAL, check_versions, json_list, read_axes, stored_experiment
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
+    from ..experiment.grid import Grid
+    from ..planning import Shares
 
 DAMAGED = "is damaged; `llrsim verify --mend` takes out all that is; its sweep, run again, computes the numbers anew"
+
+DAMAGED_EXPERIMENT = (
+    "its stored experiment is damaged; `llrsim sweep FILE --out {folder}`, with the experiment's own FILE (and its "
+    "--shard), writes it again and keeps the rows; `llrsim verify {folder}` says what else is whole"
+)
 
 Keys = tuple[str, dict[str, str]]
 """What the rows of a cell are stored by: the hash of its law, and that of each method by label."""
@@ -41,11 +51,12 @@ _CHOSEN = """
 class Reader:
     """Read-only access, a context manager; StoreError where there is no results file.
 
-    What is read through it must be what was written; without `checked`, which is for those who look for damage, the
-    experiment need not. With `older`, which is for those who only show numbers, these may be of an older version.
+    What is read through it must be what was written; without `checked`, which is for those who look for damage, texts
+    that are no text any more can be read too. With `older`, for those who only show numbers, these may be of an older
+    version.
 
     Attributes:
-        experiment: the experiment that was last asked for.
+        damaged: the stored experiment is not what was written, and is not read.
         shard: the share of it that is here, None for all of it.
     """
 
@@ -56,23 +67,34 @@ class Reader:
         with sqlite_errors(self.path):
             self._connection = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True, timeout=30.0)
             try:
-                held = self._connection.execute("SELECT * FROM sweep").fetchone()
-                if held is None:
-                    raise StoreError(f"{folder}: no sweep was begun here")
-                check_versions(self.path, *held[:2], older=older)
+                self._open(folder, checked, older)
             except BaseException:
                 self._connection.close()
                 raise
-        try:
-            self.experiment = experiment_from_json(held[2])
-        except (msgspec.DecodeError, ExperimentError, TypeError) as error:
-            self._connection.close()
-            raise StoreError(f"{self.path}: is damaged: its experiment cannot be read ({error})") from error
-        self._sealed, self._numerics = held[0] == SCHEMA, held[1]
-        self.shard: str | None = held[3] if self._sealed else None
-        if checked and self._sealed and checksum(held[:-1]) != held[-1]:
-            self._connection.close()
-            raise StoreError(f"{self.path}: its experiment is not what was written; run its sweep again")
+
+    def _open(self, folder: Path, checked: bool, older: bool) -> None:
+        self._connection.text_factory = tolerant
+        held = self._connection.execute("SELECT * FROM sweep").fetchone()
+        if held is None:
+            raise StoreError(f"{folder}: no sweep was begun here")
+        self._sealed = len(held) == len(CHECKED["sweep"]) + 1  # the last is the checksum, in folders that have them
+        self._numerics = held[1]
+        self.damaged = self._sealed and not is_whole(held[:-1], held[-1])
+        self._experiment: Experiment | None = None
+        self.shard: str | None = None
+        if not self.damaged:
+            check_versions(self.path, *held[:2], older=older)
+            self._experiment = stored_experiment(self.path, held[2])
+            self.shard = held[3] if self._sealed else None
+        if checked:
+            self._connection.text_factory = str
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment that was last asked for; StoreError where it is damaged."""
+        if self._experiment is None:
+            raise StoreError(f"{self.path}: {DAMAGED_EXPERIMENT.format(folder=self.path.parent)}")
+        return self._experiment
 
     def __enter__(self) -> Reader:
         return self
@@ -88,6 +110,12 @@ class Reader:
     def has_simulations(self) -> bool:
         """Whether anything was simulated into this folder."""
         return bool(self._rows("SELECT EXISTS (SELECT 1 FROM rows)", ())[0][0])
+
+    def shares(self) -> Shares:
+        """Of the predictions that the folder shows: nominal where some are and nothing was simulated."""
+        query = "SELECT EXISTS (SELECT 1 FROM cells WHERE axes LIKE ?)"
+        nominal = not self.has_simulations() and self._rows(query, (f"%{canonical_json(NOMINAL)[1:-1]}%",))[0][0]
+        return "nominal" if nominal else "realised"
 
     def simulated(self, law: str, method: str, replicates: int) -> list[tuple[Any, ...]]:
         """(replicate, simulator, *FIELDS) of the first so many replicates, in their order; StoreError if damaged."""
@@ -188,12 +216,11 @@ class Reader:
         source = "cell_methods LEFT JOIN cells USING (cell)" if table == "cell_methods" else table
         columns = ", ".join((*CHECKED[table], f"{table}.checksum"))
         with sqlite_errors(self.path):
-            # A damaged text must be read to be told, and to be found again.
-            self._connection.text_factory = lambda text: text.decode(errors="surrogateescape")
+            before, self._connection.text_factory = self._connection.text_factory, tolerant
             try:
                 yield from self._connection.execute(f"SELECT {columns} FROM {source} {where}", values)
             finally:
-                self._connection.text_factory = str
+                self._connection.text_factory = before
 
     def found(self, query: str) -> list[tuple[Any, ...]]:
         """What a query for damage finds."""
@@ -206,6 +233,14 @@ class Reader:
             (law, method),
         )
         return rows[0] if rows else None
+
+    def other_cells(self, grid: Grid) -> int:
+        """How many cells are here that a grid does not have; damaged ones do not count."""
+        known = set()
+        for key, law, seal in self.sealed("cells"):
+            if is_whole((key, law), seal):
+                known.add(canonical_json(read_axes(key)[0]))
+        return len(known.difference(canonical_json(grid.cell(cell)) for cell in range(grid.size)))
 
     def count(self, table: str) -> int:
         """Rows of a table."""

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..experiment.grid import Grid
-from ..experiment.identity import canonical_json
 from ..extras import data_frame, data_set
 from ..outcome import Outcome
-from ..planning import plan
-from .format import decode, decode_networks
+from ..planning import reported_plan
+from .format import axes_key, decode, decode_networks
 from .reader import Reader
 from .rows import method_row, paired_by, simulators_of
 from .units import CHUNK
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     import xarray
 
     from ..experiment import Experiment
+    from ..planning import Shares
 
 
 class CellOutcome(NamedTuple):
@@ -41,6 +41,7 @@ class _StoredCell(NamedTuple):
     axes: dict[str, Any]
     simulated: dict[str, list[tuple[Any, ...]]]  # rows of (replicate, simulator, *FIELDS), the same replicates for all
     predicted: dict[str, tuple[Any, ...]]  # (limit, *FIELDS)
+    shares: Shares  # of the predictions
     networks: list[str]  # records of the simulated replicates' networks; empty without networks
     masses: dict[str, dict[str, float]]  # of each group, by its name; empty where nothing was computed
 
@@ -83,6 +84,7 @@ class Results:
                     label,
                     simulated=cell.simulated.get(label, ()),
                     predicted=cell.predicted.get(label),
+                    shares=cell.shares,
                     mass=cell.masses[label],
                 )
                 for cell in self._stored(reader)
@@ -135,10 +137,11 @@ class Results:
 
     def _stored(self, reader: Reader, keep: Callable[[Mapping[str, Any]], bool] | None = None) -> Iterator[_StoredCell]:
         replicates = self.experiment.sweep.replicates if reader.has_simulations() else 0
+        shares = reader.shares()
         cells = ((number, self.grid.cell(number)) for number in range(self.grid.size))
         chosen = (cell for cell in cells if keep is None or keep(cell[1]))
         while chunk := list(islice(chosen, CHUNK)):
-            keys = [canonical_json(axes) for _, axes in chunk]
+            keys = [axes_key(axes, shares) for _, axes in chunk]
             predictions, masses = reader.predicted(keys), reader.masses(keys)
             for at, (law, methods) in sorted(reader.keys(keys).items()):
                 simulated = {}
@@ -159,10 +162,10 @@ class Results:
                     networks = []
                     if simulated and self.experiment.network is not None:
                         networks = reader.networks(law, [row[0] for row in next(iter(simulated.values()))])
-                    yield _StoredCell(*chunk[at], simulated, predicted, networks, mass)
+                    yield _StoredCell(*chunk[at], simulated, predicted, shares, networks, mass)
 
     def _outcome(self, cell: _StoredCell) -> CellOutcome:
-        resolved = plan(self.grid.experiment(cell.number))
+        resolved = reported_plan(self.grid.experiment(cell.number), cell.shares)
         name, test = self.experiment.name, resolved.test
         test_rows = None if resolved.network is None else resolved.network.test_rows
         simulation = prediction = None

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..outcome import interval_of_least
+from ..planning import Shares
 from ..status import Status
 from .format import FIELDS, composition_table, head_table
 
@@ -27,6 +28,7 @@ def method_row(
     *,
     simulated: Sequence[tuple[Any, ...]],
     predicted: tuple[Any, ...] | None,
+    shares: Shares = "realised",
     mass: Mapping[str, float],
 ) -> dict[str, Any]:
     """Axes; method, status, replicates and what simulated them; means and standard errors; the prediction; the mass.
@@ -42,6 +44,7 @@ def method_row(
     Args:
         simulated: rows of (replicate, simulator, *FIELDS), none before a simulation.
         predicted: (limit, *FIELDS), None before a prediction.
+        shares: of the groups in the row: "realised" by whole rows, or "nominal" as the file states them.
         mass: effective mass of each group, by its name.
     """
     groups = tuple(mass)
@@ -58,6 +61,7 @@ def method_row(
         **(_prediction(predicted[1:], groups) if predicted else dict.fromkeys(_predicted_names(groups, k))),
         "predicted_status": _status([predicted[1:]] if predicted else []),
         "limit": predicted[0] if predicted else None,
+        "shares": shares,
         **_angle(rows),
         **_composition(rows or ([predicted[1:]] if predicted else []), mass),
     }

@@ -6,13 +6,16 @@ What is missing is worked out by SQL over many cells at a time, never row by row
 from __future__ import annotations
 
 import sqlite3
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .checksums import checksum, sealed
+from ..experiment.errors import ExperimentError
+from ..experiment.identity import cell_law_hash
+from .checksums import checksum, is_whole, sealed, tolerant
 from .folder import NUMERICS, StoreError, check_inside, check_same_sweep, is_network, sqlite_errors
 from .format import (
     BEFORE_CHECKSUMS,
@@ -21,13 +24,17 @@ from .format import (
     FILE,
     SCHEMA,
     check_versions,
-    experiment_from_json,
     json_list,
+    read_axes,
+    stored_experiment,
 )
 from .reader import Keys, keys_of
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
+
+
+MOST_CELLS = 64  # that are looked at to know whose a folder is
 
 
 class Cell(NamedTuple):
@@ -62,9 +69,17 @@ class Store:
         asked = self._experiment
         # Looked at before anything is changed: a folder that is refused stays as it was, to the byte.
         held = self._held()
-        if held is not None:
+        damaged = held is not None and len(held) > len(CHECKED["sweep"]) and not is_whole(held[:-1], held[-1])
+        if damaged:
+            if not self._known_cells(folder):  # nothing says that the file is of these versions, but the row itself
+                check_versions(self.path, *held[:2])
+            warnings.warn(
+                f"{self.path}: its stored experiment was damaged; it is written again as asked, and the rows are kept",
+                stacklevel=5,
+            )
+        elif held is not None:
             check_versions(self.path, *held[:2])
-            check_same_sweep(folder, experiment_from_json(held[2]), asked)
+            check_same_sweep(folder, stored_experiment(self.path, held[2]), asked)
             self._check_same_shard(folder, held[3])
         # Write-ahead logging needs memory shared between processes, which network file systems do not give.
         self.connection.execute(f"PRAGMA journal_mode = {'DELETE' if is_network(folder) else 'WAL'}")
@@ -72,7 +87,7 @@ class Store:
         with self._transaction():
             for statement in CREATE:
                 self.connection.execute(statement)
-            if held is not None and held[0] == BEFORE_CHECKSUMS:
+            if held is not None and not damaged and held[0] == BEFORE_CHECKSUMS:
                 self._add_checksums()
             self.connection.execute("DELETE FROM sweep")
             self._insert("sweep", [sealed(SCHEMA, NUMERICS, asked.to_json(), self._shard)])
@@ -88,11 +103,51 @@ class Store:
             self.connection.execute(f"UPDATE {table} SET checksum = checksum({', '.join(of)})")
 
     def _held(self) -> Any:
-        """Schema, numerics, experiment and shard of the folder; None for a new one."""
+        """Schema, numerics, experiment, shard and checksum of the folder; None for a new one."""
         if self.connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sweep'").fetchone() is None:
             return None
+        self.connection.text_factory = tolerant
         held = self.connection.execute("SELECT * FROM sweep").fetchone()
-        return held and (held if held[0] != BEFORE_CHECKSUMS else (*held, None))
+        self.connection.text_factory = str
+        return held and (held if len(held) > len(CHECKED["sweep"]) else (*held, None))
+
+    def _known_cells(self, folder: Path) -> int:
+        """How many methods of cells here, whose experiment is damaged, are known to be of the one that is asked for.
+
+        They are where their laws and methods have the hashes that the experiment gives them; MOST_CELLS are looked at.
+        StoreError where one is not.
+        """
+        asked, known = self._experiment, 0
+        base = asked.replace(sweep={"seed": asked.sweep.seed, "simulator": asked.sweep.simulator})
+        self.connection.text_factory = tolerant
+        stored = self.connection.execute(
+            "SELECT cells.axes, cells.law, m.label, m.method, cells.checksum, m.checksum FROM "
+            "(SELECT * FROM cells ORDER BY cell LIMIT ?) AS cells JOIN cell_methods AS m ON m.cell = cells.cell",
+            (MOST_CELLS,),
+        ).fetchall()
+        self.connection.text_factory = str
+        for axes, law, label, method, *seals in stored:
+            if not (is_whole((axes, law), seals[0]) and is_whole((axes, label, method), seals[1])):
+                continue
+            values, shares = read_axes(axes)
+            try:
+                cell = base.with_values(values)
+                same = (cell_law_hash(cell, nominal=shares == "nominal"), cell.method_hash(label)) == (law, method)
+            except ExperimentError:
+                same = False
+            if not same:
+                raise StoreError(
+                    f"{folder}: its stored experiment is damaged, and cell {axes}, method {label} is another one in "
+                    "the experiment asked for; nothing was changed. Give the experiment's own FILE"
+                )
+            known += 1
+        seed = self.connection.execute("SELECT seed FROM rows LIMIT 1").fetchone()
+        if seed is not None and seed[0] != asked.sweep.seed:
+            raise StoreError(
+                f"{folder}: its stored experiment is damaged, and its rows are of sweep.seed = {seed[0]}, not "
+                f"{asked.sweep.seed}; nothing was changed"
+            )
+        return known
 
     def _check_same_shard(self, folder: Path, held: str | None) -> None:
         if held != self._shard:
@@ -178,6 +233,11 @@ class Store:
                     "numerics": NUMERICS,
                 },
             ).fetchall()
+
+    def has_simulations(self) -> bool:
+        """Whether anything was simulated into this folder."""
+        with sqlite_errors(self.path):
+            return bool(self.connection.execute("SELECT EXISTS (SELECT 1 FROM rows)").fetchone()[0])
 
     def missing_predictions(self, axes: Sequence[str]) -> list[int]:
         """Position in `axes` of every cell without a prediction for one of its methods."""

@@ -14,7 +14,7 @@ import numpy as np
 from ..experiment.errors import ExperimentError
 from ..experiment.grid import Grid
 from ..head import read_out
-from ..planning import Plan, Sample, plan
+from ..planning import Plan, Sample, Shares, plan
 from .predicting import Chain, stacked
 from .workers import Workers
 
@@ -26,7 +26,7 @@ FINEST = 25  # values of an axis that are surveyed at most
 Row = dict[str, Any]
 
 
-def survey(grid: Grid, *, jobs: int, sized: bool = True) -> list[Row]:
+def survey(grid: Grid, *, jobs: int, sized: bool = True, shares: Shares = "realised") -> list[Row]:
     """A row for each retraining method (one without a method where there is no gain to split) of the cells surveyed.
 
     Beside the axes: of the gain over ERM in worst-group accuracy, the Shapley values `balance_share` (composition and
@@ -37,16 +37,17 @@ def survey(grid: Grid, *, jobs: int, sized: bool = True) -> list[Row]:
         grid: two axes or more, of any values.
         jobs: processes to share the runs.
         sized: False in the population limit, where sample sizes have no effect.
+        shares: of the groups, as the predictions beside them have.
     """
     thinned = [_thinned(length) for length in grid.shape]
     strides = np.cumprod([1, *reversed(grid.shape[1:])])[::-1]
     runs = [[int(np.dot(strides, (*outer, last))) for last in thinned[-1]] for outer in product(*thinned[:-1])]
     with Workers(jobs, processes=len(runs) > 1) as workers:
-        futures = [workers.submit(survey_run, grid, run, sized) for run in runs]
+        futures = [workers.submit(survey_run, grid, run, sized, shares) for run in runs]
         return [row for future in futures for row in future.result()]
 
 
-def survey_run(grid: Grid, cells: Sequence[int], sized: bool, stop: Flag) -> list[Row]:
+def survey_run(grid: Grid, cells: Sequence[int], sized: bool, shares: Shares, stop: Flag) -> list[Row]:
     """The rows of cells that follow one another; cells whose values do not go together are left out."""
     chain = Chain()
     rows: list[Row] = []
@@ -54,11 +55,11 @@ def survey_run(grid: Grid, cells: Sequence[int], sized: bool, stop: Flag) -> lis
         if stop.is_set():
             break
         try:
-            resolved = plan(grid.experiment(cell))
+            resolved = plan(grid.experiment(cell), shares)
         except ExperimentError:
             continue
         where = grid.cell(cell) | _thresholds(resolved)
-        rows += [where | shares for shares in _shares(resolved, chain, sized) or [{"method": None}]]
+        rows += [where | split for split in _split(resolved, chain, sized) or [{"method": None}]]
     return rows
 
 
@@ -66,7 +67,7 @@ def _thinned(length: int) -> list[int]:
     return np.unique(np.linspace(0, length - 1, min(length, FINEST)).round().astype(int)).tolist()
 
 
-def _shares(resolved: Plan, chain: Chain, sized: bool) -> list[Row]:
+def _split(resolved: Plan, chain: Chain, sized: bool) -> list[Row]:
     from ..attribution import build, shapley
 
     baseline = next((stage for stage in resolved.stages if stage.kind == "erm"), None)

@@ -13,13 +13,13 @@ from typing import Any
 
 from ..experiment import Experiment, ExperimentError
 from ..experiment.grid import Grid
-from ..experiment.identity import canonical_json
+from ..experiment.identity import canonical_json, cell_law_hash
 from ..outcome import Outcome
-from ..planning import plan
+from ..planning import Shares, plan
 from .block import Block, Failure, Place, Unit
 from .checksums import sealed
 from .folder import NUMERICS
-from .format import encode, encode_mass, encode_networks
+from .format import axes_key, encode, encode_mass, encode_networks
 from .interruption import Flag
 from .predicting import predict_run
 from .store import Cell, Store
@@ -46,12 +46,12 @@ def runs(grid: Grid) -> Iterator[range]:
             yield range(first, min(first + RUN, start + length))
 
 
-def grid_keys(grid: Grid) -> Iterator[tuple[list[range], list[str]]]:
+def grid_keys(grid: Grid, shares: Shares = "realised") -> Iterator[tuple[list[range], list[str]]]:
     """Runs of cells, as many at a time as one query asks about, and the keys that their cells are stored by."""
     every = runs(grid)
     length = min(grid.shape[-1] if grid.shape else 1, RUN)
     while chunk := list(islice(every, max(1, CHUNK // length))):
-        yield chunk, [canonical_json(grid.cell(cell)) for run in chunk for cell in run]
+        yield chunk, [axes_key(grid.cell(cell), shares) for run in chunk for cell in run]
 
 
 def missing_units(
@@ -60,14 +60,16 @@ def missing_units(
     """Every unit of the grid that the store lacks, in grid order, looked up as they are asked for.
 
     `present` is told of how many cells a unit was found complete, `failed` of cells whose values do not go together.
+    Where nothing is simulated, predictions have nominal shares; beside a simulation, those of the same whole rows.
     """
     methods: Described = {}
-    for chunk, axes in grid_keys(grid):
+    shares: Shares = "realised" if replicates or store.has_simulations() else "nominal"
+    for chunk, axes in grid_keys(grid, shares):
         unknown = store.unknown(axes)
         cells = [cell for run in chunk for cell in run]
         if unknown:
             described = (
-                _describe(grid, cell, key, methods, failed)
+                _describe(grid, cell, key, shares, methods, failed)
                 for cell, key in zip(cells, axes, strict=True)
                 if key in unknown
             )
@@ -76,7 +78,7 @@ def missing_units(
         unsimulated = store.missing_units(axes, replicates=replicates, size=REPLICATES) if replicates else []
         found: list[Unit] = []
         if unpredicted or unsimulated:
-            places = {cells[at]: Place(cells[at], *keys) for at, keys in store.keys(axes).items()}
+            places = {cells[at]: Place(cells[at], *keys, shares) for at, keys in store.keys(axes).items()}
             for run in chunk:
                 if unpredicted.intersection(run):
                     found.append(Unit(tuple(places[cell] for cell in run if cell in places), 0, 0))
@@ -134,7 +136,9 @@ def _simulate(grid: Grid, unit: Unit, block: Block) -> None:
         block.networks += networks
 
 
-def _describe(grid: Grid, cell: int, axes: str, methods: Described, failed: Callable[[Failure], None]) -> Cell | None:
+def _describe(
+    grid: Grid, cell: int, axes: str, shares: Shares, methods: Described, failed: Callable[[Failure], None]
+) -> Cell | None:
     """What a cell is; `methods` carries what its methods are from the cell before, where those are the same."""
     try:
         experiment = grid.experiment(cell)
@@ -152,4 +156,4 @@ def _describe(grid: Grid, cell: int, axes: str, methods: Described, failed: Call
             )
             for method in experiment.method
         )
-    return Cell(axes, experiment.cell_law_hash, methods[key])
+    return Cell(axes, cell_law_hash(experiment, nominal=shares == "nominal"), methods[key])

@@ -8,14 +8,13 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
 from ..experiment.grid import Grid
+from ..experiment.identity import cell_law_hash
 from ..planning import Plan, plan
 from .comparing import FACTOR, LEAST, MOST, difference
 from .compiling import compile_kernels, heads_of, simulators_of
 from .damage import damage_in, place_in
-from .format import FIELDS, encode
+from .format import FIELDS, encode, read_axes
 from .provenance import environment
 from .reader import Reader
 
@@ -34,7 +33,7 @@ class Verification:
     """What a look at a results folder found.
 
     Attributes:
-        rows: looked at for damage.
+        rows: looked at for damage; `whole` of them are what was written.
         simulated, predicted: computed anew.
         exact: simulated rows had to come out bit for bit, as all were computed on a machine like this one.
         damage, differences: what is wrong, a line each.
@@ -42,6 +41,7 @@ class Verification:
 
     folder: Path
     rows: int
+    whole: int
     simulated: int
     predicted: int
     exact: bool
@@ -64,7 +64,14 @@ class Verification:
         lines = [f"{self.folder}: {self.rows} rows read, {len(self.damage)} findings of damage"]
         lines += [f"  {line}" for line in self.damage]
         if self.damage:
-            lines.append("`llrsim verify --mend` takes out what a sweep can compute anew")
+            lines.append(f"the other {self.whole} rows are what was written")
+            if any(line.startswith("sweep:") for line in self.damage):
+                lines.append(
+                    f"the stored experiment: `llrsim sweep FILE --out {self.folder}`, with the experiment's own FILE, "
+                    "writes it again and keeps the rows"
+                )
+            if not all(line.startswith("sweep:") for line in self.damage):
+                lines.append("`llrsim verify --mend` takes out what a sweep can compute anew")
         else:
             lines.append(
                 f"computed anew: {self.simulated} simulated rows ({how}), {self.predicted} predictions ({near}); "
@@ -101,6 +108,7 @@ def verify_results(
     return Verification(
         folder=folder,
         rows=damage.rows,
+        whole=damage.whole,
         simulated=counts["rows"],
         predicted=counts["predictions"],
         exact=exact,
@@ -143,25 +151,29 @@ def _wrong(reader: Reader, table: Recomputed, row: tuple[Any, ...], *, exact: bo
     if known is None:
         yield f"{where}: no cell has such rows"
         return
-    axes, label = known
+    key, label = known
+    axes, shares = read_axes(key)
     experiment = _cell(reader.experiment, axes)
-    if (experiment.cell_law_hash, experiment.method_hash(label)) != (values[0], values[1]):
+    if (cell_law_hash(experiment, nominal=shares == "nominal"), experiment.method_hash(label)) != (
+        values[0],
+        values[1],
+    ):
         yield f"{where}: the cell is another one now"
         return
     fields = values[-len(FIELDS) :]
-    resolved = plan(experiment)
+    resolved = plan(experiment, shares)
     alone = resolved.restricted({[stage.label for stage in resolved.stages].index(label)})
     computed = _predicted(alone, label) if table == "predictions" else _simulated(alone, label, experiment, values)
     if told := difference(fields, computed, exact=exact):
         yield f"{where}: {told}"
 
 
-def _cell(experiment: Experiment, axes: str) -> Experiment:
+def _cell(experiment: Experiment, axes: dict[str, Any]) -> Experiment:
     """The experiment of a stored cell, which may be of a grid that was asked for earlier."""
     from ..experiment import Sweep
 
     sweep = Sweep(seed=experiment.sweep.seed, simulator=experiment.sweep.simulator)
-    return experiment.replace(sweep=sweep).with_values(msgspec.json.decode(axes))
+    return experiment.replace(sweep=sweep).with_values(axes)
 
 
 def _simulated(alone: Plan, label: str, experiment: Experiment, values: list[Any]) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +15,7 @@ from ...outcome import Limit
 from ...planning import features
 from ...prediction import predict_plan
 from ...simulation import require_memory
+from ...time_limit import within
 from ..size_study import seed_of_cell, spread_evenly
 from .claim import Claim, Formula
 from .judging import FIRST_LOOK, Budget, Judgement, decide, judge
@@ -22,6 +24,9 @@ from .sampling import SimulatedDraws, Sizes, plan_of
 
 if TYPE_CHECKING:
     from ...experiment import Experiment
+
+LEAST_SECONDS, MOST_SECONDS = 5.0, 300.0
+"""That a formula has for all its values under a smaller budget, and for one value without a budget in seconds."""
 
 Against = Literal["simulation", "predict"]
 
@@ -61,7 +66,8 @@ def check_formula(
         limit: that the formula is for. Against "predict", which simulates nothing: that of the prediction.
         against: "simulation" or "predict".
         eps: largest difference that is none.
-        budget: draws a cell, each one simulation at every size; `seconds` for all cells, shared evenly.
+        budget: draws a cell, each one simulation at every size; `seconds` for all cells, shared evenly. The formula
+            has the seconds too for all its values, 5 at least; without them 300 for each.
         ratios, dims: sizes, as in the size study.
         seed: of the simulations; default: the experiment's.
         false_alarm: probability of any wrong verdict.
@@ -72,7 +78,8 @@ def check_formula(
         prepare: called before anything is simulated, once nothing more can be refused.
 
     Raises:
-        FormulaError: the formula fails, or returns no accuracy, in some cell; told before anything is simulated.
+        FormulaError: the formula fails, does not return in time, or returns no accuracy, in some cell; told before
+            anything is simulated.
         MemoryError: the largest size does not fit; told then too.
         ExperimentError: no such method, or several that retrain and no `method`.
         ValueError: eps, budget, seconds or false_alarm out of range, or sizes that do not fit the limit.
@@ -85,6 +92,7 @@ def check_formula(
     _require(limit in ("population", "proportional", "finite"), "limit", limit, "population, proportional or finite")
     _require(limit != "finite" or against == "simulation", "limit", limit, "a limit that llrsim predicts")
     judged = Formula.of(formula, name)
+    timed = replace(judged, evaluate=_timed(judged.evaluate, seconds))
     label = method_of(experiment, method)
     grid = Grid(experiment)
     chosen = spread_evenly(grid, cells or grid.size)
@@ -93,7 +101,7 @@ def check_formula(
     for i in chosen:
         cell = grid.experiment(i)
         at = Sizes.of(cell, label, "finite" if against == "predict" else limit, ratios=ratios, dims=dims)
-        sized[i] = at, at.claim(judged, label, named[i])
+        sized[i] = at, at.claim(timed, label, named[i])
 
     def simulated(i: int, left: float) -> Judgement:
         at, claim = sized[i]
@@ -131,6 +139,20 @@ def check_formula(
         grid=grid,
         cells=tuple(found),
     )
+
+
+def _timed(evaluate: Callable[..., Any], seconds: float) -> Callable[..., Any]:
+    """A formula that raises TimeoutError when the time for all its values, LEAST_SECONDS at least, is over.
+
+    Without a budget in seconds each value has MOST_SECONDS.
+    """
+    began = monotonic()
+
+    def value(**arguments: Any) -> Any:
+        left = MOST_SECONDS if seconds == inf else max(seconds, LEAST_SECONDS) - (monotonic() - began)
+        return within(max(left, 0.0), lambda: evaluate(**arguments))
+
+    return value
 
 
 def method_of(experiment: Experiment, label: str | None) -> str:
