@@ -52,6 +52,7 @@ class Stage:
         reweighting: the rule that makes the weights of its rows, where those of the selection do not stand.
         adjustment: of the vector-scaling loss; None for the loss as it is.
         angle_to: index of the earlier stage that its weights' cosine is taken with.
+        data: the sample in words.
     """
 
     label: str
@@ -65,6 +66,7 @@ class Stage:
     reweighting: Reweighting | None = None
     adjustment: Adjustment | None = None
     angle_to: int | None = None
+    data: str = "the data"
 
     @property
     def rows(self) -> int:
@@ -209,9 +211,17 @@ def plan(experiment: Experiment) -> Plan:
                 reweighting=_reweighting(method, earlier),
                 adjustment=_adjustment(method, samples[data]),
                 angle_to=earlier[method.angle_to] if method.angle_to else None,
+                data=_DATA[data],
             )
         )
     return Plan(tuple(samples.values()), tuple(stages), readout_law(experiment), experiment.network)
+
+
+_DATA = {
+    "train": "the training data",
+    "heldout": "the held-out data",
+    "fresh-train": "the fresh rows of the training law",
+}
 
 
 def _size(experiment: Experiment, method: Method, controlled: list[Stage]) -> int | None:

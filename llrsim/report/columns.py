@@ -85,7 +85,7 @@ def swept(rows: Sequence[Row]) -> list[dict[str, Any]]:
         for name, key in names.items():
             told |= columns_of(name, row[key], row[f"{key}_se"], row["replicates"])
             told[f"predicted_{name}"] = None if name == "mean_worst" else row[f"predicted_{key}"]
-        if row["status"] not in (None, "converged", "finished"):
+        if row["status"] not in (None, "converged", "finished"):  # one that has heads and more to say is shown too
             told["status"] = row["status"]
         found.append(told)
     return found

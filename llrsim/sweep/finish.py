@@ -140,7 +140,7 @@ def _every_row(results: Results, rows: list[Row]) -> Table:
         table.add_row(
             *shown,
             row["method"],
-            _text(row["wga_of_means"], ".4f") if row["status"] in (None, "converged", "finished") else row["status"],
+            _text(row["wga_of_means"], ".4f") if row["wga_of_means"] is not None else row["status"],
             _text(_half_width(row), ".4f"),
             _text(row["predicted_wga_of_means"], ".4f"),
             _text(row["wga"], ".4f"),

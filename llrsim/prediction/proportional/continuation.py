@@ -52,9 +52,7 @@ def solve(problem: ProportionalProblem, guess: Array | None = None) -> Solution:
         residual, spent = newton(problem, ridge, 0.0, x)
         if residual <= ACCEPTED:
             return Solution(x, residual, spent)
-    variances = np.trace(problem.covariances, axis1=1, axis2=2)
-    sizes = problem.noise_std**2 * (1.0 + problem.ratio) + (problem.means**2).sum(axis=1) + variances
-    scale = max(1.0, float(sizes.max()))
+    scale = max(1.0, problem.largest_square)
     if problem.loss not in (HINGE, MAX_MARGIN):
         level = 10.0 * scale
         found = _descend(problem, ridge, level, _start(problem, level + ridge, 0.0), softening=False)

@@ -115,6 +115,12 @@ class ProportionalProblem(NamedTuple):
             shifts=per_group(shifts),
         )
 
+    @property
+    def largest_square(self) -> float:
+        """The largest mean square of a row of a group, its noise counted as often as there are coordinates a row."""
+        variances = np.trace(self.covariances, axis1=1, axis2=2)
+        return float((self.noise_std**2 * (1.0 + self.ratio) + (self.means**2).sum(axis=1) + variances).max())
+
     @classmethod
     def of_selection(
         cls, mixture: GroupMixture, loss: Loss, selection: Selection, *, ridge: float, anchor: float

@@ -17,7 +17,7 @@ from ...head import Head, read_out
 from ...losses import Loss
 from ...methods import Counts
 from ...mixture import Array
-from ...outcome import MethodOutcome, Path
+from ...outcome import MethodOutcome, Path, bias_intervals
 from ...planning import Plan, Stage
 from ...reweighting import Rule
 from ...status import Status
@@ -106,6 +106,7 @@ def predict_stage(
         found = found._replace(noise_norm=norms[0], noise_spread=norms[1])
     head = Head.of(found.signal, found.bias, found.noise_norm, found.noise_spread)
     outcome = _outcome(plan, stage, _folded(plan, problem, head), found.status, found.certificate, found.evaluations)
+    outcome = replace(outcome, bias_interval=bias_intervals([found.bias_interval]))
     if stage.average > 1:
         return outcome
     return replace(_composed(outcome, made), details=partial(_training, problem, found, group, mixture.group_count))
