@@ -12,6 +12,7 @@ import numpy as np
 from ..head import Head, Readout, read_out
 from ..mixture import Array, GroupMixture
 from ..planning import Stage
+from ..reweighting import Rule
 from ..status import Status
 from .interval import half_width
 from .observed import Observed
@@ -40,6 +41,10 @@ def bias_intervals(found: Sequence[tuple[float, float] | None]) -> Array | None:
     """(R, 2) the optimal biases of each replicate, nan where they are one; None where all are."""
     nothing = (np.nan, np.nan)
     return None if all(ends is None for ends in found) else np.array([ends or nothing for ends in found])
+
+
+FEW = 3
+"""Rows of a group up to which the limit of many rows is only a rough guide."""
 
 
 class Estimate(NamedTuple):
@@ -119,6 +124,24 @@ class MethodOutcome:
         low, high = self.bias_interval[found].mean(axis=0)
         where = f" in {found.sum()} of {len(found)} replicates" if len(found) > 1 else ""
         return f"bias not unique{where}: [{low:.4g}, {high:.4g}]"
+
+    @property
+    def few_rows(self) -> str:
+        """Which groups a prediction has at most FEW rows of, in words; else the empty text.
+
+        Of rows that a rule chooses by their score: which classes, in expectation.
+        """
+        if self.limit == "finite" or not self.outcome.ok:
+            return ""
+        chosen, rule = self.stage.selection, self.stage.reweighting
+        rows = np.bincount(chosen.group, chosen.distinct, len(chosen.labels))
+        names: Sequence[str] = self.test.group_names
+        if rule is not None and rule.rule is Rule.LOSS and self.shares is not None:
+            of_group = self.shares[0] * self.stage.rows
+            rows = np.array([of_group[chosen.labels == label].sum() for label in (-1, 1)])
+            names = ("class -1", "class +1")
+        few = [f"{n:.2g} of {name}" for name, n in zip(names, rows, strict=True) if 0 < n <= FEW]
+        return f"few rows ({', '.join(few)}): a limit of many is a rough guide" if few else ""
 
     @property
     def mass(self) -> Array:
@@ -225,6 +248,8 @@ class MethodOutcome:
         told: dict[str, Any] = {"status": self.outcome.label, "limit": self.limit, "kind": self.stage.kind}
         if not self.outcome.ok or self.open_bias:
             told["message"] = self.message
+        if self.few_rows:
+            told["few_rows"] = self.few_rows
         if self.bias_interval is not None:
             found = self.bias_interval[self.status == Status.BIAS_NOT_UNIQUE]
             told["bias_interval"] = plain(found.mean(axis=0))

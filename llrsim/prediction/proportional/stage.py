@@ -29,7 +29,7 @@ from .earlier_head import with_noise_direction
 from .fixed_point import FixedPoint, fixed_point
 from .least_squares import ridge_head
 from .problem import ProportionalProblem
-from .reweighted import Reweighted, reweighted
+from .reweighted import Refused, Reweighted, reweighted
 from .training import training
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ def predict_stage(
         if descending and stage.reweighting.rule is Rule.WORST:
             return _without_head(plan, stage, Status.NO_PREDICTION)
         weighed = reweighted(problem, stage, earlier, guess)
-        if isinstance(weighed, Status):
-            return _without_head(plan, stage, weighed)
+        if isinstance(weighed, Refused):
+            return replace(_without_head(plan, stage, weighed.status), reason=weighed.reason)
         made, problem, group = weighed, weighed.problem, weighed.group
     if descending:
         return _composed(_descended(plan, stage, problem), made)
