@@ -215,6 +215,17 @@ def test_a_gap_that_is_thin_beside_the_rows_separates_them(gap):
     assert w[0] <= (1 + 1e-9) / gap  # the first coordinate alone needs as much
 
 
+@pytest.mark.parametrize("gap", [1e-2, 1e-4, 1e-5, 1e-7])
+@pytest.mark.parametrize("repeats", [1, 7])
+def test_rows_that_pull_in_the_gap_alone_are_separated(gap, repeats):
+    """Corners of a thin box: equal multipliers pull by the gap, and the nearest point without a pull is zero."""
+    y = np.tile([1.0, 1.0, -1.0, -1.0], repeats)
+    X = np.column_stack([gap * y, np.tile([1.0, -1.0], 2 * repeats), np.ones(y.size)])
+    status, _, w, _ = solve(Loss.MAX_MARGIN, X, y, np.full(y.size, 1 / y.size), np.array([1.0, 1.0, 0.0]))
+    assert status == Status.CONVERGED
+    np.testing.assert_allclose(w * [gap, 1.0, 1.0], [1.0, 0.0, 0.0], atol=1e-6)
+
+
 @pytest.mark.parametrize(("loss", "shift"), [(Loss.HINGE, 1.0), (Loss.MAX_MARGIN, 6.0)])
 @pytest.mark.parametrize(("unit", "offset"), [(1e-5, 0.0), (1.0, 1e6), (1e-4, 1e4), (1e5, -30.0)])
 def test_units_and_origin_of_the_features_do_not_matter(loss, shift, unit, offset):
