@@ -58,6 +58,7 @@ class Units:
         means: (C, p) unit means; for a mixture the signal coordinates only, the noise having mean zero.
         variances: (C,) tr Cov_c, over all coordinates.
         root: (r, p) with root' root = Sigma_W on the coordinates of `means`.
+        rounding: length of M below which it is the rounding of the sums that the means are made of.
     """
 
     names: Sequence[str]
@@ -65,6 +66,7 @@ class Units:
     means: Array
     variances: Array
     root: Array
+    rounding: float
 
     @property
     def centred(self) -> Array:
@@ -174,6 +176,7 @@ def units_of_mixture(mixture: GroupMixture, level: Level) -> Units:
         means=means,
         variances=np.trace(covariances, axis1=1, axis2=2) + noise,
         root=np.sqrt(np.maximum(values, 0.0))[:, None] * axes.T,
+        rounding=_rounding_of(len(mixture.labels), len(names), np.abs(mixture.means).max(axis=0)),
     )
 
 
@@ -200,14 +203,20 @@ def units_of_data(
         means=means,
         variances=len(names) * np.array([(root[member == c] ** 2).sum() for c in range(len(names))]),
         root=root,
+        rounding=_rounding_of(int(count.max()), len(names), np.abs(x).mean(axis=0)),
     )
 
 
+def _rounding_of(terms: int, units: int, sizes: Array) -> float:
+    """Bound the error of `units` means of so many terms, of mean sizes (p,), that are added up one after the other."""
+    return float(np.finfo(np.float64).eps * terms * np.sqrt(units) * np.linalg.norm(sizes))
+
+
 def _between(units: Units) -> tuple[Array, Array]:
-    """Singular values (r,) and right singular directions (r, p) of M, those of rounding errors left out."""
+    """Return singular values (r,) and right singular directions (r, p) of M, those of rounding errors left out."""
     centred = units.centred
     _, lengths, axes = np.linalg.svd(centred, full_matrices=False)
-    kept = lengths > max(centred.shape) * np.finfo(np.float64).eps * np.abs(units.means).max()
+    kept = lengths > max(units.rounding, max(centred.shape) * np.finfo(np.float64).eps * np.abs(units.means).max())
     if not kept.any():
         raise ValueError(f"{', '.join(units.names)}: all share one mean; the metrics need distinct means")
     return lengths[kept], axes[kept]

@@ -65,6 +65,7 @@ class Stage:
         adjustment: of the vector-scaling loss; None for the loss as it is.
         angle_to: index of the earlier stage that its weights' cosine is taken with.
         shares: whether its sample has the group shares of whole rows, or those of the file.
+        data: the sample in words.
     """
 
     label: str
@@ -79,6 +80,7 @@ class Stage:
     adjustment: Adjustment | None = None
     angle_to: int | None = None
     shares: Shares = "realised"
+    data: str = "the data"
 
     @property
     def rows(self) -> int:
@@ -231,9 +233,17 @@ def plan(experiment: Experiment, shares: Shares = "realised") -> Plan:
                 adjustment=_adjustment(method, samples[data]),
                 angle_to=earlier[method.angle_to] if method.angle_to else None,
                 shares=shares,
+                data=_DATA[data],
             )
         )
     return Plan(tuple(samples.values()), tuple(stages), readout_law(experiment, shares), experiment.network)
+
+
+_DATA = {
+    "train": "the training data",
+    "heldout": "the held-out data",
+    "fresh-train": "the fresh rows of the training law",
+}
 
 
 def reported_plan(experiment: Experiment, shares: Shares) -> Plan:

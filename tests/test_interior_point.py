@@ -190,6 +190,56 @@ def test_points_of_both_labels_at_one_place_are_not_separable_even_with_more_col
     assert solve(Loss.MAX_MARGIN, X, y, c, penalty)[0] == Status.NOT_SEPARABLE
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1e-4, 1.0, 1e6])
+@pytest.mark.parametrize("offset", [0.0, 1.0, 1e5])
+@pytest.mark.parametrize("repeats", [1, 50])
+def test_two_points_have_the_margin_of_their_distance_at_any_scale_and_offset(unit, offset, repeats):
+    """Half their distance is `unit` = 1 / |w|; the offset is in units of it, so that 1e5 leaves eleven digits."""
+    y = np.repeat([1.0, -1.0], repeats)
+    X = np.column_stack([unit * (offset + 0.6 * y), unit * (offset + 0.8 * y), np.ones(2 * repeats)])
+    status, _, w, _ = solve(Loss.MAX_MARGIN, X, y, np.full(y.size, 1 / y.size), np.array([1.0, 1.0, 0.0]))
+    assert status == Status.CONVERGED
+    np.testing.assert_allclose(w[:2] * unit, [0.6, 0.8], rtol=1e-6)
+    assert w[2] == pytest.approx(-1.4 * offset, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("gap", [1e-3, 1e-5, 1e-7])
+def test_a_gap_that_is_thin_beside_the_rows_separates_them(gap):
+    """No alpha >= 0 has a pull below the margin times its sum, so what pulls less is a ray only if it is zero."""
+    rng = np.random.default_rng(2)
+    y = np.repeat([1.0, -1.0], 20)
+    X = np.column_stack([gap * y, rng.standard_normal(40), np.ones(40)])
+    status, _, w, _ = solve(Loss.MAX_MARGIN, X, y, np.full(40, 1 / 40), np.array([1.0, 1.0, 0.0]))
+    assert status == Status.CONVERGED
+    assert (y * (X @ w)).min() >= 1 - 1e-9
+    assert w[0] <= (1 + 1e-9) / gap  # the first coordinate alone needs as much
+
+
+@pytest.mark.parametrize("gap", [1e-2, 1e-4, 1e-5, 1e-7])
+@pytest.mark.parametrize("repeats", [1, 7])
+def test_rows_that_pull_in_the_gap_alone_are_separated(gap, repeats):
+    """Corners of a thin box: equal multipliers pull by the gap, and the nearest point without a pull is zero."""
+    y = np.tile([1.0, 1.0, -1.0, -1.0], repeats)
+    X = np.column_stack([gap * y, np.tile([1.0, -1.0], 2 * repeats), np.ones(y.size)])
+    status, _, w, _ = solve(Loss.MAX_MARGIN, X, y, np.full(y.size, 1 / y.size), np.array([1.0, 1.0, 0.0]))
+    assert status == Status.CONVERGED
+    np.testing.assert_allclose(w * [gap, 1.0, 1.0], [1.0, 0.0, 0.0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("loss", "shift"), [(Loss.HINGE, 1.0), (Loss.MAX_MARGIN, 6.0)])
+@pytest.mark.parametrize(("unit", "offset"), [(1e-5, 0.0), (1.0, 1e6), (1e-4, 1e4), (1e5, -30.0)])
+def test_units_and_origin_of_the_features_do_not_matter(loss, shift, unit, offset):
+    """x -> unit (x + offset) with ridge -> unit^2 ridge: the head that clarabel finds where both are absent."""
+    X, y, c, penalty = problem(11, *sized((60, 6), (24, 4)), shift=shift, lam=0.05)
+    expected, _ = clarabel_head(loss, X, y, c, penalty, 0 * penalty)
+    moved = X.copy()
+    moved[:, :-1] = unit * (X[:, :-1] + offset)
+    status, _, w, _ = solve(loss, moved, y, c, penalty * unit**2, tol=1e-11)
+    assert status == Status.CONVERGED
+    back = np.append(w[:-1] * unit, w[-1] + offset * unit * w[:-1].sum())
+    np.testing.assert_allclose(back, expected, atol=1e-4)
+
+
 def test_hinge_without_penalty():
     X, y, c, _ = problem(6, 60, 4, shift=1.0)
     none = np.zeros(4)

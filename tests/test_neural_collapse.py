@@ -1,6 +1,7 @@
 """NC1, NC2, CDNV and VCI: against their literal definitions, T6's closed forms, and what must not change them."""
 
 from dataclasses import asdict, replace
+from fractions import Fraction
 
 import naive_neural_collapse as naive
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from llrsim.collapse import class_centres, collapse
 from llrsim.mixture import GroupMixture
-from llrsim.neural_collapse import data_limit, from_data, from_mixture
+from llrsim.neural_collapse import data_limit, from_data, from_mixture, nc1_of_data, units_of_mixture
 
 NAMES = ("nc1", "nc2_norms", "nc2_angles", "cdnv", "vci")
 
@@ -180,6 +181,43 @@ def draw(mixture, n, rng):
     signal = mixture.means[groups] + np.einsum("nij,nj->ni", roots[groups], rng.normal(size=(len(groups), k)))
     noise = mixture.noise_std[groups, None] * np.sqrt(mixture.spectrum) * rng.normal(size=(len(groups), d))
     return np.hstack([signal, noise]), mixture.labels[groups], groups
+
+
+@pytest.mark.parametrize("offset", [0.0, 1.0, 1e8])
+@pytest.mark.parametrize("rows", [3, 400])
+def test_means_that_are_equal_up_to_rounding_are_equal(rows, offset):
+    """The same rows in another order, and minus rows that add up to zero: the means differ by rounding at most.
+
+    In exact arithmetic, with fractions, the means of the two classes are one.
+    """
+    rng = np.random.default_rng(rows)
+    half = rng.normal(size=(rows, 2)) * [0.1, 30.0]
+    balanced = np.concatenate([half, -half])
+    for first, second in ((half, half[::-1]), (balanced, rng.permutation(balanced))):
+        features = np.concatenate([first, second]) + offset
+        units = np.repeat([-1, 1], len(first))
+        exact = [[sum(map(Fraction, column)) for column in features[units == label].T] for label in (-1, 1)]
+        assert exact[0] == exact[1]
+        for measured in (from_data, nc1_of_data):
+            with pytest.raises(ValueError, match="all share one mean"):
+                measured(features, units)
+    apart = features + np.where(units > 0, 1e-6, -1e-6)[:, None] * max(offset, 1.0)
+    assert np.isfinite(from_data(apart, units).nc1)
+
+
+def test_class_means_of_a_mixture_that_cancel_up_to_rounding_are_equal():
+    """0.3 * 0.3 - 0.7 * (0.3 * 0.3 / 0.7) comes out as -1e-17, and 0 as 0."""
+    mixture = GroupMixture.of(
+        means=[[0.3], [-0.3 * 0.3 / 0.7], [0.0], [0.0]],
+        covariances=[[1.0]],
+        noise_dim=2,
+        proportions=[0.15, 0.35, 0.25, 0.25],
+    )
+    means = units_of_mixture(mixture, "class").means
+    assert 0.0 < abs(means[0, 0]) < 1e-16
+    assert means[1, 0] == 0.0
+    with pytest.raises(ValueError, match="all share one mean"):
+        from_mixture(mixture)
 
 
 def test_errors_name_the_unit_or_the_argument():

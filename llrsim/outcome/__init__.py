@@ -2,7 +2,7 @@
 
 from .features import LearnedFeatures
 from .interval import binomial_interval, half_width, half_width_of, interval_of_least, of_least_mean
-from .method import Estimate, Limit, MethodOutcome, Path
+from .method import Estimate, Limit, MethodOutcome, Path, bias_intervals
 from .observed import Observed
 from .outcome import Outcome
 from .record import plain
@@ -15,6 +15,7 @@ __all__ = [
     "Observed",
     "Outcome",
     "Path",
+    "bias_intervals",
     "binomial_interval",
     "half_width",
     "half_width_of",

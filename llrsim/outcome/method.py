@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -12,6 +12,7 @@ import numpy as np
 from ..head import Head, Readout, read_out
 from ..mixture import Array, GroupMixture
 from ..planning import Stage
+from ..reweighting import Rule
 from ..status import Status
 from .interval import half_width, interval_of_least
 from .observed import Observed
@@ -32,6 +33,16 @@ _READ = (
 
 _HEAD = ("signal", "bias", "noise_norm", "noise_scale", "weight_norm")
 """Quantities of a summary that are told under `head`."""
+
+
+def bias_intervals(found: Sequence[tuple[float, float] | None]) -> Array | None:
+    """(R, 2) the optimal biases of each replicate, nan where they are one; None where all are."""
+    nothing = (np.nan, np.nan)
+    return None if all(ends is None for ends in found) else np.array([ends or nothing for ends in found])
+
+
+FEW = 3
+"""Rows of a group up to which the limit of many rows is only a rough guide."""
 
 
 class Estimate(NamedTuple):
@@ -71,6 +82,8 @@ class MethodOutcome:
         observed: accuracies on fresh test rows, for heads on a network's features: their readout is these, and of
             `heads` only the bias is known. None where the readout is exact.
         reason: why there is no head, where the status alone does not say.
+        bias_interval: (R, 2) the least and the largest optimal bias of the replicates whose status is BIAS_NOT_UNIQUE;
+            None where there are none.
     """
 
     stage: Stage
@@ -88,6 +101,7 @@ class MethodOutcome:
     details: Callable[[], dict[str, Any]] | None = None
     observed: Observed | None = None
     reason: str = ""
+    bias_interval: Array | None = None
 
     @property
     def label(self) -> str:
@@ -97,7 +111,35 @@ class MethodOutcome:
     @property
     def message(self) -> str:
         """What happened and what to change; the reason, where there is one."""
-        return self.reason or self.outcome.message
+        return self.reason or self.open_bias or self.outcome.message_on(self.stage.data)
+
+    @property
+    def open_bias(self) -> str:
+        """In how many replicates the bias is not unique, and the mean ends of its intervals; else the empty text."""
+        if self.outcome is not Status.BIAS_NOT_UNIQUE or self.bias_interval is None:
+            return ""
+        found = self.status == Status.BIAS_NOT_UNIQUE
+        low, high = self.bias_interval[found].mean(axis=0)
+        where = f" in {found.sum()} of {len(found)} replicates" if len(found) > 1 else ""
+        return f"bias not unique{where}: [{low:.4g}, {high:.4g}]"
+
+    @property
+    def few_rows(self) -> str:
+        """Which groups a prediction has at most FEW rows of, in words; else the empty text.
+
+        Of rows that a rule chooses by their score: which classes, in expectation.
+        """
+        if self.limit == "finite" or not self.outcome.ok:
+            return ""
+        chosen, rule = self.stage.selection, self.stage.reweighting
+        rows = np.bincount(chosen.group, chosen.distinct, len(chosen.labels))
+        names: Sequence[str] = self.test.group_names
+        if rule is not None and rule.rule is Rule.LOSS and self.shares is not None:
+            of_group = self.shares[0] * self.stage.rows
+            rows = np.array([of_group[chosen.labels == label].sum() for label in (-1, 1)])
+            names = ("class -1", "class +1")
+        few = [f"{n:.2g} of {name}" for name, n in zip(names, rows, strict=True) if 0 < n <= FEW]
+        return f"few rows ({', '.join(few)}): a limit of many is a rough guide" if few else ""
 
     @property
     def mass(self) -> Array:
@@ -116,9 +158,8 @@ class MethodOutcome:
 
     @property
     def outcome(self) -> Status:
-        """The first status that is not ok, else that of the first replicate."""
-        failed = self.status[~self.kept]
-        return Status(int(failed[0] if failed.size else self.status[0]))
+        """One status for all replicates: the first without a head, else the one that says most."""
+        return Status.of_all(self.status)
 
     def mean(self, values: Array) -> Array:
         """Mean over the replicates that have a head; nan if none has."""
@@ -224,8 +265,13 @@ class MethodOutcome:
         """One JSON-ready object: means over replicates, for a simulation with `standard_error` beside them."""
         summary = self.summary()
         told: dict[str, Any] = {"status": self.outcome.label, "limit": self.limit, "kind": self.stage.kind}
-        if not self.outcome.ok:
+        if not self.outcome.ok or self.open_bias:
             told["message"] = self.message
+        if self.few_rows:
+            told["few_rows"] = self.few_rows
+        if self.bias_interval is not None:
+            found = self.bias_interval[self.status == Status.BIAS_NOT_UNIQUE]
+            told["bias_interval"] = plain(found.mean(axis=0))
         if np.isfinite(self.largest_stable_step):
             told["largest_stable_step"] = self.largest_stable_step
         told |= _nested({name: plain(found.mean) for name, found in summary.items()})

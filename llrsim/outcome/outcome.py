@@ -156,6 +156,7 @@ def _line(method: MethodOutcome, several: bool, named: int) -> str:
     line += "  " + " ".join(f"{p:.3f}" for p in method.mass)
     missing = int((~method.kept).sum())
     told = f"  ({missing} of {len(method.kept)} replicates: {method.outcome.label})" if missing else ""
+    told += "".join(f"  ({remark})" for remark in (method.open_bias, method.few_rows) if remark)
     return f"  {method.label:<{named}}{line}{told}"
 
 

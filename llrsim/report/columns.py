@@ -85,7 +85,7 @@ def swept(rows: Sequence[Row]) -> list[dict[str, Any]]:
             told |= columns_of(name, row[key], row[f"{key}_se"], row["replicates"])
             told[f"predicted_{name}"] = row.get(f"predicted_{key}")
         told |= {end: row[end] for end in ("wga_low", "wga_high")}
-        if row["status"] not in (None, "converged", "finished"):
+        if row["status"] not in (None, "converged", "finished"):  # one that has heads and more to say is shown too
             told["status"] = row["status"]
         found.append(told)
     return found

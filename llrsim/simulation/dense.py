@@ -64,6 +64,7 @@ def simulate_densely(plan: Plan, draws: Draws) -> Outcome:
             masses=out.mass[:, m] if stage.reweighting else None,
             shares=out.share[:, m] if stage.reweighting else None,
             cosine=None if stage.angle_to is None else _cosine(out, stage.angle_to, m),
+            bias_interval=out.bias_interval[:, m] if (out.status[:, m] == Status.BIAS_NOT_UNIQUE).any() else None,
         )
         for m, stage in enumerate(plan.stages)
     }

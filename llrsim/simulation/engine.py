@@ -16,10 +16,12 @@ from ..drawing import SampleLaw, draw
 from ..status import Status
 from ..stream import Role, key, shuffle
 from .fitting import penalties
+from .free_bias import optimal_biases_of
 from .solvers import INTERIOR_POINT, NEWTON, RIDGE, Recipe
 from .weighing import MASS, WORST, by_rows, match, reweigh, score, tell
 
 _OK = np.array([status.ok for status in Status])
+_BIAS_NOT_UNIQUE = np.int64(Status.BIAS_NOT_UNIQUE)
 # NumPy's integers, because numba would take Python's for constants and compile what they are passed to anew.
 _ORDER, _SUBSET = np.int64(Role.ORDER), np.int64(Role.SUBSET)
 
@@ -138,7 +140,7 @@ def run(ridge, newton, interior_point, descent, worst_case, laws, tables, room, 
                     reweigh(rule, tables.strength[m], y, scores[:n], other[:n], c)
             count = tables.average[m]
             path_sum[:] = 0.0
-            worst = 0.0
+            worst, open_bias = 0.0, False
             for a in range(count):
                 X_fit, y_fit = X, y
                 if tables.gathered[m]:
@@ -167,11 +169,19 @@ def run(ridge, newton, interior_point, descent, worst_case, laws, tables, room, 
                 worst = max(worst, certificate)
                 if not _OK[status]:
                     break
+                low = high = w[p - 1]
+                if status == _BIAS_NOT_UNIQUE:
+                    low, high = optimal_biases_of(X_fit, y_fit, c, w)
+                    open_bias = True
+                out.bias_interval[r, m, 0] += low / count
+                out.bias_interval[r, m, 1] += high / count
                 for j in range(p):
                     W[m, j] += w[j] / count
                     for t in range(path.shape[0]):
                         path_sum[t, j] += path_w[t, j] / count
             out.certificate[r, m] = worst
+            if open_bias and _OK[out.status[r, m]]:
+                out.status[r, m] = _BIAS_NOT_UNIQUE
             if rule >= 0:
                 tell(group, used, c, out.mass[r, m], out.share[r, m])
             if _OK[out.status[r, m]]:

@@ -16,6 +16,7 @@ from ..experiment import FitOptions
 from ..mixture import Array
 from ..status import Status
 from ..stream import Role, key, root_key
+from .free_bias import optimal_biases_of
 from .solvers import SOLVERS, recipe
 
 
@@ -32,6 +33,7 @@ class Fit:
         iterations: solver iterations, or descent steps.
         status: how it ended.
         path: (S, p + 1) weights and bias after the steps of `head.solver.path`, bias last.
+        bias_interval: the least and the largest optimal bias where the status is BIAS_NOT_UNIQUE, else None.
     """
 
     weights: Array
@@ -40,6 +42,7 @@ class Fit:
     iterations: int
     status: Status
     path: Array
+    bias_interval: tuple[float, float] | None = None
 
 
 class FitError(RuntimeError):
@@ -104,7 +107,8 @@ def fit(
     )
     if raising and not Status(status).ok:
         raise FitError(Status(status))
-    return Fit(w[:-1], float(w[-1]), float(certificate), int(iterations), Status(status), path_w)
+    interval = optimal_biases_of(design, y, c, w) if status == Status.BIAS_NOT_UNIQUE else None
+    return Fit(w[:-1], float(w[-1]), float(certificate), int(iterations), Status(status), path_w, interval)
 
 
 @kernel

@@ -9,15 +9,19 @@ With rows z_i = y_i x_i that count (c_i > 0), v = w - w0 and e_i = 1 - z_i.w0, b
 Each iteration solves two systems (P + Z'WZ) dv = r, W diagonal, with one factor (`predictor_corrector`). With more
 penalised coordinates than rows these are first rotated onto the span of the rows, so that the systems have about
 min(n, p) unknowns.
+
+The rows are centred, where the bias is free to take up the shift, and divided by a power of two near their entries'
+size; the ridge is multiplied by its square. So neither units nor origin of the features matter.
 """
 
-from math import inf, sqrt
+from math import floor, inf, log2, nan, sqrt
 
 import numpy as np
 
 from .._jit import kernel, private
 from ..losses import HINGE
-from ..status import CONVERGED, EMPTY, NOT_CONVERGED, NOT_SEPARABLE, ONE_CLASS, SEPARABLE
+from ..status import BIAS_NOT_UNIQUE, CONVERGED, EMPTY, NOT_CONVERGED, NOT_SEPARABLE, ONE_CLASS, SEPARABLE
+from .free_bias import nearest_to_zero, optimal_biases
 from .passes import inner
 from .predictor_corrector import advance, transposed_times, weighted_factor
 from .semidefinite import solve
@@ -140,7 +144,12 @@ def _is_ray(boxed, F, mass, state):
     for i in range(n):
         alpha[i] = mass[i] * state[0, i]
         scale[i] = alpha[i] / state[2, i]
-    return _relative_pull(F, alpha) <= _NEARLY_RAY and _annihilate(F, scale, boxed, mass, alpha)
+    if not (_relative_pull(F, alpha) <= _NEARLY_RAY and _annihilate(F, scale, boxed, mass, alpha)):
+        return False
+    total = 0.0
+    for i in range(n):
+        total += alpha[i]
+    return total > 0.0  # if all are clipped to zero they pull nothing and prove nothing
 
 
 @private
@@ -165,8 +174,33 @@ def _primal_value(boxed, mass, penalty, centre, v, surplus, w):
 
 
 @private
-def _rows_that_count(X, y, c):
-    """Signed rows z_i = y_i x_i (m, p) and weights (m,) of the rows with c_i > 0, and the positive labels' share."""
+def _origin_and_unit(X, c, centred):
+    """Mean (p,) of the rows that count, zero for the bias or unless `centred`, and the size of entries about it.
+
+    The size is their root mean square, rounded to a power of two; 1 where all are equal.
+    """
+    n, p = X.shape
+    mean = np.zeros(p)
+    total, count, square = 0.0, 0, 0.0
+    for i in range(n):
+        total += c[i]
+        count += c[i] != 0.0
+    if centred and total > 0.0:
+        for i in range(n):
+            for j in range(p - 1):
+                mean[j] += c[i] / total * X[i, j]
+    for i in range(n):
+        if c[i] != 0.0:
+            for j in range(p - 1):
+                square += (X[i, j] - mean[j]) ** 2
+    return mean, 2.0 ** floor(0.5 * log2(square / (count * (p - 1))) + 0.5) if square > 0.0 else 1.0
+
+
+@private
+def _rows_that_count(X, y, c, mean, unit):
+    """Signed rows z_i = y_i (x_i - mean) / unit (m, p) and weights (m,) of the rows with c_i > 0, and the share of
+    positive labels. The bias keeps its column.
+    """
     n, p = X.shape
     count = 0
     for i in range(n):
@@ -181,8 +215,9 @@ def _rows_that_count(X, y, c):
             mass[k] = c[i]
             total += c[i]
             positive += c[i] if y[i] > 0.0 else 0.0
-            for j in range(p):
-                Z[k, j] = y[i] * X[i, j]
+            for j in range(p - 1):
+                Z[k, j] = y[i] * (X[i, j] - mean[j]) / unit
+            Z[k, p - 1] = y[i] * X[i, p - 1]
             k += 1
     return Z, mass, positive / total if count > 0 else 0.0
 
@@ -218,27 +253,74 @@ def _separates_alone(Z, P, w):
     return True
 
 
+@private
+def _free_bias(Z, mass, P, surplus, w, excess):
+    """Ends of the interval of biases that are optimal beside the weights of w (p,); its bias twice where it is one.
+
+    `excess` is primal - dual: margins at the optimum are within |z_i| sqrt(2 excess / P) of those of w. An interval is
+    one only where it is longer than twice that, so that the optimum has one too.
+    """
+    n, p = Z.shape
+    labels, margins = np.empty(n), np.empty(n)
+    longest, least = 0.0, inf
+    for j in range(p - 1):
+        least = min(least, P[j])
+    for i in range(n):
+        labels[i] = Z[i, p - 1]
+        margins[i] = 1.0 + surplus[i]
+        longest = max(longest, inner(Z[i, : p - 1], Z[i, : p - 1]))
+    low, high = optimal_biases(labels, margins, mass, w[p - 1])
+    if least > 0.0 and high - low > 2.0 * sqrt(2.0 * longest * max(excess, 0.0) / least) + _ROUNDING * (1.0 + abs(low)):
+        return low, high
+    return w[p - 1], w[p - 1]
+
+
 @kernel
 def interior_point(how, X, y, c, shift, penalty, centre, w, single, stream, path, path_w):
     """Minimise the objective of `passes` for HINGE or MAX_MARGIN; the head goes into w (p,), which is only written.
 
     Returns (status, relative gap, iterations): CONVERGED once primal - dual <= `how.tolerance` primal, where primal is
     the objective at w and dual that of a feasible dual point (near a zero minimum, relative to `_FLOOR` instead). The
-    last column of X is the bias. The objective is taken relative to the largest penalty. MAX_MARGIN minimises the
-    penalty term under y_i x_i.w >= 1 for c_i > 0, and reads zero penalties as their limit: equal but for the bias.
+    last column of X is the bias, all ones. The objective is taken relative to the largest penalty. MAX_MARGIN minimises
+    the penalty term under y_i x_i.w >= 1 for c_i > 0, and reads zero penalties as their limit: equal but for the bias.
 
-    Other statuses: EMPTY (no c_i > 0), ONE_CLASS (one label among the rows that count, bias unpenalised),
-    SEPARABLE (hinge: the unpenalised coordinates alone separate), NOT_SEPARABLE (max margin: a Farkas ray alpha >= 0,
-    Z'alpha = 0 was found), NOT_CONVERGED (tolerance not reached, or a NaN). Then w is the last iterate and the gap is
-    inf where no feasible pair was found.
+    Other statuses: BIAS_NOT_UNIQUE (hinge: converged, and every bias of an interval is optimal; that of least size is
+    given, and `free_bias` has the ends), EMPTY (no c_i > 0), ONE_CLASS (one label among the rows that count, bias
+    unpenalised), SEPARABLE (hinge: the unpenalised coordinates alone separate), NOT_SEPARABLE (max margin: a Farkas ray
+    alpha >= 0, not 0, with Z'alpha = 0 was found), NOT_CONVERGED (tolerance not reached, or a NaN). Then w is the last
+    iterate and the gap is inf where no feasible pair was found.
+    """
+    p = X.shape[1]
+    mean, unit = _origin_and_unit(X, c, penalty[p - 1] == 0.0)
+    Z, mass, share = _rows_that_count(X, y, c, mean, unit)
+    if mass.size == 0:
+        return EMPTY, inf, 0
+    if (share == 0.0 or share == 1.0) and penalty[p - 1] == 0.0:
+        return ONE_CLASS, inf, 0
+    P, origin, head = penalty.copy(), centre.copy(), np.zeros(p)
+    for j in range(p - 1):
+        P[j] /= unit * unit
+        origin[j] *= unit
+    status, gap, iterations, low, high = _optimise(how, Z, mass, share, P, origin, head)
+    shifted = 0.0
+    for j in range(p - 1):
+        w[j] = head[j] / unit
+        shifted += w[j] * mean[j]
+    w[p - 1] = head[p - 1] - shifted
+    if status == CONVERGED and low < high:
+        w[p - 1] = nearest_to_zero(low - shifted, high - shifted)
+        return BIAS_NOT_UNIQUE, gap, iterations
+    return status, gap, iterations
+
+
+@private
+def _optimise(how, Z, mass, share, P, centre, w):
+    """`interior_point` on signed rows Z (n, p) with both labels or a penalised bias; P and mass are overwritten.
+
+    Also returns the ends of the interval of optimal biases, equal where there is one or none is known.
     """
     boxed = how.loss == HINGE
-    p = X.shape[1]
-    Z, mass, share = _rows_that_count(X, y, c)
-    n = mass.size
-    if n == 0:
-        return EMPTY, inf, 0
-    P = penalty.copy()
+    n, p = Z.shape
     largest = 0.0
     for j in range(p):
         largest = max(largest, P[j])
@@ -251,8 +333,6 @@ def interior_point(how, X, y, c, shift, penalty, centre, w, single, stream, path
     for i in range(n):
         mass[i] /= scale
     if share == 0.0 or share == 1.0:
-        if P[p - 1] == 0.0:
-            return ONE_CLASS, inf, 0
         share = 0.5
 
     A = _columns_without_penalty(Z, P)
@@ -286,14 +366,17 @@ def interior_point(how, X, y, c, shift, penalty, centre, w, single, stream, path
         if primal < inf:
             gap = (primal - _dual_value(boxed, Z, A, P, e, mass, state)) / (primal + _FLOOR / scale)
             if gap <= how.tolerance:
-                return CONVERGED, gap, iteration
+                low = high = w[p - 1]
+                if boxed and P[p - 1] == 0.0:
+                    low, high = _free_bias(Z, mass, P, surplus, w, gap * (primal + _FLOOR / scale))
+                return CONVERGED, gap, iteration, low, high
             if boxed and A.shape[1] > 0 and _separates_alone(Z, P, w):
-                return SEPARABLE, gap, iteration
+                return SEPARABLE, gap, iteration, nan, nan
         elif _is_ray(boxed, F, mass, state):
-            return NOT_SEPARABLE, inf, iteration
+            return NOT_SEPARABLE, inf, iteration, nan, nan
         if iteration == how.iterations:
-            return NOT_CONVERGED, gap, iteration
+            return NOT_CONVERGED, gap, iteration, nan, nan
         iteration += 1
         # Also ends a run with a nan in it, whose step length is nan.
         if not advance(boxed, F, P_F, mass, surplus, v_F, state, iteration > _PATIENCE) > _SHORTEST_STEP:
-            return NOT_CONVERGED, gap, iteration
+            return NOT_CONVERGED, gap, iteration, nan, nan

@@ -55,6 +55,7 @@ class Records(NamedTuple):
     iterations: np.ndarray  # (R, M)
     mass: Array  # (R, M, G) effective mass of each group
     share: Array  # (R, M, G) share of each group among the rows of positive weight
+    bias_interval: Array  # (R, M, 2) least and largest optimal bias
 
 
 def tabulate(plan: Plan) -> tuple[SampleLaw, Tables]:
@@ -155,4 +156,5 @@ def records(plan: Plan, replicates: int, tables: Tables) -> Records:
         iterations=np.zeros((replicates, m), dtype=np.int64),
         mass=np.broadcast_to(np.array([c.mass for c in chosen]), (replicates, m, groups)).copy(),
         share=np.broadcast_to(np.array([c.proportions for c in chosen]), (replicates, m, groups)).copy(),
+        bias_interval=np.zeros((replicates, m, 2)),
     )

@@ -50,7 +50,8 @@ Everything follows from the heads (T0), so a row keeps the head and the few numb
 little-endian float64 arrays:
 
 - `head`: signal u (k), bias b, noise norm |v|, noise spread q, then the accuracy of each group (G);
-- `path`: for each recorded step of a descent, u (k), b, |v|, q; NULL without a path;
+- `path`: for each recorded step of a descent, u (k), b, |v|, q; of an exact fit whose bias is not unique, the least
+  and the largest optimal bias; else NULL;
 - `composition`: where a rule makes the weights, the effective mass of each group (G) and its share of the rows of
   positive weight (G); else NULL.
 
@@ -68,7 +69,8 @@ import numpy as np
 
 from ..experiment.identity import canonical_json
 from ..head import Head
-from ..outcome import LearnedFeatures, Limit, MethodOutcome, Observed, Path
+from ..outcome import LearnedFeatures, Limit, MethodOutcome, Observed, Path, bias_intervals
+from ..status import Status
 from .folder import NUMERICS, StoreError
 
 if TYPE_CHECKING:
@@ -203,7 +205,7 @@ def encode(outcome: MethodOutcome) -> Iterator[tuple[Any, ...]]:
         yield (
             *numbers,
             heads[r].tobytes(),
-            None if paths is None else paths[r].tobytes(),
+            _path_blob(outcome, paths, r),
             None if composition is None else composition[r].tobytes(),
         )
 
@@ -222,6 +224,11 @@ def decode(
     if steps and columns["path"][0] is not None:
         recorded = np.frombuffer(b"".join(columns["path"]), _BLOB).reshape(len(rows), len(steps), k + 3)
         path = Path(np.asarray(steps), _head(recorded, k))
+    intervals = None
+    if not steps and any(columns["path"]):
+        intervals = bias_intervals(
+            [None if one is None else tuple(np.frombuffer(one, _BLOB)) for one in columns["path"]]
+        )
     masses = shares = None
     if columns["composition"][0] is not None:
         masses, shares = np.moveaxis(composition_table(rows), 1, 0)
@@ -245,7 +252,15 @@ def decode(
         shares=shares,
         cosine=cosine,
         observed=observed,
+        bias_interval=intervals,
     )
+
+
+def _path_blob(outcome: MethodOutcome, paths: np.ndarray | None, r: int) -> bytes | None:
+    if paths is not None:
+        return paths[r].tobytes()
+    ends = outcome.bias_interval
+    return None if ends is None or outcome.status[r] != Status.BIAS_NOT_UNIQUE else _blobs(ends[r : r + 1]).tobytes()
 
 
 def encode_mass(outcome: MethodOutcome) -> str:

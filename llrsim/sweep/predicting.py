@@ -100,7 +100,8 @@ def _records(outcomes: Sequence[MethodOutcome]) -> Iterator[tuple[Any, ...]]:
     """`encode` of outcomes with one head each; neighbours on one test law are read out together."""
 
     def read_out_by(outcome: MethodOutcome) -> int:
-        alone = outcome.path is not None or not isnan(outcome.largest_stable_step)
+        alone = outcome.path is not None or outcome.bias_interval is not None
+        alone = alone or not isnan(outcome.largest_stable_step)
         return id(outcome if alone else outcome.test)
 
     for _, alike in groupby(outcomes, read_out_by):

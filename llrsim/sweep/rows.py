@@ -149,6 +149,5 @@ def _predicted_names(groups: tuple[str, ...], k: int) -> tuple[str, ...]:
 
 
 def _status(rows: Sequence[tuple[Any, ...]]) -> str | None:
-    """The first status without a head, else that of the first replicate."""
-    codes = [row[0] for row in rows]
-    return Status(next((code for code in codes if code not in _KEPT), codes[0])).label if codes else None
+    """One status for all replicates, by its name."""
+    return Status.of_all(row[0] for row in rows).label if rows else None

@@ -11,6 +11,7 @@ from scipy.optimize import linprog
 from ...losses import Loss
 from ...mixture import Array
 from ...status import Status
+from ..free_bias import BENT, nearest_to_zero, optimal_biases
 from .least_squares import ROUNDING, least_squares
 from .objective import PopulationObjective
 
@@ -20,19 +21,22 @@ MAX_ITERATIONS = 60
 UNDERFLOW = 1e-12  # an unpenalised expected loss below it is separation, to working precision
 SHORTEST = 1e-30  # part of a Newton step that is given up on; steps from where F is nearly linear are far too long
 TINY = 1e-300
+SPREADS = 40.0  # standard deviations beyond which a margin has no mass
 CONTINUATION = 4.0  # factor by which the smoothing falls from solve to solve where a direct solve fails
 
 
 class Minimum(NamedTuple):
     """A population head (k + 1,), bias last; its gradient relative to `gradient_scale`; Newton steps; status.
 
-    The head of a status that has none (`Status.ok`) is nan, or where Newton stopped.
+    The head of a status that has none (`Status.ok`) is nan, or where Newton stopped. `bias_interval` holds the least
+    and the largest optimal bias where the status is BIAS_NOT_UNIQUE; else None.
     """
 
     theta: Array
     certificate: float
     iterations: int
     status: Status
+    bias_interval: tuple[float, float] | None = None
 
 
 def minimise(objective: PopulationObjective) -> Minimum:
@@ -41,8 +45,9 @@ def minimise(objective: PopulationObjective) -> Minimum:
     EMPTY: no group has mass. NO_PREDICTION: max margin; Gaussian tails overlap, so that a hard margin exists in the
     proportional limit but never as n -> infinity at fixed d. ONE_CLASS: logistic or hinge loss with one label and a
     bias nothing holds. SEPARABLE: nothing is penalised and collapsed groups can be separated, or separation is perfect
-    to working precision. NOT_CONVERGED: Newton stopped early. The squared loss always has its head, of least norm
-    where several are optimal.
+    to working precision. NOT_CONVERGED: Newton stopped early. BIAS_NOT_UNIQUE, with a head: the hinge's slope in the
+    bias is rounding over an interval, of which the point nearest to 0 is taken. The squared loss always has its head,
+    of least norm where several are optimal.
     """
     nowhere = np.full(len(objective.centre), np.nan)
     obstacle = _obstacle(objective)
@@ -59,7 +64,30 @@ def minimise(objective: PopulationObjective) -> Minimum:
             found = _continue(objective, start, reference)
     if not objective.penalised and objective.value(found.theta) < UNDERFLOW:
         return found._replace(theta=nowhere, status=Status.SEPARABLE)
-    return found
+    return _settled(objective, found)
+
+
+def _settled(objective: PopulationObjective, found: Minimum) -> Minimum:
+    """The minimum with its bias nearest to 0 where an interval of biases is optimal."""
+    if objective.loss != Loss.HINGE or objective.anchor > 0.0 or found.status is not Status.CONVERGED:
+        return found
+    theta = found.theta.copy()
+    positive = objective._replace(mass=np.where(objective.labels > 0, objective.mass, 0.0))
+    pulls = 2.0 * abs(float(positive.gradient(theta)[-1]))
+    if not objective.expand(theta)[2][-1, -1] <= BENT * pulls:
+        return found
+
+    def slope(bias: float) -> float:
+        theta[-1] = bias
+        return float(objective.gradient(theta)[-1])
+
+    u = theta[:-1]
+    sizes = np.abs(objective.margins[:, :-1] @ u) + SPREADS * np.sqrt(u @ objective.covariances[:, :-1, :-1] @ u)
+    interval = optimal_biases(slope, pulls, 1.0 + float(sizes.max()))
+    if interval is None:
+        return found
+    theta[-1] = nearest_to_zero(interval)
+    return found._replace(theta=theta, status=Status.BIAS_NOT_UNIQUE, bias_interval=interval)
 
 
 def _obstacle(objective: PopulationObjective) -> Status:

@@ -15,7 +15,7 @@ from ...descent_rule import ceiling
 from ...head import Head
 from ...losses import Loss
 from ...mixture import Array, GroupMixture
-from ...outcome import MethodOutcome, Path
+from ...outcome import MethodOutcome, Path, bias_intervals
 from ...planning import Plan, Stage
 from ...status import Status
 from .descent import descend, largest_stable_step
@@ -55,7 +55,8 @@ def predict_stage(plan: Plan, stage: Stage, start: MethodOutcome | None) -> Meth
         found = minimise(objective)
         if not found.status.ok:
             return _without_head(plan.test, stage, found.status)
-        return _outcome(plan.test, stage, found.theta, Status.CONVERGED, found.certificate, found.iterations)
+        outcome = _outcome(plan.test, stage, found.theta, found.status, found.certificate, found.iterations)
+        return replace(outcome, bias_interval=bias_intervals([found.bias_interval]))
     if objective.mass.size == 0:
         return _without_head(plan.test, stage, Status.EMPTY)
     if objective.loss == Loss.MAX_MARGIN or stage.head.solver.batch is not None:

@@ -23,6 +23,7 @@ FURTHEST = 1e4  # a bias beyond it is none
 VANISHED = -9.0  # log q below which weights in proportion to the softness are taken to shrink to nothing
 FIRM = 0.1  # ridge at which a kink is hardened, before the ridge comes down
 MOST = 3000  # evaluations of the equations
+HELD = 10.0  # an anchor that holds the head, beside the curvature of the loss
 SHORTEST = 0.02  # decades of a step that is given up on
 
 
@@ -52,12 +53,13 @@ def solve(problem: ProportionalProblem, guess: Array | None = None) -> Solution:
         residual, spent = newton(problem, ridge, 0.0, x)
         if residual <= ACCEPTED:
             return Solution(x, residual, spent)
-    variances = np.trace(problem.covariances, axis1=1, axis2=2)
-    sizes = problem.noise_std**2 * (1.0 + problem.ratio) + (problem.means**2).sum(axis=1) + variances
-    scale = max(1.0, float(sizes.max()))
+    scale = max(1.0, problem.largest_square)
     if problem.loss not in (HINGE, MAX_MARGIN):
         level = 10.0 * scale
         found = _descend(problem, ridge, level, _start(problem, level + ridge, 0.0), softening=False)
+        if not found.found and problem.anchor > 0.0:
+            spent += found.evaluations
+            found = _release(problem, ridge)
         return found._replace(evaluations=spent + found.evaluations)
     firm = ridge if problem.loss == MAX_MARGIN else max(ridge, FIRM)
     softness = max(10.0 * scale / firm, 10.0)
@@ -109,6 +111,39 @@ def _descend(problem: ProportionalProblem, ridge: float, level: float, x: Array,
         target = last * 10.0**-decades if last > negligible else 0.0
         ahead = log(target / last) / log(last / old) if solved > 1 and target > 0.0 else 0.0
         guess = x + (x - before) * ahead
+    return Solution(x, inf, spent)
+
+
+def _release(problem: ProportionalProblem, ridge: float) -> Solution:
+    """Take the anchor down from where it holds the head at the centre, with steps as `_descend` takes them.
+
+    For weights that a ridge's path cannot start from: rows that an earlier head gives nearly all of the weight.
+    """
+    k = problem.means.shape[1]
+    x = np.append(problem.centre, [0.0, 0.0])
+    curvature = float((problem.shares * problem.weights) @ problem.squares)
+    total = max(problem.anchor, HELD * curvature) + ridge
+    pull = np.maximum(_pull(problem, problem.labels * (problem.means @ x[:k] + x[k])), 1e-100)
+    square = float((problem.shares * problem.noise_std**2) @ pull**2)
+    first, second = (float(problem.eigenvalue_shares @ problem.eigenvalues**power) for power in (1, 2))
+    x[k + 1 :] = 0.5 * log(problem.ratio * square * second) - log(total), log(problem.ratio * first / total)
+    x[:k] *= (total - ridge) / total
+    before, held, decades, step, spent = x, total - ridge, 0.0, 0.0, 0
+    while spent < MOST:
+        target = max(problem.anchor, held * 10.0**-decades)
+        guess = x + (x - before) * (log(target / held) / step if step < 0.0 else 0.0)
+        residual, used = newton(problem._replace(anchor=target), ridge, 0.0, guess)
+        spent += used
+        if residual <= ACCEPTED:
+            step = log(target / held) if decades > 0.0 else 0.0
+            before, x, held = x, guess, target
+            if target == problem.anchor:
+                return Solution(x, residual, spent)
+            decades = min(1.0, 1.6 * decades) if decades > 0.0 else 1.0
+        elif decades < SHORTEST:
+            break
+        else:
+            decades *= 0.4
     return Solution(x, inf, spent)
 
 

@@ -18,13 +18,16 @@ import numpy as np
 from ..._jit import kernel
 from .envelope import moments
 
+HELD = 1e-9  # least derivative of the bias's equation in the bias, beside the sizes of its terms
+
 
 @kernel
 def equations(problem, ridge, softness, refinement, x, residual, jacobian):
     """Write the residual (p + 2,) and Jacobian (p + 2, p + 2) at x, p = k + 1; return the relative residual.
 
     That is the largest entry, each of the first p over the sum of its terms' sizes. `ridge` stands in for that of
-    the problem; `softness` and `refinement` are those of `envelope.moments`.
+    the problem; `softness` and `refinement` are those of `envelope.moments`. Where no margin reaches the kink of a
+    hinge, nothing determines the bias: HELD in its place of the Jacobian lets Newton leave it about where it is.
     """
     p = x.size - 2
     q, V = exp(x[p]), exp(x[p + 1])
@@ -80,6 +83,8 @@ def equations(problem, ridge, softness, refinement, x, residual, jacobian):
         residual[i] += own * x[i] + problem.anchor * (x[i] - problem.centre[i])
         size[i] += abs(own * x[i]) + problem.anchor * abs(x[i] - problem.centre[i])
         jacobian[i, i] += own + problem.anchor
+    if jacobian[p - 1, p - 1] < HELD * size[p - 1]:
+        jacobian[p - 1, p - 1] += HELD * size[p - 1]
     first, second, third = 0.0, 0.0, 0.0  # sum_j share_j (e_j / D_j)^r
     for j in range(problem.eigenvalues.size):
         eigenvalue, share = problem.eigenvalues[j], problem.eigenvalue_shares[j]

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...losses import MAX_MARGIN, SQUARED
+from ...losses import HINGE, MAX_MARGIN, SQUARED
 from ...mixture import Array
 from ...status import Status
+from ..free_bias import BENT, nearest_to_zero, optimal_biases
 from .continuation import solve
 from .equations import equations
 from .problem import ProportionalProblem
@@ -19,6 +20,7 @@ from .separability import separable
 # smooth losses move by its square, those of hard margins by its first power; the second value is for where the path is
 # lost at the first.
 LEAST_NOISE = (1e-6, 1e-4)
+SPREADS = 40.0  # standard deviations beyond which a margin has no mass
 
 
 class FixedPoint(NamedTuple):
@@ -32,7 +34,8 @@ class FixedPoint(NamedTuple):
         envelope: V; the envelope of group g has parameter sigma_g^2 V.
         certificate: largest relative residual of the equations; nan without a head.
         evaluations: of the equations with their Jacobian.
-        status: CONVERGED, or SEPARABLE, NOT_SEPARABLE, ONE_CLASS, NOT_CONVERGED with nan for a head.
+        status: CONVERGED or BIAS_NOT_UNIQUE, or SEPARABLE, NOT_SEPARABLE, ONE_CLASS, NOT_CONVERGED with nan for a head.
+        bias_interval: the least and the largest optimal bias of BIAS_NOT_UNIQUE; b is the one nearest to 0.
     """
 
     signal: Array
@@ -43,6 +46,7 @@ class FixedPoint(NamedTuple):
     certificate: float
     evaluations: int
     status: Status
+    bias_interval: tuple[float, float] | None = None
 
     @property
     def unknowns(self) -> Array:
@@ -56,7 +60,8 @@ def fixed_point(problem: ProportionalProblem, guess: ArrayLike | None = None) ->
 
     Named outcomes in place of a head: SEPARABLE where nothing is penalised and n/d is below the threshold T12,
     NOT_SEPARABLE where MAX_MARGIN is asked above it, ONE_CLASS where the free bias of a loss that wants large margins
-    has nothing to stop it. Loureiro et al. (2106.03791), Mignacco et al. (2006.06560), Kini et al. (2103.01550).
+    has nothing to stop it. BIAS_NOT_UNIQUE, with a head: the hinge's slope in the bias is rounding over an interval.
+    Loureiro et al. (2106.03791), Mignacco et al. (2006.06560), Kini et al. (2103.01550).
 
     >>> from llrsim.losses import Loss
     >>> from llrsim.mixture import GroupMixture
@@ -69,10 +74,14 @@ def fixed_point(problem: ProportionalProblem, guess: ArrayLike | None = None) ->
     refused = _refusal(problem)
     if refused is not None:
         return _without_head(problem, refused, 0)
+    problem, unit = in_units_of_features(problem)
     start = None if guess is None else np.asarray(guess, dtype=np.float64)
     # A neighbour may have fewer coordinates: an anchor makes the earlier head's noise one more.
     if start is not None and not (len(start) == problem.means.shape[1] + 3 and np.isfinite(start).all()):
         start = None
+    if start is not None:
+        k = problem.means.shape[1]
+        start = np.concatenate([start[:k] * unit, start[k:] + np.log(unit) * np.arange(3)])
     evaluations = 0
     for least in LEAST_NOISE:
         raised = kept_from_zero(problem, least)
@@ -83,17 +92,49 @@ def fixed_point(problem: ProportionalProblem, guess: ArrayLike | None = None) ->
     if not solution.found:
         return _without_head(problem, Status.NOT_CONVERGED, evaluations)
     problem = raised
+    interval = _optimal_biases(problem, x)
     q, V = np.exp(x[-2:])
+    norm = float(q / unit) * norm_over_spread(problem, V)
+    q, V = q / unit, V / unit**2
     return FixedPoint(
-        signal=x[:-3],
-        bias=float(x[-3]),
+        signal=x[:-3] / unit,
+        bias=float(x[-3]) if interval is None else nearest_to_zero(interval),
         noise_spread=float(q),
-        noise_norm=float(q) * norm_over_spread(problem, V),
+        noise_norm=norm,
         envelope=float(V),
         certificate=residual,
         evaluations=evaluations,
-        status=Status.CONVERGED,
+        status=Status.CONVERGED if interval is None else Status.BIAS_NOT_UNIQUE,
+        bias_interval=interval,
     )
+
+
+def _optimal_biases(problem: ProportionalProblem, x: Array) -> tuple[float, float] | None:
+    """The ends of the optimal biases of a solution x (k + 3,) where they are an interval, as only a hinge leaves one.
+
+    Where no margin reaches the kink, E M' is the same for all of them, and the other equations do not know the bias.
+    """
+    if problem.loss != HINGE or problem.anchor > 0.0 or not np.isfinite(x).all():
+        return None
+    at, p = x.copy(), len(x) - 2
+    residual, jacobian = np.empty(len(x)), np.empty((len(x), len(x)))
+    positive = problem._replace(shares=np.where(problem.labels > 0, problem.shares, 0.0))
+    equations(positive, problem.ridge, 0.0, 1.0, at, residual, jacobian)
+    pulls = 2.0 * abs(float(residual[p - 1]))
+    equations(problem, problem.ridge, 0.0, 1.0, at, residual, jacobian)
+    if not jacobian[p - 1, p - 1] <= BENT * pulls:
+        return None
+
+    def slope(bias: float) -> float:
+        at[p - 1] = bias
+        equations(problem, problem.ridge, 0.0, 1.0, at, residual, jacobian)
+        return float(residual[p - 1])
+
+    u, (q, V) = x[:-3], np.exp(x[-2:])
+    spread = np.sqrt(u @ problem.covariances @ u + (problem.noise_std * q) ** 2)
+    moved = V * problem.noise_std**2 * problem.weights
+    reach = float((np.abs(problem.means @ u) + SPREADS * spread + moved).max())
+    return optimal_biases(slope, pulls, 1.0 + reach)
 
 
 def doubled_nodes(problem: ProportionalProblem, found: FixedPoint) -> float:
@@ -141,6 +182,25 @@ def _refusal(problem: ProportionalProblem) -> Status | None:
     if not held and problem.loss == SQUARED:
         return Status.SEPARABLE if problem.ratio >= 1.0 else None
     return Status.SEPARABLE if not held and separable(problem) else None
+
+
+def in_units_of_features(problem: ProportionalProblem) -> tuple[ProportionalProblem, float]:
+    """Return the problem with small features divided by their size, a power of two, and that size; 1 for larger ones.
+
+    Weights grow by it and the ridge is divided by its square. An anchor holds the bias as strongly as the weights, and
+    a hard margin has no ridge: these are left as they are.
+    """
+    size = problem.largest_square
+    if problem.anchor > 0.0 or problem.loss == MAX_MARGIN or size == 0.0:
+        return problem, 1.0
+    unit = float(min(1.0, 2.0 ** np.round(0.5 * np.log2(size))))
+    scaled = problem._replace(
+        means=problem.means / unit,
+        covariances=problem.covariances / unit**2,
+        noise_std=problem.noise_std / unit,
+        ridge=problem.ridge / unit**2,
+    )
+    return (problem, 1.0) if unit == 1.0 else (scaled, unit)
 
 
 def kept_from_zero(problem: ProportionalProblem, least: float = LEAST_NOISE[0]) -> ProportionalProblem:

@@ -115,6 +115,17 @@ class ProportionalProblem(NamedTuple):
             shifts=per_group(shifts),
         )
 
+    @property
+    def largest_square(self) -> float:
+        """The largest of `squares`."""
+        return float(self.squares.max())
+
+    @property
+    def squares(self) -> Array:
+        """(G,) mean square of a row, its noise counted as often as there are coordinates a row."""
+        variances: Array = np.trace(self.covariances, axis1=1, axis2=2)
+        return self.noise_std**2 * (1.0 + self.ratio) + (self.means**2).sum(axis=1) + variances
+
     @classmethod
     def of_selection(
         cls, mixture: GroupMixture, loss: Loss, selection: Selection, *, ridge: float, anchor: float

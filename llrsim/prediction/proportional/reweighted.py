@@ -31,6 +31,16 @@ GAP = 1e-9
 
 ROUNDS = 200
 
+LEAST_ROWS = 0.5
+"""Expected rows of a class among those that a rule chooses, below which most samples have none, and so no head."""
+
+
+class Refused(NamedTuple):
+    """Why a rule has no problem, and the reason where the status alone does not say it."""
+
+    status: Status
+    reason: str = ""
+
 
 class Reweighted(NamedTuple):
     """A problem with the weights of a rule.
@@ -53,8 +63,10 @@ class Reweighted(NamedTuple):
 
 def reweighted(
     problem: ProportionalProblem, stage: Stage, earlier: Sequence[MethodOutcome], guess: Array | None
-) -> Reweighted | Status:
-    """The problem of a stage with a rule, from that of its selection; a status where there is no prediction.
+) -> Reweighted | Refused:
+    """The problem of a stage with a rule, from that of its selection, or why there is no prediction.
+
+    ONE_CLASS where the rule chooses fewer than LEAST_ROWS rows of a class in expectation.
 
     `earlier` are the outcomes of the stages before, which have heads.
     """
@@ -69,8 +81,15 @@ def reweighted(
         return _of(problem._replace(weights=mass / rows / (mass * problem.shares / rows).sum()), group, groups)
     # With a spectrum the score and the rest of the noise are correlated; two scores need slices in two dimensions.
     if rule.rule is Rule.DISAGREEMENT or len(problem.eigenvalues) > 1:
-        return Status.NO_PREDICTION
-    sliced = _by_score(problem, earlier[_first(rule)].heads[0], rule, int(stage.selection.used.sum()))
+        return Refused(Status.NO_PREDICTION)
+    available = int(stage.selection.used.sum())
+    sliced = _by_score(problem, earlier[_first(rule)].heads[0], rule, available)
+    chosen = available * sliced.problem.shares * (sliced.problem.weights > 0)
+    for label in (-1, 1):
+        expected = float(chosen[sliced.problem.labels == label].sum())
+        if expected < LEAST_ROWS:
+            few = f"{stage.kind} chooses {expected:.2g} rows of class {label:+d} in expectation"
+            return Refused(Status.ONE_CLASS, f"{few}, so that most samples have one class: set a larger k")
     return _of(sliced.problem, group[sliced.group], groups)
 
 
@@ -95,7 +114,7 @@ def _by_score(problem: ProportionalProblem, first: Head, rule: Reweighting, rows
 
 def _worst_case(
     problem: ProportionalProblem, group: Counts, unit: Counts, groups: int, guess: Array | None
-) -> Reweighted | Status:
+) -> Reweighted | Refused:
     """The problem at the unit masses that maximise its minimum, which has the units' losses for its gradient."""
     units, place = np.unique(unit, return_inverse=True)
     rows = np.bincount(place, problem.shares)
@@ -104,7 +123,7 @@ def _worst_case(
         weighted = problem._replace(weights=(ascent.trial / rows)[place])
         found = fixed_point(weighted, guess)
         if not found.status.ok:
-            return found.status
+            return Refused(found.status)
         guess = found.unknowns
         seen = training(weighted, found)
         losses = np.bincount(place, problem.shares * seen.loss) / rows
@@ -113,7 +132,7 @@ def _worst_case(
         if gap <= GAP:
             return _of(weighted, group, groups)._replace(found=found, gap=gap)
         advance(ascent, losses, height)
-    return Status.NOT_CONVERGED
+    return Refused(Status.NOT_CONVERGED)
 
 
 def _penalty(problem: ProportionalProblem, found: FixedPoint) -> float:

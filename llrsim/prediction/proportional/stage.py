@@ -17,7 +17,7 @@ from ...head import Head, read_out
 from ...losses import Loss
 from ...methods import Counts
 from ...mixture import Array
-from ...outcome import MethodOutcome, Path
+from ...outcome import MethodOutcome, Path, bias_intervals
 from ...planning import Plan, Stage
 from ...reweighting import Rule
 from ...status import Status
@@ -29,7 +29,7 @@ from .earlier_head import with_noise_direction
 from .fixed_point import FixedPoint, fixed_point
 from .least_squares import ridge_head
 from .problem import ProportionalProblem
-from .reweighted import Reweighted, reweighted
+from .reweighted import Refused, Reweighted, reweighted
 from .training import training
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ def predict_stage(
         if descending and stage.reweighting.rule is Rule.WORST:
             return _without_head(plan, stage, Status.NO_PREDICTION)
         weighed = reweighted(problem, stage, earlier, guess)
-        if isinstance(weighed, Status):
-            return _without_head(plan, stage, weighed)
+        if isinstance(weighed, Refused):
+            return replace(_without_head(plan, stage, weighed.status), reason=weighed.reason)
         made, problem, group = weighed, weighed.problem, weighed.group
     if descending:
         return _composed(_descended(plan, stage, problem), made)
@@ -106,6 +106,7 @@ def predict_stage(
         found = found._replace(noise_norm=norms[0], noise_spread=norms[1])
     head = Head.of(found.signal, found.bias, found.noise_norm, found.noise_spread)
     outcome = _outcome(plan, stage, _folded(plan, problem, head), found.status, found.certificate, found.evaluations)
+    outcome = replace(outcome, bias_interval=bias_intervals([found.bias_interval]))
     if stage.average > 1:
         return outcome
     return replace(_composed(outcome, made), details=partial(_training, problem, found, group, mixture.group_count))

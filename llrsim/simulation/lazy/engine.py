@@ -20,7 +20,7 @@ from ..._jit import single_blas_thread
 from ...drawing import square_roots
 from ...head import Head
 from ...mixture import Array
-from ...outcome import MethodOutcome, Outcome, Path
+from ...outcome import MethodOutcome, Outcome, Path, bias_intervals
 from ...planning import Plan, Stage
 from ...reweighting import Reweighting
 from ...status import Status
@@ -197,6 +197,7 @@ def _outcome(plan: Plan, stage: Stage, fits: list[LazyFit], largest_stable_step:
         masses=_stacked([fit.mass for fit in fits], stage),
         shares=_stacked([fit.share for fit in fits], stage),
         largest_stable_step=largest_stable_step,
+        bias_interval=bias_intervals([fit.bias_interval for fit in fits]),
         path=Path(steps, _summary([head for path in paths for head in path], values, len(steps)))
         if len(steps)
         else None,

@@ -67,6 +67,7 @@ class LazyFit:
         path: the heads after the steps of `head.solver.path`.
         mass, share: (G,) effective mass of each group and its share of the rows of positive weight, where a rule made
             the weights; else None.
+        bias_interval: the least and the largest optimal bias, where the status is BIAS_NOT_UNIQUE; else None.
     """
 
     head: LazyHead
@@ -77,3 +78,4 @@ class LazyFit:
     path: tuple[LazyHead, ...] = ()
     mass: Array | None = None
     share: Array | None = None
+    bias_interval: tuple[float, float] | None = None

@@ -26,9 +26,10 @@ from math import inf, isnan, nan, sqrt
 
 from ..._jit import kernel, private
 from ...losses import HINGE
-from ...status import CONVERGED, NOT_CONVERGED, NOT_SEPARABLE
+from ...status import BIAS_NOT_UNIQUE, CONVERGED, NOT_CONVERGED, NOT_SEPARABLE
+from ..free_bias import nearest_to_zero, optimal_biases
 from .newton import minimise, search
-from .query import REFERENCE, ROOM, SOFTNESS, ask, look
+from .query import HIGH_BIAS, LOW_BIAS, REFERENCE, ROOM, SOFTNESS, ask, look
 from .reveal import aim
 from .revealed import (
     CENTRE,
@@ -76,9 +77,10 @@ def margins(sweep, how, state, progress):
 
     The noise's penalty must be positive, and both classes have weight unless the bias has a penalty too. CONVERGED once
     primal - dual <= `how.tolerance` primal, where the primal head is the state's, for the max margin scaled up to
-    margins of at least 1. NOT_SEPARABLE: the multipliers prove that no head of unit length has margins above
-    `how.tolerance` of the rows' length. NOT_CONVERGED after STEPS Newton steps or ROUNDS rounds. ROOM asks for larger
-    arrays, and the same call goes on from `progress`.
+    margins of at least 1. BIAS_NOT_UNIQUE: the same, and every bias of an interval, which is written into `progress`,
+    is optimal; the one nearest to 0 is taken. NOT_SEPARABLE: the multipliers prove that no head of unit length has
+    margins above `how.tolerance` of the rows' length. NOT_CONVERGED after STEPS Newton steps or ROUNDS rounds. ROOM
+    asks for larger arrays, and the same call goes on from `progress`.
     """
     boxed = how.loss == HINGE
     length, count = row_length(state)
@@ -86,6 +88,10 @@ def margins(sweep, how, state, progress):
         progress[SOFTNESS] = START * length * length / (count * state.vectors[PENALTY, -1])
     if isnan(progress[REFERENCE]):
         size = look(sweep, how.loss, progress[SOFTNESS], state)
+        if size >= 0.0 and boxed and weights_are_weak(state, size):
+            b = state.signal.shape[0] - 1
+            state.matrices[HESSIAN, b, b] = 0.0  # nothing is known of it
+            size = _balance(sweep, how, state, progress[SOFTNESS])
         if size < 0.0:
             return ROOM, nan
         progress[REFERENCE] = SHARE * size / how.tolerance
@@ -102,8 +108,10 @@ def margins(sweep, how, state, progress):
         gap = (primal - dual) / (primal + FLOOR) if primal < inf else inf
         if gap <= how.tolerance or (status == NOT_CONVERGED and primal < inf):
             scale_up(state, smallest)
-            return CONVERGED if gap <= how.tolerance else NOT_CONVERGED, gap
-        if not boxed and pull <= how.tolerance * length * total:
+            if gap <= how.tolerance:
+                return settle(boxed, state, length, primal - dual, progress), gap
+            return NOT_CONVERGED, gap
+        if not boxed and total > 0.0 and primal == inf and pull <= how.tolerance * length * total:
             return NOT_SEPARABLE, inf
         if status == NOT_CONVERGED:
             return NOT_CONVERGED, inf
@@ -116,6 +124,18 @@ def margins(sweep, how, state, progress):
             progress[SOFTNESS] *= FASTER
         advance(state)
     return NOT_CONVERGED, gap
+
+
+@kernel
+def weights_are_weak(state, size):
+    """Whether weights alone bring margins to 1 on average not even with every multiplier at its bound.
+
+    Given the gradient's length at the start. Then nothing bends until the bias has moved, which Newton steps do not do
+    where nothing bends.
+    """
+    b = state.signal.shape[0] - 1
+    pull = size * size - state.vectors[GRADIENT, b] ** 2
+    return state.vectors[PENALTY, b] == 0.0 and pull < state.vectors[PENALTY, -1]
 
 
 @private
@@ -183,6 +203,26 @@ def unbalanced(state, size, length):
             short += mass * (1.0 - state.rows[MARGINS, i])
     linear = short / total + label * state.vectors[HEAD, b] + length * size / ridge
     return abs(excess) * linear + (excess * length) ** 2 / (2.0 * ridge)
+
+
+@kernel
+def settle(boxed, state, length, excess, progress):
+    """Take the optimal bias of least size and return the status, given a row's length and primal - dual.
+
+    As `interior_point` does for rows of about that length: an interval of biases is longer than what `excess` leaves
+    open of margins.
+    """
+    b = state.signal.shape[0] - 1
+    if not boxed or state.vectors[PENALTY, b] > 0.0:
+        return CONVERGED
+    bias = state.vectors[HEAD, b]
+    low, high = optimal_biases(state.signal[b], state.rows[MARGINS], state.rows[WEIGHT], bias)
+    open_margin = length * sqrt(2.0 * max(excess, 0.0) / state.vectors[PENALTY, -1])
+    if not high - low > 4.0 * open_margin + ROUNDING * (1.0 + abs(bias)):
+        return CONVERGED
+    progress[LOW_BIAS], progress[HIGH_BIAS] = low, high
+    state.vectors[HEAD, b] = nearest_to_zero(low, high)
+    return BIAS_NOT_UNIQUE
 
 
 @kernel

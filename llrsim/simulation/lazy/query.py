@@ -8,9 +8,9 @@ from .sweeps import LOOK, MOVE, PROJECT, open_spaces
 ROOM = -1
 """Instead of a status: the arrays are full; with larger ones the same call goes on."""
 
-DONE, RECORDED, REFERENCE, CEILING, SOFTNESS = range(5)
-"""Places of a driver's progress: steps done, heads recorded, |grad F(0)|, a descent's limit and the softness of a round
-of `multipliers`; nan: not known yet."""
+DONE, RECORDED, REFERENCE, CEILING, SOFTNESS, LOW_BIAS, HIGH_BIAS = range(7)
+"""Places of a driver's progress: steps done, heads recorded, |grad F(0)|, a descent's limit, the softness of a round of
+`multipliers` and the ends of the interval of optimal biases; nan: not known yet."""
 
 
 @kernel

@@ -40,7 +40,7 @@ from .exchangeable_rows import padded
 from .law import LazyFit, LazyHead, SectionLaw
 from .multipliers import STEPS, margins
 from .newton import minimise
-from .query import DONE, REFERENCE, ROOM, look_once
+from .query import DONE, HIGH_BIAS, LOW_BIAS, REFERENCE, ROOM, look_once
 from .reveal import admit, aim, draw_signal
 from .revealed import (
     CENTRE,
@@ -109,7 +109,7 @@ class LazySample:
         if status is not None:
             return LazyFit(self._head(np.full(self._state.vectors.shape[1], nan)), status, nan, 0, self.directions)
         self._state = with_path(self._state, len(path))
-        progress = np.array([0.0, 0.0, nan, nan, nan])
+        progress = np.array([0.0, 0.0, nan, nan, nan, nan, nan])
         if origin.any() and how.solver != INTERIOR_POINT:
             self._state.vectors[HEAD] = 0.0
             progress[REFERENCE] = self._drive(look_once, how, 0.0) or 1.0
@@ -130,6 +130,7 @@ class LazySample:
             int(progress[DONE]),
             self.directions,
             tuple(map(self._head, vectors[PATH:])),
+            bias_interval=(progress[LOW_BIAS], progress[HIGH_BIAS]) if code == Status.BIAS_NOT_UNIQUE else None,
         )
 
     def largest_stable_step(self, head: FitOptions) -> float:
@@ -156,13 +157,16 @@ class LazySample:
         failed = [fit for fit in fits if not fit.status.ok]
         if failed or len(fits) == 1:
             return (failed or fits)[0]
+        status = Status.of_all(fit.status for fit in fits)
+        ends = np.mean([fit.bias_interval or (fit.head.bias, fit.head.bias) for fit in fits], axis=0)
         return LazyFit(
             self._mean([fit.head for fit in fits]),
-            fits[0].status,
+            status,
             max(fit.certificate for fit in fits),
             sum(fit.iterations for fit in fits),
             self.directions,
             tuple(self._mean(heads) for heads in zip(*(fit.path for fit in fits), strict=True)),
+            bias_interval=tuple(ends) if status is Status.BIAS_NOT_UNIQUE else None,
         )
 
     def _mean(self, heads: Sequence[LazyHead]) -> LazyHead:

@@ -22,7 +22,7 @@ from ...head import Head
 from ...methods import Counts
 from ...mixture import Array, GroupMixture
 from ...neural_collapse import nc1_of_data
-from ...outcome import LearnedFeatures, MethodOutcome, Observed, Outcome
+from ...outcome import LearnedFeatures, MethodOutcome, Observed, Outcome, bias_intervals
 from ...planning import Plan
 from ...status import Status
 from ...stream import Role, root_key
@@ -178,6 +178,7 @@ def _outcome(plan: Plan, network: Network, m: int, found: list[_Replicate]) -> M
         certificate=np.array([head.certificate for head in heads]),
         iterations=np.array([head.iterations for head in heads]),
         limit="finite",
+        bias_interval=bias_intervals([head.bias_interval for head in heads]),
         observed=Observed(
             group_accuracy=np.array([one.accuracy[m] for one in found]),
             direction_wga=np.array([one.direction_wga[m] for one in found]),

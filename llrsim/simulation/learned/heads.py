@@ -14,13 +14,14 @@ from ..fitting import Fit, fit
 
 
 class FittedHead(NamedTuple):
-    """The logit x.w + b on features (m,), and how its fit ended."""
+    """The logit x.w + b on features (m,), how its fit ended, and the optimal biases where there are several."""
 
     weights: Array
     bias: float
     status: Status
     certificate: float
     iterations: int
+    bias_interval: tuple[float, float] | None = None
 
     @classmethod
     def without(cls, status: Status) -> FittedHead:
@@ -59,12 +60,15 @@ def fit_stage(
         if not found.status.ok:
             return FittedHead.without(found.status)
         fits.append(found)
+    status = Status.of_all(found.status for found in fits)
+    low, high = np.mean([found.bias_interval or (found.bias, found.bias) for found in fits], axis=0)
     return FittedHead(
         np.mean([found.weights for found in fits], axis=0),
         float(np.mean([found.bias for found in fits])),
-        fits[-1].status,
+        status,
         max(found.certificate for found in fits),
         sum(found.iterations for found in fits),
+        (low, high) if status is Status.BIAS_NOT_UNIQUE else None,
     )
 
 
