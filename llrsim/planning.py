@@ -14,17 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .arguments import checked_array, checked_counts, checked_number, checked_whole, require_choice, require_type
 from .collapse import class_centres, collapse
-from .experiment import groups
+from .experiment import Experiment, FitOptions, check_anchor, checked_head, checked_network, groups
 from .experiment.errors import EmptyGroupWarning
 from .kinds import KINDS
 from .methods import Adjustment, Counts, Selection, adjust, select
 from .mixture import GroupMixture, apportion
 from .reweighting import Reweighting, Rule
+from .stream import Role
 
 if TYPE_CHECKING:
-    from .experiment import Experiment
-    from .experiment.schema import Collapse, Features, FitOptions, Heldout, Method, Network, Train
+    from .experiment.schema import Collapse, Features, Heldout, Method, Network, Train
+
+ROLES = tuple(role.name.lower().replace("_", "-") for role in Role)
+"""What a sample may be for; its random numbers are keyed by it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,8 +179,9 @@ def _readout_law(
 def plan(experiment: Experiment) -> Plan:
     """Resolve an experiment; a sample is included only if a method, or a network, uses it.
 
-    Warns with EmptyGroupWarning where a group of such a sample has no rows.
+    Warns with EmptyGroupWarning where a group of such a sample has no rows. TypeError for anything but an Experiment.
     """
+    require_experiment(experiment)
     samples: dict[str, Sample] = {}
     if experiment.network is not None:  # it is trained, and its collapse told, whether or not a head is fitted there
         samples["train"] = _sample(experiment, "train")
@@ -273,3 +278,85 @@ def _warn_of_empty_groups(section: str, counts: np.ndarray, law: GroupMixture) -
             EmptyGroupWarning,
             stacklevel=4,
         )
+
+
+def require_experiment(experiment: Experiment) -> None:
+    """Raise TypeError for anything but an Experiment."""
+    require_type("experiment", experiment, Experiment, ", from llrsim.load")
+
+
+def checked_plan(plan: Plan) -> Plan:
+    """Return a plan that Python may have built, with its options as those of a file; kernels check no size or index.
+
+    Raises:
+        TypeError, ValueError: naming the part of the plan, its value and what is accepted.
+    """
+    require_type("plan", plan, Plan, ", from llrsim.plan")
+    require_type("plan.test", plan.test, GroupMixture)
+    require_type("plan.samples", plan.samples, tuple)
+    require_type("plan.stages", plan.stages, tuple)
+    if not plan.samples or not plan.stages:
+        raise ValueError(f"plan: {len(plan.samples)} samples and {len(plan.stages)} stages; expected some of each")
+    for place, sample in enumerate(plan.samples):
+        _check_sample(f"plan.samples[{place}]", sample, plan.test)
+    stages = tuple(_checked_stage(f"plan.stages[{place}]", plan, place) for place in range(len(plan.stages)))
+    network = None if plan.network is None else checked_network("plan.network", plan.network)
+    return replace(plan, stages=stages, network=network)
+
+
+def _check_sample(key: str, sample: Sample, test: GroupMixture) -> None:
+    require_type(key, sample, Sample)
+    require_choice(f"{key}.role", sample.role, ROLES)
+    require_type(f"{key}.mixture", sample.mixture, GroupMixture)
+    checked_counts(f"{key}.counts", sample.counts, test.labels.shape)
+    law = sample.mixture
+    alike = law.means.shape == test.means.shape and np.array_equal(law.labels, test.labels)
+    for name in ("eigenvalues", "multiplicities"):
+        alike = alike and np.array_equal(getattr(law, name), getattr(test, name))
+    if not alike:
+        raise ValueError(f"{key}.mixture: expected the labels, dimensions and noise spectrum of plan.test")
+
+
+def _checked_stage(key: str, plan: Plan, place: int) -> Stage:
+    stage = plan.stages[place]
+    require_type(key, stage, Stage)
+    checked_whole(f"{key}.sample", stage.sample, 0, len(plan.samples) - 1)
+    checked_whole(f"{key}.average", stage.average, 1)
+    rule = stage.reweighting
+    if rule is not None:
+        require_type(f"{key}.reweighting", rule, Reweighting)
+        checked_number(f"{key}.reweighting.strength", rule.strength)
+    earlier = {"start": stage.start, "angle_to": stage.angle_to}
+    earlier |= {} if rule is None else {"reweighting.first": rule.first, "reweighting.second": rule.second}
+    for name, index in earlier.items():
+        if index is not None:
+            checked_whole(f"{key}.{name}", index, 0, place - 1)
+    require_type(f"{key}.head", stage.head, FitOptions)
+    head = checked_head(f"{key}.head", stage.head)
+    anchor = checked_number(f"{key}.anchor", stage.anchor)
+    missing = "`start`, the stage whose head it is pulled to" if stage.start is None else None
+    check_anchor(f"{key}.anchor", anchor, head, missing)
+    _check_selection(f"{key}.selection", stage.selection, plan.test, plan.samples[stage.sample].counts)
+    if stage.adjustment is not None:
+        require_type(f"{key}.adjustment", stage.adjustment, Adjustment)
+        for name in ("scales", "shifts"):
+            checked_array(f"{key}.adjustment.{name}", getattr(stage.adjustment, name), plan.test.labels.shape)
+    return stage if head == stage.head else replace(stage, head=head)
+
+
+def _check_selection(key: str, chosen: Selection, test: GroupMixture, counts: Counts) -> None:
+    require_type(key, chosen, Selection)
+    sections = checked_counts(f"{key}.group", chosen.group, ("B",)).shape
+    for name in ("group", "annotated"):
+        index = checked_counts(f"{key}.{name}", getattr(chosen, name), sections)
+        if index.max(initial=0) >= test.group_count:
+            raise ValueError(f"{key}.{name}: {index.max()}; expected groups from 0 to {test.group_count - 1}")
+    available = checked_counts(f"{key}.available", chosen.available, sections)
+    used = checked_counts(f"{key}.used", chosen.used, sections)
+    checked_array(f"{key}.labels", chosen.labels, test.labels.shape)
+    if (checked_array(f"{key}.weight", chosen.weight, sections) < 0).any():
+        raise ValueError(f"{key}.weight: {np.min(chosen.weight):g}; expected at least 0")
+    if available.sum() > np.sum(counts):
+        raise ValueError(f"{key}.available: {available.sum()} rows; the sample has {np.sum(counts)}")
+    if ((used > 0) & (available == 0)).any():
+        raise ValueError(f"{key}.used: rows of a section that has none available")

@@ -6,7 +6,8 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from .errors import ExperimentError, shown
+from ..arguments import LARGEST, shown
+from .errors import ExperimentError
 from .paths import fields_of
 from .schema import Balance, Data, Matching, NetworkKind, Section, Selector, Simulator, Unit
 
@@ -14,7 +15,6 @@ T = TypeVar("T")
 
 DEEPEST = 12  # levels of nesting; a valid file has at most 6
 LARGEST_INTEGER = 2**53  # beyond it floats, and so hashes and JSON readers, no longer tell integers apart
-LARGEST = 1e30  # products of several such numbers are still finite
 
 _MESSAGE = re.compile(r"(?s)(?P<problem>.*?)(?: - at `\$?(?P<path>[^`]*)`)?\Z")
 _WORDS = {"int": "a whole number", "float": "a number", "array": "a list", "object": "a table", "str": "a string"}

@@ -46,7 +46,7 @@ class Experiment(Section, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for field in fields_of(type(self)):
-            if field.name != "sweep":  # its axes hold values of many types, typed where they are read
+            if field.name != "sweep":  # its axes hold values of many types
                 value = getattr(self, field.name)
                 if value is not None:
                     force_setattr(self, field.name, convert(plain(value, field.name), field.type, field.name))
@@ -56,6 +56,7 @@ class Experiment(Section, frozen=True, kw_only=True):
         checks.check_samples(self.features, self.train, self.heldout, self.test)
         checks.check_head("head", self.head)
         checks.check_methods(self.method, self.head, self.heldout)
+        force_setattr(self, "sweep", tables.typed_sweep(self.sweep, type(self), self.method_labels))
         checks.check_network(self)
         checks.check_sweep(self.sweep, type(self), self.method_labels)
         checks.check_study(self.study)

@@ -4,6 +4,7 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
+from ..arguments import require_type
 from .axes import axis_values
 from .errors import ExperimentError, shown
 from .experiment import Experiment
@@ -25,6 +26,7 @@ class Grid:
     """
 
     def __init__(self, experiment: Experiment) -> None:
+        require_type("experiment", experiment, Experiment, ", from llrsim.load")
         sweep = experiment.sweep
         self._base = experiment.replace(
             sweep=Sweep(replicates=sweep.replicates, seed=sweep.seed, simulator=sweep.simulator)

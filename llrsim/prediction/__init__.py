@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..arguments import require_choice
 from ..outcome import MethodOutcome, Outcome
-from ..planning import Plan, plan
+from ..planning import Plan, checked_plan, plan
 from . import population, proportional
 from .population.annotation import effective_correlation
 from .population.descent import gradient_flow
@@ -68,7 +69,8 @@ def predict(experiment: Experiment, limit: Limit = "proportional") -> Outcome:
     >>> [round(predict(quick, "population")[method].wga, 4) for method in ("erm", "llr", "dfr")]
     [0.4515, 0.7838, 0.9522]
     """
-    return predict_plan(plan(experiment), limit, name=experiment.name)
+    require_choice("limit", limit, LIMITS)
+    return predict_checked_plan(plan(experiment), limit, name=experiment.name)
 
 
 def predict_plan(
@@ -82,10 +84,22 @@ def predict_plan(
     """The outcome of every stage of a plan; `axes` are the coordinates of its cell, carried into the rows.
 
     `guesses` carries solutions from one plan to the next one nearby, to start from; it changes times, and numbers only
-    within their certificates.
+    within their certificates. Raises ExperimentError for options that a file is refused for, TypeError and ValueError
+    for another limit and where the parts of a plan do not go together.
     """
-    if limit not in LIMITS:
-        raise ValueError(f"limit: {limit!r}; expected one of {', '.join(LIMITS)}")
+    require_choice("limit", limit, LIMITS)
+    return predict_checked_plan(checked_plan(resolved), limit, name=name, axes=axes, guesses=guesses)
+
+
+def predict_checked_plan(
+    resolved: Plan,
+    limit: Limit = "proportional",
+    *,
+    name: str = "plan",
+    axes: Mapping[str, Any] | None = None,
+    guesses: Guesses | None = None,
+) -> Outcome:
+    """As `predict_plan`, of a plan that `plan` made: to check one takes a seventh of the time to predict it."""
     methods: list[MethodOutcome] = []
     for stage in resolved.stages:
         if limit == "population":

@@ -189,6 +189,7 @@ class Results:
                 simulator=simulator,
                 axes=cell.axes,
                 paired=paired_by(simulator),
+                seed=self.experiment.sweep.seed,
                 features=decode_networks(cell.networks) if cell.networks else None,
             )
         if cell.predicted:

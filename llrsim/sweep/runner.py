@@ -37,12 +37,15 @@ class SweepFailed(RuntimeError):
     """Some cells could not be computed; all others are in the folder."""
 
     def __init__(self, folder: Path, failures: list[Failure]) -> None:
-        told = list(dict.fromkeys(f"  {failure}" for failure in failures))
-        if len(told) > 10:
-            told[10:] = [f"  and {len(told) - 10} more"]
-        super().__init__("cells that could not be computed:\n" + "\n".join(told) + f"\nthe others are in {folder}")
+        super().__init__(folder, failures)
         self.folder = folder
         self.failures = failures
+
+    def __str__(self) -> str:
+        told = list(dict.fromkeys(f"  {failure}" for failure in self.failures))
+        if len(told) > 10:
+            told[10:] = [f"  and {len(told) - 10} more"]
+        return "cells that could not be computed:\n" + "\n".join(told) + f"\nthe others are in {self.folder}"
 
 
 def default_folder(experiment: Experiment, shard: Shard | None = None) -> Path:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from ..arguments import checked_seed
 from ..experiment.grid import Grid
 from ..planning import Plan, plan
 from .comparing import FACTOR, LEAST, MOST, difference
@@ -94,7 +95,7 @@ def verify_results(
             grid = Grid(reader.experiment)
             compile_kernels(heads_of(grid), say, simulators=simulators_of(grid) if reader.has_simulations() else ())
             counts = _shares(reader, rows)
-            random = Random(seed)
+            random = Random(checked_seed(seed))
             for table, count in counts.items():
                 for row in _drawn(reader, table, count, random):
                     wrong += _wrong(reader, table, row, exact=exact and table == "rows")

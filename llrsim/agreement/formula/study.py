@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ...arguments import checked_seed, checked_whole
 from ...experiment import ExperimentError, Grid
 from ...outcome import Limit
-from ...planning import features
+from ...planning import features, require_experiment
 from ...prediction import predict_plan
 from ...simulation import require_memory
 from ..size_study import seed_of_cell, spread_evenly
@@ -21,6 +22,7 @@ from .result import FormulaAgreement, FormulaCell
 from .sampling import SimulatedDraws, Sizes, plan_of
 
 if TYPE_CHECKING:
+    from ...arguments import Seed
     from ...experiment import Experiment
 
 Against = Literal["simulation", "predict"]
@@ -38,7 +40,7 @@ def check_formula(
     seconds: float = inf,
     ratios: Sequence[float] | None = None,
     dims: Sequence[int] | None = None,
-    seed: int | None = None,
+    seed: Seed | None = None,
     false_alarm: float = 1e-3,
     cells: int | None = None,
     jobs: int = 1,
@@ -63,7 +65,7 @@ def check_formula(
         eps: largest difference that is none.
         budget: draws a cell, each one simulation at every size; `seconds` for all cells, shared evenly.
         ratios, dims: sizes, as in the size study.
-        seed: of the simulations; default: the experiment's.
+        seed: of the simulations, as in `simulate`; default: the experiment's.
         false_alarm: probability of any wrong verdict.
         cells: how many of the grid, spread evenly; default: all.
         jobs: threads.
@@ -79,11 +81,15 @@ def check_formula(
     """
     _require(0 < eps < 1, "eps", eps, "between 0 and 1")
     _require(0 < false_alarm < 1, "false_alarm", false_alarm, "between 0 and 1")
-    _require(budget >= FIRST_LOOK, "budget", budget, f"at least {FIRST_LOOK} draws")
     _require(seconds > 0, "seconds", seconds, "positive")
     _require(against in ("simulation", "predict"), "against", against, "'simulation' or 'predict'")
     _require(limit in ("population", "proportional", "finite"), "limit", limit, "population, proportional or finite")
     _require(limit != "finite" or against == "simulation", "limit", limit, "a limit that llrsim predicts")
+    require_experiment(experiment)
+    _require(budget >= FIRST_LOOK, "budget", checked_whole("budget", budget, 1), f"at least {FIRST_LOOK} draws")
+    cells = None if cells is None else checked_whole("cells", cells, 1)
+    jobs = checked_whole("jobs", jobs, 1)
+    drawn = experiment.sweep.seed if seed is None else checked_seed(seed)
     judged = Formula.of(formula, name)
     label = method_of(experiment, method)
     grid = Grid(experiment)
@@ -101,8 +107,7 @@ def check_formula(
         say(f"{named[i]}: d x training rows {sizes}")
         for size, counts in at.uneven(grid.experiment(i), label):
             say(f"  at size {size:g} groups have {list(counts)} rows, in other shares than the cell's")
-        seed_here = seed_of_cell(experiment.sweep.seed if seed is None else seed, i)
-        draws = SimulatedDraws(at, label, seed=seed_here, jobs=jobs)
+        draws = SimulatedDraws(at, label, seed=seed_of_cell(drawn, i), jobs=jobs)
         return judge(draws, claim, eps=eps, level=false_alarm / len(chosen), budget=Budget(budget, left))
 
     if against == "simulation":
@@ -130,6 +135,7 @@ def check_formula(
         group_names=features(experiment).group_names,
         grid=grid,
         cells=tuple(found),
+        seed=None if against == "predict" else drawn,
     )
 
 
