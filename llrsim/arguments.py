@@ -6,7 +6,7 @@ Every failure is a TypeError or a ValueError that names the argument, its value 
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 # NumPy is imported inside functions: experiment files are read, and help is printed, without it.
@@ -39,6 +39,18 @@ def require_choice(name: str, value: Any, accepted: Iterable[str]) -> None:
     """Raise ValueError unless a value is one of these words."""
     if not isinstance(value, str) or value not in accepted:
         raise ValueError(f"{name}: {shown(value)}; expected one of {', '.join(accepted)}")
+
+
+def require_labels(name: str, value: Any) -> None:
+    """Raise TypeError unless a value is a collection of texts, such as a list; one text is none."""
+    if isinstance(value, str) or not isinstance(value, Collection) or not all(isinstance(item, str) for item in value):
+        raise TypeError(f"{name}: {shown(value)}; expected a list of labels")
+
+
+def require_flag(name: str, value: Any) -> None:
+    """Raise TypeError for anything but True and False, of Python or NumPy."""
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise TypeError(f"{name}: {shown(value)}; expected True or False")
 
 
 def checked_whole(name: str, value: Any, low: int, high: int = 2**63 - 1) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -100,12 +100,14 @@ class Plan:
     """Samples, stages in fitting order, and the law that heads are read out on.
 
     With a `network` the laws are those of its inputs, and heads are fitted and tested on the features it makes of them.
+    `checked` says that llrsim made it, or has checked it; a plan made of it by `dataclasses.replace` is checked anew.
     """
 
     samples: tuple[Sample, ...]
     stages: tuple[Stage, ...]
     test: GroupMixture
     network: Network | None = None
+    checked: bool = field(default=False, init=False, repr=False)
 
     def restricted(self, places: Iterable[int]) -> Plan:
         """The plan with the stages at these places and those that they need, in its order."""
@@ -114,7 +116,8 @@ class Plan:
             if place in kept:
                 kept.update(self.stages[place].needs)
         new = {place: at for at, place in enumerate(sorted(kept))}
-        return replace(self, stages=tuple(self.stages[place].moved(new) for place in new))
+        found = replace(self, stages=tuple(self.stages[place].moved(new) for place in new))
+        return as_checked(found) if self.checked else found
 
     def splits(self, place: int) -> bool:
         """Whether the gain of a stage splits into the switches of a factorial: its own, and those it needs.
@@ -216,7 +219,7 @@ def plan(experiment: Experiment) -> Plan:
                 angle_to=earlier[method.angle_to] if method.angle_to else None,
             )
         )
-    return Plan(tuple(samples.values()), tuple(stages), readout_law(experiment), experiment.network)
+    return as_checked(Plan(tuple(samples.values()), tuple(stages), readout_law(experiment), experiment.network))
 
 
 def _size(experiment: Experiment, method: Method, controlled: list[Stage]) -> int | None:
@@ -285,6 +288,12 @@ def require_experiment(experiment: Experiment) -> None:
     require_type("experiment", experiment, Experiment, ", from llrsim.load")
 
 
+def as_checked(plan: Plan) -> Plan:
+    """Return a plan, marked as one that needs no check: it is made of parts that need none."""
+    object.__setattr__(plan, "checked", True)
+    return plan
+
+
 def checked_plan(plan: Plan) -> Plan:
     """Return a plan that Python may have built, with its options as those of a file; kernels check no size or index.
 
@@ -292,37 +301,47 @@ def checked_plan(plan: Plan) -> Plan:
         TypeError, ValueError: naming the part of the plan, its value and what is accepted.
     """
     require_type("plan", plan, Plan, ", from llrsim.plan")
+    if plan.checked:
+        return plan
     require_type("plan.test", plan.test, GroupMixture)
     require_type("plan.samples", plan.samples, tuple)
     require_type("plan.stages", plan.stages, tuple)
     if not plan.samples or not plan.stages:
         raise ValueError(f"plan: {len(plan.samples)} samples and {len(plan.stages)} stages; expected some of each")
-    for place, sample in enumerate(plan.samples):
-        _check_sample(f"plan.samples[{place}]", sample, plan.test)
+    samples = tuple(
+        _checked_sample(f"plan.samples[{place}]", sample, plan.test) for place, sample in enumerate(plan.samples)
+    )
+    plan = replace(plan, samples=samples)
     stages = tuple(_checked_stage(f"plan.stages[{place}]", plan, place) for place in range(len(plan.stages)))
     network = None if plan.network is None else checked_network("plan.network", plan.network)
-    return replace(plan, stages=stages, network=network)
+    return as_checked(replace(plan, stages=stages, network=network))
 
 
-def _check_sample(key: str, sample: Sample, test: GroupMixture) -> None:
+def _checked_sample(key: str, sample: Sample, test: GroupMixture) -> Sample:
     require_type(key, sample, Sample)
     require_choice(f"{key}.role", sample.role, ROLES)
     require_type(f"{key}.mixture", sample.mixture, GroupMixture)
-    checked_counts(f"{key}.counts", sample.counts, test.labels.shape)
+    counts = checked_counts(f"{key}.counts", sample.counts, test.labels.shape)
     law = sample.mixture
     alike = law.means.shape == test.means.shape and np.array_equal(law.labels, test.labels)
     for name in ("eigenvalues", "multiplicities"):
         alike = alike and np.array_equal(getattr(law, name), getattr(test, name))
     if not alike:
         raise ValueError(f"{key}.mixture: expected the labels, dimensions and noise spectrum of plan.test")
+    return replace(sample, counts=counts)
 
 
 def _checked_stage(key: str, plan: Plan, place: int) -> Stage:
     stage = plan.stages[place]
     require_type(key, stage, Stage)
-    checked_whole(f"{key}.sample", stage.sample, 0, len(plan.samples) - 1)
-    checked_whole(f"{key}.average", stage.average, 1)
-    rule = stage.reweighting
+    sample = checked_whole(f"{key}.sample", stage.sample, 0, len(plan.samples) - 1)
+    average = checked_whole(f"{key}.average", stage.average, 1)
+    require_type(f"{key}.head", stage.head, FitOptions)
+    head = checked_head(f"{key}.head", stage.head)
+    anchor = checked_number(f"{key}.anchor", stage.anchor)
+    missing = "`start`, the stage whose head it is pulled to" if stage.start is None else None
+    check_anchor(f"{key}.anchor", anchor, head, missing)
+    rule, adjustment = stage.reweighting, stage.adjustment
     if rule is not None:
         require_type(f"{key}.reweighting", rule, Reweighting)
         checked_number(f"{key}.reweighting.strength", rule.strength)
@@ -331,32 +350,36 @@ def _checked_stage(key: str, plan: Plan, place: int) -> Stage:
     for name, index in earlier.items():
         if index is not None:
             checked_whole(f"{key}.{name}", index, 0, place - 1)
-    require_type(f"{key}.head", stage.head, FitOptions)
-    head = checked_head(f"{key}.head", stage.head)
-    anchor = checked_number(f"{key}.anchor", stage.anchor)
-    missing = "`start`, the stage whose head it is pulled to" if stage.start is None else None
-    check_anchor(f"{key}.anchor", anchor, head, missing)
-    _check_selection(f"{key}.selection", stage.selection, plan.test, plan.samples[stage.sample].counts)
-    if stage.adjustment is not None:
-        require_type(f"{key}.adjustment", stage.adjustment, Adjustment)
-        for name in ("scales", "shifts"):
-            checked_array(f"{key}.adjustment.{name}", getattr(stage.adjustment, name), plan.test.labels.shape)
-    return stage if head == stage.head else replace(stage, head=head)
+    if adjustment is not None:
+        require_type(f"{key}.adjustment", adjustment, Adjustment)
+        groups = plan.test.labels.shape
+        scales, shifts = (checked_array(f"{key}.adjustment.{n}", getattr(adjustment, n), groups) for n in _ADJUSTED)
+        adjustment = Adjustment(scales, shifts)
+    chosen = _checked_selection(f"{key}.selection", stage.selection, plan.test, plan.samples[sample].counts)
+    return replace(
+        stage, sample=sample, average=average, head=head, anchor=anchor, selection=chosen, adjustment=adjustment
+    )
 
 
-def _check_selection(key: str, chosen: Selection, test: GroupMixture, counts: Counts) -> None:
+_ADJUSTED = ("scales", "shifts")
+
+
+def _checked_selection(key: str, chosen: Selection, test: GroupMixture, counts: Counts) -> Selection:
     require_type(key, chosen, Selection)
     sections = checked_counts(f"{key}.group", chosen.group, ("B",)).shape
+    whole = {
+        name: checked_counts(f"{key}.{name}", getattr(chosen, name), sections)
+        for name in ("group", "annotated", "available", "used")
+    }
     for name in ("group", "annotated"):
-        index = checked_counts(f"{key}.{name}", getattr(chosen, name), sections)
-        if index.max(initial=0) >= test.group_count:
-            raise ValueError(f"{key}.{name}: {index.max()}; expected groups from 0 to {test.group_count - 1}")
-    available = checked_counts(f"{key}.available", chosen.available, sections)
-    used = checked_counts(f"{key}.used", chosen.used, sections)
-    checked_array(f"{key}.labels", chosen.labels, test.labels.shape)
-    if (checked_array(f"{key}.weight", chosen.weight, sections) < 0).any():
-        raise ValueError(f"{key}.weight: {np.min(chosen.weight):g}; expected at least 0")
-    if available.sum() > np.sum(counts):
-        raise ValueError(f"{key}.available: {available.sum()} rows; the sample has {np.sum(counts)}")
+        if whole[name].max(initial=0) >= test.group_count:
+            raise ValueError(f"{key}.{name}: {whole[name].max()}; expected groups from 0 to {test.group_count - 1}")
+    weight = checked_array(f"{key}.weight", chosen.weight, sections)
+    if (weight < 0).any():
+        raise ValueError(f"{key}.weight: {weight.min():g}; expected at least 0")
+    available, used = whole["available"], whole["used"]
+    if available.sum() > counts.sum():
+        raise ValueError(f"{key}.available: {available.sum()} rows; the sample has {counts.sum()}")
     if ((used > 0) & (available == 0)).any():
         raise ValueError(f"{key}.used: rows of a section that has none available")
+    return Selection(**whole, weight=weight, labels=checked_array(f"{key}.labels", chosen.labels, test.labels.shape))

@@ -84,7 +84,7 @@ def alone(monkeypatch):
 
     for door in ("simulate", "simulate_plan"):
         monkeypatch.setattr(simulation, door, refuse)
-    for door in ("predict", "predict_plan", "predict_checked_plan"):
+    for door in ("predict", "predict_plan"):
         monkeypatch.setattr(prediction, door, refuse)
 
 

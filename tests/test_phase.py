@@ -22,7 +22,7 @@ from llrsim.experiment.tables import from_tables
 from llrsim.losses import Loss
 from llrsim.planning import plan
 from llrsim.plots import phase
-from llrsim.prediction import predict_checked_plan
+from llrsim.prediction import predict_plan
 from llrsim.prediction.proportional.problem import ProportionalProblem
 from llrsim.prediction.proportional.separability import threshold
 from llrsim.sweep import StoreError, run_sweep, runner, units
@@ -129,17 +129,15 @@ def test_runs_cover_every_cell_once_and_end_with_the_last_axis(lengths):
 def test_a_method_that_an_axis_leaves_alone_is_solved_once(monkeypatch):
     solved = []
     monkeypatch.setattr(
-        "llrsim.prediction.predict_checked_plan",
-        lambda resolved, **how: (
-            solved.append([s.label for s in resolved.stages]) or predict_checked_plan(resolved, **how)
-        ),
+        "llrsim.prediction.predict_plan",
+        lambda resolved, **how: solved.append([s.label for s in resolved.stages]) or predict_plan(resolved, **how),
     )
     methods = [{"kind": "erm"}, {"kind": "llr"}, {"kind": "llr", "name": "pulled", "from": "erm", "anchor": 0.1}]
     grid = Grid(diagram({RATIO: [0.2, 0.5], "train.collapse.noise": [0.5, 0.6]}, method=methods))
     chain = Chain()
     for cell in (0, 2, 2, 3):
         found = chain.predict(plan(grid.experiment(cell)))
-        for method, cold in zip(found, predict_checked_plan(plan(grid.experiment(cell))), strict=True):
+        for method, cold in zip(found, predict_plan(plan(grid.experiment(cell))), strict=True):
             np.testing.assert_allclose(method.heads.signal, cold.heads.signal, rtol=1e-8)
             np.testing.assert_allclose(method.readout.wga, cold.readout.wga, rtol=1e-8)
     # Another ratio changes what is retrained, and what is pulled needs its start; another collapse changes ERM too.

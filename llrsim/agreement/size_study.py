@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arguments import checked_number, checked_seed, checked_whole
+from ..arguments import checked_array, checked_counts, checked_number, checked_seed, checked_whole, require_choice
 from ..experiment.grid import Grid
 from ..outcome import Outcome
 from ..planning import features, require_experiment
@@ -113,15 +113,16 @@ def spread_evenly(grid: Grid, cells: int) -> list[int]:
 
 def growth_towards(limit: str, ratios: Sequence[float] | None, dims: Sequence[int] | None) -> Growth:
     """How sizes grow towards a limit, through these sizes or its default; ValueError for those of the other."""
-    if limit not in LIMITS:
-        raise ValueError(f"limit: {limit!r}; expected one of {', '.join(LIMITS)}")
+    require_choice("limit", limit, LIMITS)
+    given = None if ratios is None else tuple(checked_array("ratios", ratios, ("S",)).tolist())
+    sizes = None if dims is None else tuple(checked_counts("dims", dims, ("S",)).tolist())
     if limit == "population":
-        if dims is not None:
-            raise ValueError(f"dims: {tuple(dims)}; in the population limit sizes are `ratios` n/d")
-        return PopulationGrowth() if ratios is None else PopulationGrowth(tuple(ratios))
-    if ratios is not None:
-        raise ValueError(f"ratios: {tuple(ratios)}; in the proportional limit sizes are `dims` d")
-    return ProportionalGrowth(None if dims is None else tuple(dims))
+        if sizes is not None:
+            raise ValueError(f"dims: {sizes}; in the population limit sizes are `ratios` n/d")
+        return PopulationGrowth() if given is None else PopulationGrowth(given)
+    if given is not None:
+        raise ValueError(f"ratios: {given}; in the proportional limit sizes are `dims` d")
+    return ProportionalGrowth(sizes)
 
 
 def seed_of_cell(seed: int, cell: int) -> int:

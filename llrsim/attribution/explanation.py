@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..arguments import checked_seed, checked_whole, require_choice
+from ..arguments import checked_seed, checked_whole, require_choice, require_labels
 from ..experiment.errors import ExperimentError
 from ..planning import plan
 from ..prediction import LIMITS, Limit, predict_plan
@@ -110,8 +110,9 @@ def explain(
     require_choice("limit", limit, LIMITS)
     replicates = checked_whole("replicates", replicates, 1)
     jobs = checked_whole("jobs", jobs, 1)
-    if isinstance(methods, str):
-        raise TypeError(f"methods: {methods!r}; expected a list of labels")
+    if methods is not None:
+        methods = methods if isinstance(methods, str) or not isinstance(methods, Iterable) else list(methods)
+        require_labels("methods", methods)
     resolved = plan(experiment)
     baseline = next((stage for stage in resolved.stages if stage.kind == "erm"), None)
     if resolved.network is not None:

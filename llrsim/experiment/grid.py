@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from math import prod
+from numbers import Integral
 from typing import Any
 
 from ..arguments import require_type
@@ -65,6 +66,9 @@ class Grid:
 
     def cell(self, index: int) -> dict[str, Any]:
         """The swept keys of a cell and their values; IndexError outside 0 ... size - 1."""
+        if isinstance(index, bool) or not isinstance(index, Integral):
+            raise TypeError(f"index: {shown(index)}; expected a whole number")
+        index = int(index)
         if not 0 <= index < self.size:
             raise IndexError(f"cell {index} of a grid of {self.size}")
         values: list[dict[str, Any]] = []

@@ -69,8 +69,7 @@ def predict(experiment: Experiment, limit: Limit = "proportional") -> Outcome:
     >>> [round(predict(quick, "population")[method].wga, 4) for method in ("erm", "llr", "dfr")]
     [0.4515, 0.7838, 0.9522]
     """
-    require_choice("limit", limit, LIMITS)
-    return predict_checked_plan(plan(experiment), limit, name=experiment.name)
+    return predict_plan(plan(experiment), limit, name=experiment.name)
 
 
 def predict_plan(
@@ -88,18 +87,7 @@ def predict_plan(
     for another limit and where the parts of a plan do not go together.
     """
     require_choice("limit", limit, LIMITS)
-    return predict_checked_plan(checked_plan(resolved), limit, name=name, axes=axes, guesses=guesses)
-
-
-def predict_checked_plan(
-    resolved: Plan,
-    limit: Limit = "proportional",
-    *,
-    name: str = "plan",
-    axes: Mapping[str, Any] | None = None,
-    guesses: Guesses | None = None,
-) -> Outcome:
-    """As `predict_plan`, of a plan that `plan` made: to check one takes a seventh of the time to predict it."""
+    resolved = checked_plan(resolved)
     methods: list[MethodOutcome] = []
     for stage in resolved.stages:
         if limit == "population":

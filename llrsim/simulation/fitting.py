@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._jit import kernel
-from ..arguments import checked_array, checked_number, checked_seed, require_type, shown
+from ..arguments import checked_array, checked_number, checked_seed, require_flag, require_type, shown
 from ..experiment import FitOptions, check_anchor, checked_head
 from ..mixture import Array
 from ..status import Status
@@ -97,6 +97,7 @@ def fit(
     ([0.6], 0.0, 'converged')
     """
     require_type("head", head, FitOptions, "(loss=..., ridge=..., solver=...)")
+    require_flag("raising", raising)
     head = checked_head("head", head)
     x = checked_array("features", features, ("n", "p"))
     if not x.shape[1]:

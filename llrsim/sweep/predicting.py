@@ -52,11 +52,11 @@ class Chain:
 
     def predict(self, resolved: Plan) -> list[MethodOutcome]:
         """The outcome of every stage of a plan, in its order."""
-        from ..prediction import predict_checked_plan
+        from ..prediction import predict_plan
 
         changed = self._changed(resolved)
         if changed.stages:
-            self._found |= predict_checked_plan(changed, guesses=self._guesses).methods
+            self._found |= predict_plan(changed, guesses=self._guesses).methods
         self._plan = resolved
         outcomes = [self._found[stage.label] for stage in resolved.stages]
         # A solution that stays is read out anew only where the test law is another.

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..arguments import shown
 from ..experiment.grid import Grid
 from ..experiment.identity import canonical_json
 from ..extras import table_package
@@ -60,6 +61,8 @@ class Results:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
+        if not isinstance(folder, str | os.PathLike):
+            raise TypeError(f"folder: {shown(folder)}; expected a path")
         self.folder = Path(folder)
         with Reader(self.folder) as reader:
             self.experiment: Experiment = reader.experiment

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from ...arguments import checked_seed, checked_whole
+from ...arguments import checked_number, checked_seed, checked_whole, require_choice
 from ...experiment import ExperimentError, Grid
 from ...outcome import Limit
 from ...planning import features, require_experiment
@@ -79,11 +79,14 @@ def check_formula(
         ExperimentError: no such method, or several that retrain and no `method`.
         ValueError: eps, budget, seconds or false_alarm out of range, or sizes that do not fit the limit.
     """
+    require_choice("against", against, get_args(Against))
+    require_choice("limit", limit, ("population", "proportional", "finite"))
+    if seconds != inf:
+        seconds = checked_number("seconds", seconds)
+    eps, false_alarm = checked_number("eps", eps), checked_number("false_alarm", false_alarm)
     _require(0 < eps < 1, "eps", eps, "between 0 and 1")
     _require(0 < false_alarm < 1, "false_alarm", false_alarm, "between 0 and 1")
     _require(seconds > 0, "seconds", seconds, "positive")
-    _require(against in ("simulation", "predict"), "against", against, "'simulation' or 'predict'")
-    _require(limit in ("population", "proportional", "finite"), "limit", limit, "population, proportional or finite")
     _require(limit != "finite" or against == "simulation", "limit", limit, "a limit that llrsim predicts")
     require_experiment(experiment)
     _require(budget >= FIRST_LOOK, "budget", checked_whole("budget", budget, 1), f"at least {FIRST_LOOK} draws")
