@@ -114,7 +114,9 @@ def spread_evenly(grid: Grid, cells: int) -> list[int]:
 def growth_towards(limit: str, ratios: Sequence[float] | None, dims: Sequence[int] | None) -> Growth:
     """How sizes grow towards a limit, through these sizes or its default; ValueError for those of the other."""
     require_choice("limit", limit, LIMITS)
-    given = None if ratios is None else tuple(checked_array("ratios", ratios, ("S",)).tolist())
+    if ratios is not None:
+        checked_array("ratios", ratios, ("S",))
+    given = None if ratios is None else tuple(ratios)
     sizes = None if dims is None else tuple(checked_counts("dims", dims, ("S",)).tolist())
     if limit == "population":
         if sizes is not None:

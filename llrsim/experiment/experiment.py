@@ -140,11 +140,11 @@ class Experiment(Section, frozen=True, kw_only=True):
 
     def method_of(self, label: str) -> Method:
         """The method with this label; ExperimentError, with a suggestion, where there is none."""
-        for method in self.method:
+        for method in self.method if isinstance(label, str) else ():
             if method.label == label:
                 return method
         raise ExperimentError(
-            f"method.{label}: no such method{suggestion(label, self.method_labels, 'method.')}; "
+            f"method.{label}: no such method{suggestion(str(label), self.method_labels, 'method.')}; "
             f"this experiment has {', '.join(self.method_labels)}"
         )
 

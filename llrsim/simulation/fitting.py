@@ -46,7 +46,7 @@ class Fit:
     iterations: int
     status: Status
     path: Array
-    seed: int
+    seed: int = 0
 
 
 class FitError(RuntimeError):
