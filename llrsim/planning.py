@@ -340,7 +340,7 @@ def _checked_stage(key: str, plan: Plan, place: int) -> Stage:
     head = checked_head(f"{key}.head", stage.head)
     anchor = checked_number(f"{key}.anchor", stage.anchor)
     missing = "`start`, the stage whose head it is pulled to" if stage.start is None else None
-    check_anchor(f"{key}.anchor", anchor, head, missing)
+    check_anchor(f"{key}.anchor", anchor, missing)
     rule, adjustment = stage.reweighting, stage.adjustment
     if rule is not None:
         require_type(f"{key}.reweighting", rule, Reweighting)

@@ -163,6 +163,16 @@ def test_options_built_in_python_are_refused_in_the_words_of_a_file(table):
         assert refusal(lambda run=run: run(wrong)) == words.replace("head.", "plan.stages[0].head.")
 
 
+def test_none_is_no_option():
+    for head, key in (
+        (FitOptions(ridge=None), "ridge"),
+        (FitOptions(solver=None), "solver"),
+        (FitOptions(solver=Descent(steps=None, step_size=0.1)), "solver.steps"),
+    ):
+        with pytest.raises(ExperimentError, match=rf"head\.{key} = None: a NoneType is not accepted"):
+            fit(X, Y, head=head)
+
+
 SMALL = {
     "features": {"core": {"mean": 1.0, "std": 0.6}, "noise": {"dim": 2}},
     "train": {"n": 40, "proportions": [0.25] * 4},

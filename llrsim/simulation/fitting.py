@@ -109,7 +109,7 @@ def fit(
     if not (c >= 0).all() or not (len(c) == 0 or c.sum() > 0):
         raise ValueError("sample_weight: expected (n,) nonnegative numbers, not all zero")
     pull = checked_number("anchor", anchor)
-    check_anchor("anchor", pull, head, "`start`, the head to pull to" if start is None else None)
+    check_anchor("anchor", pull, "`start`, the head to pull to" if start is None else None)
     origin = np.zeros(x.shape[1] + 1) if start is None else _origin(start, x.shape[1])
     drawn = checked_seed(seed)
     found = fit_rows(x, y, c, head=head, origin=origin, anchor=pull, seed=drawn)

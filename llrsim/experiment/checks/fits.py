@@ -31,11 +31,9 @@ def checked_head(key: str, head: FitOptions) -> FitOptions:
     return typed
 
 
-def check_anchor(key: str, anchor: float, head: FitOptions, missing: str | None) -> None:
+def check_anchor(key: str, anchor: float, missing: str | None) -> None:
     """Raise ExperimentError unless a head can be pulled so; `missing` is what should give the head to pull to."""
     require(0 <= anchor < math.inf, key, anchor, "at least 0")
-    if anchor > 0 and head.loss == "max_margin":
-        raise ExperimentError(f"{key} = {anchor}: max_margin has no penalty to anchor")
     if anchor > 0 and missing is not None:
         raise ExperimentError(f"{key} = {anchor}: needs {missing}")
 
@@ -82,7 +80,11 @@ def check_methods(methods: tuple[Method, ...], head: FitOptions, heldout: Heldou
         if method.head is not None:
             check_head(f"method.{method.label}.head", head.changed_by(method.head))
         missing = "`from`, the earlier method whose head it is pulled to" if method.start is None else None
-        check_anchor(f"method.{method.label}.anchor", method.anchor, head.changed_by(method.head), missing)
+        check_anchor(f"method.{method.label}.anchor", method.anchor, missing)
+        if method.anchor > 0 and head.changed_by(method.head).loss == "max_margin":
+            raise ExperimentError(
+                f"method.{method.label}.anchor = {method.anchor}: max_margin has no penalty to anchor"
+            )
         if heldout is None and (method.source == "heldout" or method.kind == "llr-on-train"):
             need = "takes the size of" if method.kind == "llr-on-train" else "is fitted on"
             raise ExperimentError(f"heldout: missing; method {method.label} {need} the held-out sample")
