@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .arguments import checked_array, checked_reals, require_type
 from .mixture import Array, GroupMixture
 
 
@@ -23,6 +24,7 @@ def class_centres(training: GroupMixture) -> Array:
 
     A class without training rows has no centre in the data; the plain average of its group means stands in.
     """
+    require_type("training", training, GroupMixture)
     share = training.class_share()
     same_class = training.labels[:, None] == training.labels[None, :]
     weight = same_class * share[None, :]
@@ -44,16 +46,20 @@ def collapse(
     >>> squeezed.means.ravel().tolist(), float(squeezed.noise_std[0])
     ([-2.1, -1.9, 1.9, 2.1], 0.5)
     """
-    shape = (mixture.group_count,)
-    tau_n = np.broadcast_to(np.asarray(noise, dtype=np.float64), shape)
-    tau_a = np.broadcast_to(np.asarray(attribute, dtype=np.float64), shape)
-    for name, tau in (("noise", tau_n), ("attribute", tau_a)):
-        if not ((tau >= 0) & (tau <= 1)).all():
-            raise ValueError(f"{name}: {tau.tolist()}; expected collapse factors in [0, 1]")
-    centre = np.asarray(centres, dtype=np.float64)
+    require_type("mixture", mixture, GroupMixture)
+    tau_n, tau_a = (_factors(name, given, mixture) for name, given in (("noise", noise), ("attribute", attribute)))
+    centre = checked_array("centres", centres, mixture.means.shape)
     return replace(
         mixture,
         means=centre + tau_a[:, None] * (mixture.means - centre),
         covariances=tau_n[:, None, None] ** 2 * mixture.covariances,
         noise_std=tau_n * mixture.noise_std,
     )
+
+
+def _factors(name: str, given: ArrayLike, mixture: GroupMixture) -> Array:
+    """(G,) collapse factors from one number or one per group."""
+    tau, groups = checked_reals(name, given), mixture.group_count
+    if tau.shape not in ((), (1,), (groups,)) or not ((tau >= 0) & (tau <= 1)).all():
+        raise ValueError(f"{name}: {tau.tolist()}; expected a collapse factor in [0, 1], or {groups} of them")
+    return np.broadcast_to(tau, (groups,))

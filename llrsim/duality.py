@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import owens_t
 
+from .arguments import checked_array, checked_number, require_type
 from .head import Head, logit_law, score
 from .mixture import Array, GroupMixture
 from .neural_collapse import Level, Units, units_of_data, units_of_mixture
@@ -43,6 +44,10 @@ def from_mixture(head: Head, mixture: GroupMixture, level: Level = "class") -> D
     >>> found.nc3.round(6).tolist(), found.nc4.round(6).tolist()
     ([0.0, 0.765367], [0.0, 0.18227])
     """
+    require_type("head", head, Head)
+    require_type("mixture", mixture, GroupMixture)
+    if head.signal.shape[-1] != mixture.signal_dim:
+        raise ValueError(f"head: {head.signal.shape[-1]} signal coordinates; expected {mixture.signal_dim}")
     norm = head.weight_norm[..., None]
     _require_weights(norm)
     gap = _row_gap(head.signal / norm, units_of_mixture(mixture, level))
@@ -63,7 +68,9 @@ def from_data(
     >>> found.nc3.round(6).tolist(), found.nc4.tolist()
     (0.765367, 0.25)
     """
-    x, y, w = (np.asarray(values, dtype=np.float64) for values in (features, labels, weights))
+    x = checked_array("features", features, ("n", "p"))
+    y = checked_array("labels", labels, x.shape[:1])
+    w, bias = checked_array("weights", weights, x.shape[1:]), checked_number("bias", bias)
     classes = units_of_data(x, y, expected=(-1.0, 1.0))
     if len(classes.labels) > 2:
         raise ValueError(f"labels: {classes.labels.tolist()}; expected -1 or +1")

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
+from .arguments import checked_reals, require_type
 from .mixture import Array, GroupMixture
 
 
@@ -37,10 +38,24 @@ class Head:
 
     @classmethod
     def of(cls, signal: ArrayLike, bias: ArrayLike, noise_norm: ArrayLike, noise_spread: ArrayLike | None = None):
-        """Build from array-likes; `noise_spread` defaults to `noise_norm` (isotropic noise)."""
-        norm = np.asarray(noise_norm, dtype=np.float64)
-        spread = norm if noise_spread is None else np.asarray(noise_spread, dtype=np.float64)
-        return cls(np.asarray(signal, dtype=np.float64), np.asarray(bias, dtype=np.float64), norm, spread)
+        """Build from array-likes; `noise_spread` defaults to `noise_norm` (isotropic noise).
+
+        nan marks heads that are not there. Raises ValueError for leading axes that differ, TypeError for entries that
+        are no real numbers.
+        """
+        u = checked_reals("signal", signal)
+        if not u.ndim:
+            raise ValueError("signal: a number; expected (..., k) weights on the signal coordinates")
+        rest = {
+            "bias": bias,
+            "noise_norm": noise_norm,
+            "noise_spread": noise_norm if noise_spread is None else noise_spread,
+        }
+        parts = [checked_reals(name, value) for name, value in rest.items()]
+        for name, part in zip(rest, parts, strict=True):
+            if part.shape != u.shape[:-1]:
+                raise ValueError(f"{name}: shape {part.shape}; expected {u.shape[:-1]}, the leading axes of signal")
+        return cls(u, *parts)
 
     def __getitem__(self, index) -> Head:
         """The heads at an index of the leading axes."""
@@ -126,16 +141,23 @@ def score(mean: Array, deviation: Array) -> Array:
 def group_accuracy(head: Head, mixture: GroupMixture) -> Array:
     """(..., G) exact accuracy of each group (T0). A head that is all zeros scores by its bias alone.
 
+    Raises as `read_out`.
+
     >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[1.0]], noise_dim=9)
     >>> group_accuracy(Head.of([1.0], 0.0, 0.0), toy).round(6).tolist()
     [0.841345, 0.841345, 0.841345, 0.841345]
     """
+    _require_signal(head, mixture)
     logit, deviation = logit_law(head, mixture)
     return ndtr(score(mixture.labels * (logit + head.bias[..., None]), deviation))
 
 
 def read_out(head: Head, mixture: GroupMixture) -> Readout:
-    """Everything `Readout` lists, on the test law `mixture` (its proportions weigh the averages)."""
+    """Everything `Readout` lists, on the test law `mixture` (its proportions weigh the averages).
+
+    Raises TypeError for anything but a Head and a GroupMixture, ValueError for a head of other signal coordinates.
+    """
+    _require_signal(head, mixture)
     logit, deviation = logit_law(head, mixture)
     labels, proportions = mixture.labels, mixture.proportions
     accuracy = ndtr(score(labels * (logit + head.bias[..., None]), deviation))
@@ -160,6 +182,15 @@ def read_out(head: Head, mixture: GroupMixture) -> Readout:
         class_cosine=class_cosine,
         attribute_cosine=attribute_cosine,
     )
+
+
+def _require_signal(head: Head, mixture: GroupMixture) -> None:
+    require_type("head", head, Head)
+    require_type("mixture", mixture, GroupMixture)
+    if head.signal.shape[-1] != mixture.signal_dim:
+        raise ValueError(
+            f"head: {head.signal.shape[-1]} signal coordinates; expected {mixture.signal_dim}, those of the mixture"
+        )
 
 
 def worst_class_accuracy(group_accuracy: Array, mixture: GroupMixture) -> Array:

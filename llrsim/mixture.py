@@ -7,13 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arguments import checked_array, checked_counts, checked_reals, checked_seed, checked_whole
 from .drawing import SampleLaw, draw_sample, sample_law
 
+if TYPE_CHECKING:
+    from .arguments import Seed
+
 Array = NDArray[np.float64]
+
+MOST = 10**12
+"""Rows of a sample, and noise coordinates of a mixture, as in files."""
 
 
 def apportion(total: int, proportions: ArrayLike) -> NDArray[np.int64]:
@@ -34,15 +42,36 @@ def apportion(total: int, proportions: ArrayLike) -> NDArray[np.int64]:
 
 def _runs(values: ArrayLike, multiplicities: ArrayLike | None) -> tuple[Array, NDArray[np.int64]]:
     """Runs of equal eigenvalues and their lengths, (E,) each, in the order given; those of length zero are left out."""
-    value = np.asarray(values, dtype=np.float64)
-    length = np.ones(value.shape, np.int64) if multiplicities is None else np.asarray(multiplicities, dtype=np.int64)
-    if value.ndim != 1 or not ((value >= 0) & (value < np.inf)).all():
-        raise ValueError(f"spectrum: shape {value.shape}; expected a list of finite nonnegative eigenvalues")
-    if length.shape != value.shape or (length < 0).any():
-        raise ValueError(f"multiplicities: shape {length.shape}; expected {len(value)} nonnegative numbers")
+    value = checked_array("spectrum", values, ("E",))
+    if not (value >= 0).all():
+        raise ValueError(f"spectrum: {value.min():g}; expected nonnegative eigenvalues")
+    if multiplicities is None:
+        length = np.ones(value.shape, np.int64)
+    else:
+        length = checked_counts("multiplicities", multiplicities, value.shape)
     value, length = value[length > 0], length[length > 0]
     first = np.flatnonzero(np.diff(value, prepend=np.nan) != 0)
     return value[first], np.add.reduceat(length, first)
+
+
+def _broadcast(name: str, values: ArrayLike, shape: tuple[int, ...]) -> Array:
+    """A copy of `shape`, of values that have it or the end of it."""
+    value = checked_reals(name, values)
+    if value.shape != shape[len(shape) - value.ndim :]:
+        raise ValueError(f"{name}: shape {value.shape}; expected {shape}, or one for all groups")
+    return np.broadcast_to(value, shape).copy()
+
+
+def _covariances(values: ArrayLike, groups: int, k: int) -> Array:
+    """(G, k, k) symmetric positive semidefinite matrices, from so many or from one."""
+    covariances = checked_array("covariances", _broadcast("covariances", values, (groups, k, k)), (groups, k, k))
+    size = np.abs(covariances).max(initial=0.0)
+    if np.abs(covariances - covariances.swapaxes(1, 2)).max(initial=0.0) > 1e-12 * size:
+        raise ValueError("covariances: not symmetric")
+    least = np.linalg.eigvalsh(covariances).min(initial=0.0)
+    if least < -1e-12 * size:
+        raise ValueError(f"covariances: smallest eigenvalue {least:.3g}; must be positive semidefinite")
+    return covariances
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +97,31 @@ class GroupMixture:
     noise_std: Array
     eigenvalues: Array
     multiplicities: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        groups = (len(checked_array("labels", self.labels, ("G",))),)
+        k = (checked_array("means", self.means, (*groups, "k")).shape[1],)
+        runs = checked_array("eigenvalues", self.eigenvalues, ("E",)).shape
+        shapes = {
+            "labels": groups,
+            "attributes": groups,
+            "proportions": groups,
+            "means": groups + k,
+            "covariances": groups + k + k,
+            "noise_std": groups,
+            "eigenvalues": runs,
+        }
+        for name, shape in shapes.items():
+            object.__setattr__(self, name, checked_array(name, getattr(self, name), shape))
+        object.__setattr__(self, "multiplicities", checked_counts("multiplicities", self.multiplicities, runs))
+        if not groups[0] or not np.isin(self.labels, (-1.0, 1.0)).all():
+            raise ValueError(f"labels: {self.labels.tolist()}; expected -1 or +1 for each group, of at least one")
+        for name in ("proportions", "noise_std", "eigenvalues"):
+            value = getattr(self, name)
+            if value.size and value.min() < 0:
+                raise ValueError(f"{name}: {value.min():g}; expected at least 0")
+        if abs(self.proportions.sum() - 1) > 1e-6:
+            raise ValueError(f"proportions: {self.proportions.tolist()}; expected numbers that sum to one")
 
     @classmethod
     def of(
@@ -99,32 +153,29 @@ class GroupMixture:
         >>> spiked.noise_dim, spiked.eigenvalues.tolist()
         (1000000000, [9.0, 1.0])
         """
-        label = np.asarray(labels, dtype=np.float64)
+        label = checked_array("labels", labels, ("G",))
         groups = len(label)
-        mean = np.asarray(means, dtype=np.float64)
-        if mean.ndim != 2 or len(mean) != groups:
-            raise ValueError(f"means: shape {mean.shape}; expected ({groups}, k), a row a group")
+        mean = checked_array("means", means, (groups, "k"))
         k = mean.shape[1]
-        covariance = np.broadcast_to(np.asarray(covariances, dtype=np.float64), (groups, k, k)).copy()
-        share = np.full(groups, 1.0 / groups) if proportions is None else np.asarray(proportions, dtype=np.float64)
-        if share.shape != (groups,) or share.min() < 0 or abs(share.sum() - 1) > 1e-6:
-            raise ValueError(f"proportions: {share.tolist()}; expected {groups} nonnegative numbers that sum to one")
-        if noise_dim < 0:
-            raise ValueError(f"noise_dim: {noise_dim}; expected at least 0")
+        covariance = _covariances(covariances, groups, k)
+        share = np.full(groups, 1.0 / max(groups, 1))
+        if proportions is not None:
+            share = checked_array("proportions", proportions, (groups,))
+            if not abs(share.sum() - 1) <= 1e-6:
+                raise ValueError(f"proportions: {share.tolist()}; expected {groups} numbers that sum to one")
+        noise_dim = checked_whole("noise_dim", noise_dim, 0, MOST)
         if spectrum is None:
             spectrum, multiplicities = [1.0], [noise_dim] if multiplicities is None else multiplicities
         eigenvalues, lengths = _runs(spectrum, multiplicities)
         if lengths.sum() != noise_dim:
             raise ValueError(f"spectrum: {lengths.sum()} eigenvalues; expected noise_dim = {noise_dim}")
-        if not np.isin(label, (-1.0, 1.0)).all():
-            raise ValueError(f"labels: {label.tolist()}; expected -1 or +1 for each group")
         return cls(
             labels=label,
-            attributes=np.asarray(attributes, dtype=np.float64),
+            attributes=checked_array("attributes", attributes, (groups,)),
             proportions=share / share.sum(),
             means=mean,
             covariances=covariance,
-            noise_std=np.broadcast_to(np.asarray(noise_std, dtype=np.float64), (groups,)).copy(),
+            noise_std=_broadcast("noise_std", noise_std, (groups,)),
             eigenvalues=eigenvalues,
             multiplicities=lengths,
         )
@@ -172,7 +223,9 @@ class GroupMixture:
 
     def with_proportions(self, proportions: ArrayLike) -> GroupMixture:
         """The same groups in other shares (normalised to sum to one)."""
-        share = np.asarray(proportions, dtype=np.float64)
+        share = checked_array("proportions", proportions, (self.group_count,))
+        if not share.sum() > 0:
+            raise ValueError(f"proportions: {share.tolist()}; expected a positive sum")
         return replace(self, proportions=share / share.sum())
 
     def in_groups(self, group: ArrayLike) -> GroupMixture:
@@ -210,12 +263,13 @@ class GroupMixture:
         )
 
     def sample(
-        self, n: int | None = None, *, counts: Sequence[int] | None = None, seed: int = 0
+        self, n: int | None = None, *, counts: Sequence[int] | None = None, seed: Seed = 0
     ) -> tuple[Array, Array, Array]:
         """Draw features X (n, k + d), labels y (n,) and attributes a (n,), rows ordered by group.
 
         Group counts are fixed: `counts` as given, or `n` apportioned by largest remainder. The rows of a group are
-        a prefix of one sequence: more rows extend it.
+        a prefix of one sequence: more rows extend it. `seed` is a whole number in [0, 2^64), or a NumPy Generator or
+        SeedSequence to draw one from. Raises ValueError and TypeError, naming the argument.
 
         >>> toy = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[0.36]], noise_dim=3)
         >>> X, y, a = toy.sample(8, seed=1)
@@ -224,8 +278,10 @@ class GroupMixture:
         """
         if (n is None) == (counts is None):
             raise ValueError("sample: give exactly one of n and counts")
-        rows = apportion(n, self.proportions) if n is not None else np.asarray(counts, dtype=np.int64)
-        if rows.shape != (self.group_count,) or rows.min() < 0:
-            raise ValueError(f"counts: {rows.tolist()}; expected {self.group_count} nonnegative numbers")
-        features, classes = draw_sample(self.kernel_law(), rows, seed)
+        if n is not None:
+            rows = apportion(checked_whole("n", n, 0, MOST), self.proportions)
+        else:
+            rows = checked_counts("counts", counts, (self.group_count,))
+            checked_whole("counts: their sum", int(rows.sum()), 0, MOST)
+        features, classes = draw_sample(self.kernel_law(), rows, checked_seed(seed))
         return features, classes, np.repeat(self.attributes, rows)

@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arguments import checked_array, checked_whole, require_choice, require_type
 from .mixture import Array, GroupMixture
 
 Level = Literal["class", "group"]
@@ -130,6 +131,8 @@ def data_limit(mixture: GroupMixture, rows: int) -> NeuralCollapse:
     >>> round(from_mixture(toy).cdnv, 4), round(data_limit(toy, rows=120).cdnv, 4)
     (15.125, 10.0833)
     """
+    require_type("mixture", mixture, GroupMixture)
+    rows = checked_whole("rows", rows, 1)
     if abs(mixture.labels @ mixture.proportions) > 1e-9:
         raise ValueError(f"proportions: {mixture.proportions.tolist()}; the limit is known for two balanced classes")
     scales = mixture.noise_std[:, None] * np.sqrt(mixture.eigenvalues)
@@ -151,8 +154,8 @@ def data_limit(mixture: GroupMixture, rows: int) -> NeuralCollapse:
 
 def units_of_mixture(mixture: GroupMixture, level: Level) -> Units:
     """The classes (lower label first) or the groups of a mixture, as `Units`."""
-    if level not in ("class", "group"):
-        raise ValueError(f"level: {level!r}; expected 'class' or 'group'")
+    require_type("mixture", mixture, GroupMixture)
+    require_choice("level", level, ("class", "group"))
     if level == "group":
         names: Sequence[str] = mixture.group_names
         labels, share = mixture.labels, np.diag((mixture.proportions > 0).astype(np.float64))
@@ -184,11 +187,11 @@ def units_of_data(
     features: ArrayLike, units: ArrayLike, *, labels: ArrayLike | None = None, expected: Sequence | None = None
 ) -> Units:
     """The units of features (n, p) in sorted order, as `Units`; `labels` (n,) default to the units themselves."""
-    x, unit = np.asarray(features, dtype=np.float64), np.asarray(units)
-    if x.ndim != 2 or unit.shape != (len(x),):
+    x, unit = checked_array("features", features, ("n", "p")), np.asarray(units)
+    if unit.shape != (len(x),):
         raise ValueError(f"units: shape {unit.shape} for features {x.shape}; expected (n, p) and (n,)")
-    if not np.isfinite(x).all():
-        raise ValueError("features: some values are not finite")
+    if unit.dtype.kind not in "biufUS" or (unit.dtype.kind == "f" and np.isnan(unit).any()):
+        raise TypeError(f"units: entries of type {unit.dtype}; expected numbers, none of them nan, or texts")
     for name in expected if expected is not None else ():
         if not (unit == name).any():
             raise ValueError(f"unit {name!r}: no rows; every unit needs some")

@@ -13,24 +13,28 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from msgspec.structs import replace as with_fields
 
+from .arguments import checked_array, checked_counts, checked_number, checked_whole, require_choice, require_type
 from .collapse import class_centres, collapse
-from .experiment import groups
+from .experiment import Experiment, FitOptions, check_anchor, checked_head, checked_network, groups
 from .experiment.errors import EmptyGroupWarning
 from .kinds import KINDS
 from .methods import Adjustment, Counts, Selection, adjust, select
 from .mixture import GroupMixture, apportion
 from .reweighting import Reweighting, Rule
+from .stream import Role
 
 if TYPE_CHECKING:
-    from .experiment import Experiment
-    from .experiment.schema import Collapse, Features, FitOptions, Heldout, Method, Network, Train
+    from .experiment.schema import Collapse, Features, Heldout, Method, Network, Train
+
+ROLES = tuple(role.name.lower().replace("_", "-") for role in Role)
+"""What a sample may be for; its random numbers are keyed by it."""
 
 Shares = Literal["realised", "nominal"]
 """Group shares of whole rows, as a simulation has, or as the file states them."""
@@ -112,12 +116,14 @@ class Plan:
     """Samples, stages in fitting order, and the law that heads are read out on.
 
     With a `network` the laws are those of its inputs, and heads are fitted and tested on the features it makes of them.
+    `checked` says that llrsim made it, or has checked it; a plan made of it by `dataclasses.replace` is checked anew.
     """
 
     samples: tuple[Sample, ...]
     stages: tuple[Stage, ...]
     test: GroupMixture
     network: Network | None = None
+    checked: bool = field(default=False, init=False, repr=False)
 
     def restricted(self, places: Iterable[int]) -> Plan:
         """The plan with the stages at these places and those that they need, in its order."""
@@ -126,7 +132,8 @@ class Plan:
             if place in kept:
                 kept.update(self.stages[place].needs)
         new = {place: at for at, place in enumerate(sorted(kept))}
-        return replace(self, stages=tuple(self.stages[place].moved(new) for place in new))
+        found = replace(self, stages=tuple(self.stages[place].moved(new) for place in new))
+        return as_checked(found) if self.checked else found
 
     def splits(self, place: int) -> bool:
         """Whether the gain of a stage splits into the switches of a factorial: its own, and those it needs.
@@ -195,10 +202,11 @@ def plan(experiment: Experiment, shares: Shares = "realised") -> Plan:
         shares: of the groups: "realised" by whole rows, or for predictions "nominal", as the file states them. Counts
             that the file states are its shares.
 
-    Warns with EmptyGroupWarning where a group of such a sample has no rows.
+    Warns with EmptyGroupWarning where a group of such a sample has no rows. TypeError for anything but an Experiment,
+    ValueError for other shares.
     """
-    if shares not in get_args(Shares):
-        raise ValueError(f"shares: {shares!r}; expected one of {', '.join(get_args(Shares))}")
+    require_experiment(experiment)
+    require_choice("shares", shares, get_args(Shares))
     sections = _Sections.of(experiment, shares)
     samples: dict[str, Sample] = {}
     if experiment.network is not None:  # it is trained, and its collapse told, whether or not a head is fitted there
@@ -236,7 +244,8 @@ def plan(experiment: Experiment, shares: Shares = "realised") -> Plan:
                 data=_DATA[data],
             )
         )
-    return Plan(tuple(samples.values()), tuple(stages), readout_law(experiment, shares), experiment.network)
+    law = readout_law(experiment, shares)
+    return as_checked(Plan(tuple(samples.values()), tuple(stages), law, experiment.network))
 
 
 _DATA = {
@@ -357,3 +366,105 @@ def _warn_of_empty_groups(section: str, counts: np.ndarray, law: GroupMixture, t
             EmptyGroupWarning,
             stacklevel=4,
         )
+
+
+def require_experiment(experiment: Experiment) -> None:
+    """Raise TypeError for anything but an Experiment."""
+    require_type("experiment", experiment, Experiment, ", from llrsim.load")
+
+
+def as_checked(plan: Plan) -> Plan:
+    """Return a plan, marked as one that needs no check: it is made of parts that need none."""
+    object.__setattr__(plan, "checked", True)
+    return plan
+
+
+def checked_plan(plan: Plan) -> Plan:
+    """Return a plan that Python may have built, with its options as those of a file; kernels check no size or index.
+
+    Raises:
+        TypeError, ValueError: naming the part of the plan, its value and what is accepted.
+    """
+    require_type("plan", plan, Plan, ", from llrsim.plan")
+    if plan.checked:
+        return plan
+    require_type("plan.test", plan.test, GroupMixture)
+    require_type("plan.samples", plan.samples, tuple)
+    require_type("plan.stages", plan.stages, tuple)
+    if not plan.samples or not plan.stages:
+        raise ValueError(f"plan: {len(plan.samples)} samples and {len(plan.stages)} stages; expected some of each")
+    samples = tuple(
+        _checked_sample(f"plan.samples[{place}]", sample, plan.test) for place, sample in enumerate(plan.samples)
+    )
+    plan = replace(plan, samples=samples)
+    stages = tuple(_checked_stage(f"plan.stages[{place}]", plan, place) for place in range(len(plan.stages)))
+    network = None if plan.network is None else checked_network("plan.network", plan.network)
+    return as_checked(replace(plan, stages=stages, network=network))
+
+
+def _checked_sample(key: str, sample: Sample, test: GroupMixture) -> Sample:
+    require_type(key, sample, Sample)
+    require_choice(f"{key}.role", sample.role, ROLES)
+    require_type(f"{key}.mixture", sample.mixture, GroupMixture)
+    counts = checked_counts(f"{key}.counts", sample.counts, test.labels.shape)
+    law = sample.mixture
+    alike = law.means.shape == test.means.shape and np.array_equal(law.labels, test.labels)
+    for name in ("eigenvalues", "multiplicities"):
+        alike = alike and np.array_equal(getattr(law, name), getattr(test, name))
+    if not alike:
+        raise ValueError(f"{key}.mixture: expected the labels, dimensions and noise spectrum of plan.test")
+    return replace(sample, counts=counts)
+
+
+def _checked_stage(key: str, plan: Plan, place: int) -> Stage:
+    stage = plan.stages[place]
+    require_type(key, stage, Stage)
+    sample = checked_whole(f"{key}.sample", stage.sample, 0, len(plan.samples) - 1)
+    average = checked_whole(f"{key}.average", stage.average, 1)
+    require_type(f"{key}.head", stage.head, FitOptions)
+    head = checked_head(f"{key}.head", stage.head)
+    anchor = checked_number(f"{key}.anchor", stage.anchor)
+    missing = "`start`, the stage whose head it is pulled to" if stage.start is None else None
+    check_anchor(f"{key}.anchor", anchor, missing)
+    rule, adjustment = stage.reweighting, stage.adjustment
+    if rule is not None:
+        require_type(f"{key}.reweighting", rule, Reweighting)
+        checked_number(f"{key}.reweighting.strength", rule.strength)
+    earlier = {"start": stage.start, "angle_to": stage.angle_to}
+    earlier |= {} if rule is None else {"reweighting.first": rule.first, "reweighting.second": rule.second}
+    for name, index in earlier.items():
+        if index is not None:
+            checked_whole(f"{key}.{name}", index, 0, place - 1)
+    if adjustment is not None:
+        require_type(f"{key}.adjustment", adjustment, Adjustment)
+        groups = plan.test.labels.shape
+        scales, shifts = (checked_array(f"{key}.adjustment.{n}", getattr(adjustment, n), groups) for n in _ADJUSTED)
+        adjustment = Adjustment(scales, shifts)
+    chosen = _checked_selection(f"{key}.selection", stage.selection, plan.test, plan.samples[sample].counts)
+    return replace(
+        stage, sample=sample, average=average, head=head, anchor=anchor, selection=chosen, adjustment=adjustment
+    )
+
+
+_ADJUSTED = ("scales", "shifts")
+
+
+def _checked_selection(key: str, chosen: Selection, test: GroupMixture, counts: Counts) -> Selection:
+    require_type(key, chosen, Selection)
+    sections = checked_counts(f"{key}.group", chosen.group, ("B",)).shape
+    whole = {
+        name: checked_counts(f"{key}.{name}", getattr(chosen, name), sections)
+        for name in ("group", "annotated", "available", "used")
+    }
+    for name in ("group", "annotated"):
+        if whole[name].max(initial=0) >= test.group_count:
+            raise ValueError(f"{key}.{name}: {whole[name].max()}; expected groups from 0 to {test.group_count - 1}")
+    weight = checked_array(f"{key}.weight", chosen.weight, sections)
+    if (weight < 0).any():
+        raise ValueError(f"{key}.weight: {weight.min():g}; expected at least 0")
+    available, used = whole["available"], whole["used"]
+    if available.sum() > counts.sum():
+        raise ValueError(f"{key}.available: {available.sum()} rows; the sample has {counts.sum()}")
+    if ((used > 0) & (available == 0)).any():
+        raise ValueError(f"{key}.used: rows of a section that has none available")
+    return Selection(**whole, weight=weight, labels=checked_array(f"{key}.labels", chosen.labels, test.labels.shape))

@@ -156,7 +156,7 @@ def test_a_head_may_be_written_in_plain_numbers():
         (lambda: "0.5", "returned a str"),
         (lambda: {"minority": 0.5}, r"returned a dict of minority; expected the groups \(-,-\), \(-,\+\)"),
         (lambda: llrsim.Head.of([1.0, 2.0, 3.0], 0.0, 1.0), r"a head with signal of shape \(3,\); .* \(2,\)"),
-        (lambda: {"u": [1.0, 0.2], "b": 0.0, "q": [1.0, 1.0]}, "a head with signal"),
+        (lambda: {"u": [1.0, 0.2], "b": 0.0, "q": [1.0, 1.0]}, r"a head with noise_norm: shape \(2,\); expected \(\)"),
         (lambda: {"u": [1.0, 0.2], "b": 0.0, "q": -1.0}, r"a head with q = -1.0; expected q >= 0"),
         (lambda: {"u": [1.0, 0.2], "b": 0.0, "q": float("nan")}, "a head with q = nan"),
         (lambda: {"u": ["a", 0.2], "b": 0.0, "q": 1.0}, "a head that is not made of real numbers"),

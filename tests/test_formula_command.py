@@ -75,7 +75,7 @@ def test_what_cannot_run_is_refused_before_anything_is_compiled(capsys, here, mo
     too_large = ["--set", "train.n=1000000", "--set", "features.noise.dim=1000000", "--simulator", "dense"]
     assert main(["simulate", "balanced.toml", *too_large]) == 2
     assert "the dense designs need" in capsys.readouterr().err
-    assert "eps: nan" in said(capsys, "--formula", "theory.py:t1", "--eps", "nan", status=2).err
+    assert "eps = nan" in said(capsys, "--formula", "theory.py:t1", "--eps", "nan", status=2).err
     assert (
         "budget: 10; expected at least 64" in said(capsys, "--formula", "theory.py:t1", "--budget", "10", status=2).err
     )

@@ -11,7 +11,7 @@ PACKAGE = Path(llrsim.__file__).parent
 
 # From the ground up; a module may import from lower floors and from its own part.
 FLOORS = [
-    {"_jit", "extras", "files", "kinds", "status", "time_limit"},
+    {"_jit", "arguments", "extras", "files", "kinds", "status", "time_limit"},
     {"descent_rule", "gaussian", "losses", "stream"},
     {"drawing"},
     {"mixture"},

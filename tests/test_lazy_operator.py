@@ -216,7 +216,7 @@ def test_a_product_that_is_stopped_between_chunks_changes_no_later_answer(monkey
         ((5,), {}, ValueError, r"shape: \(5,\); expected two integers"),
         (5, {}, TypeError, "shape: 5; expected two integers"),
         ((5, 1e9), {}, TypeError, r"shape: \(5, 1000000000.0\); expected two integers"),
-        ((5, 5), {"seed": 0.5}, TypeError, "seed: 0.5; expected an integer"),
+        ((5, 5), {"seed": 0.5}, TypeError, "seed = 0.5: must be a whole number in"),
         ((5, 5), {"tolerance": 1e-15}, ValueError, "tolerance: 1e-15; expected 1e-14 <= tolerance < 1"),
         ((5, 5), {"tolerance": 1.0}, ValueError, "tolerance: 1.0"),
         ((5, 5), {"tolerance": np.nan}, ValueError, "tolerance: nan"),

@@ -236,7 +236,7 @@ def test_errors_name_the_unit_or_the_argument():
         from_data(np.eye(4), [1, 1, 1, 1])
     with pytest.raises(ValueError, match=r"units: shape \(3,\)"):
         from_data(np.eye(4), [1, 1, 2])
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(ValueError, match=r"features\[0, 1\] = nan: must be finite"):
         from_data([[0.0, np.nan], [1.0, 2.0]], [0, 1])
     with pytest.raises(ValueError, match="balanced classes"):
         data_limit(mixture.with_proportions([0.4, 0.3, 0.2, 0.1]), 100)

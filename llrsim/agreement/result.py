@@ -106,6 +106,7 @@ class Agreement:
     false_alarm: float
     group_names: tuple[str, ...]
     cells: tuple[CellAgreement, ...]
+    seed: int
 
     @property
     def limit(self) -> str:
@@ -142,6 +143,7 @@ class Agreement:
             "size": self.growth.unit,
             "agrees": self.agrees,
             "replicates": self.replicates,
+            "seed": self.seed,
             "false_alarm": self.false_alarm,
             "exponent": power and power._asdict(),
             "groups": list(self.group_names),

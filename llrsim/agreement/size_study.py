@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arguments import checked_array, checked_counts, checked_number, checked_seed, checked_whole, require_choice
 from ..experiment.grid import Grid
 from ..outcome import Outcome
-from ..planning import features
+from ..planning import features, require_experiment
 from ..prediction import LIMITS, Limit, predict
 from ..simulation import require_memory, simulate
 from .growth import Growth, PopulationGrowth, ProportionalGrowth
@@ -32,6 +33,7 @@ from .result import Agreement, CellAgreement, MethodAgreement
 from .statistics import rejected
 
 if TYPE_CHECKING:
+    from ..arguments import Seed
     from ..experiment import Experiment
 
 
@@ -42,7 +44,7 @@ def check(
     replicates: int = 24,
     ratios: Sequence[float] | None = None,
     dims: Sequence[int] | None = None,
-    seed: int | None = None,
+    seed: Seed | None = None,
     false_alarm: float = 1e-3,
     cells: int = 4,
     jobs: int = 1,
@@ -56,14 +58,23 @@ def check(
     population limit both samples grow to n = ratio * d rows at fixed noise dimension d, for each of `ratios` (default
     30, 100, 300). At the experiment's own size the gap is shown but never called agreement. Of the grid, up to `cells`
     cells spread evenly are judged. `predictor` is what is judged: by default llrsim's own `predict` in this limit.
-    `say` is told what is being simulated; `prepare` is called before, once nothing more can be refused.
+    `seed` is as in `simulate`. `say` is told what is being simulated; `prepare` is called before, once nothing more can
+    be refused.
 
     Raises:
-        ValueError: an unknown limit, sizes of the other limit, fewer than two different sizes, no noise coordinates,
-            a group without rows at one of `dims`, or fewer than k + 4 replicates.
+        TypeError: another type of an argument.
+        ValueError: an argument out of range, an unknown limit, sizes of the other limit, fewer than two different
+            sizes, no noise coordinates, a group without rows at one of `dims`, or fewer than k + 4 replicates.
         MemoryError: the largest size does not fit.
     """
+    require_experiment(experiment)
     growth = growth_towards(limit, ratios, dims)
+    replicates = checked_whole("replicates", replicates, 1)
+    cells = checked_whole("cells", cells, 1)
+    jobs = checked_whole("jobs", jobs, 1)
+    if not 0 < checked_number("false_alarm", false_alarm) < 1:
+        raise ValueError(f"false_alarm: {false_alarm}; expected between 0 and 1")
+    drawn = experiment.sweep.seed if seed is None else checked_seed(seed)
     judge = predictor or partial(predict, limit=limit)
     if replicates < experiment.signal_dim + 4:
         raise ValueError(f"replicates: {replicates}; the joint test needs at least {experiment.signal_dim + 4}")
@@ -82,8 +93,8 @@ def check(
     for i in chosen:
         axes = grid.cell(i)
         name = ", ".join(f"{key} = {value}" for key, value in axes.items()) or experiment.name
-        drawn = partial(pair, cell=name, cell_seed=seed_of_cell(experiment.sweep.seed if seed is None else seed, i))
-        judged.append(CellAgreement(axes, _compare_methods(grid.experiment(i), growth, drawn)))
+        simulated_at = partial(pair, cell=name, cell_seed=seed_of_cell(drawn, i))
+        judged.append(CellAgreement(axes, _compare_methods(grid.experiment(i), growth, simulated_at)))
     return Agreement(
         name=experiment.name,
         growth=growth,
@@ -91,6 +102,7 @@ def check(
         false_alarm=false_alarm,
         group_names=features(experiment).group_names,
         cells=_with_verdicts(judged, false_alarm),
+        seed=drawn,
     )
 
 
@@ -101,15 +113,18 @@ def spread_evenly(grid: Grid, cells: int) -> list[int]:
 
 def growth_towards(limit: str, ratios: Sequence[float] | None, dims: Sequence[int] | None) -> Growth:
     """How sizes grow towards a limit, through these sizes or its default; ValueError for those of the other."""
-    if limit not in LIMITS:
-        raise ValueError(f"limit: {limit!r}; expected one of {', '.join(LIMITS)}")
-    if limit == "population":
-        if dims is not None:
-            raise ValueError(f"dims: {tuple(dims)}; in the population limit sizes are `ratios` n/d")
-        return PopulationGrowth() if ratios is None else PopulationGrowth(tuple(ratios))
+    require_choice("limit", limit, LIMITS)
     if ratios is not None:
-        raise ValueError(f"ratios: {tuple(ratios)}; in the proportional limit sizes are `dims` d")
-    return ProportionalGrowth(None if dims is None else tuple(dims))
+        checked_array("ratios", ratios, ("S",))
+    given = None if ratios is None else tuple(ratios)
+    sizes = None if dims is None else tuple(checked_counts("dims", dims, ("S",)).tolist())
+    if limit == "population":
+        if sizes is not None:
+            raise ValueError(f"dims: {sizes}; in the population limit sizes are `ratios` n/d")
+        return PopulationGrowth() if given is None else PopulationGrowth(given)
+    if given is not None:
+        raise ValueError(f"ratios: {given}; in the proportional limit sizes are `dims` d")
+    return ProportionalGrowth(sizes)
 
 
 def seed_of_cell(seed: int, cell: int) -> int:

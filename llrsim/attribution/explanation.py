@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..arguments import checked_seed, checked_whole, require_choice, require_labels
 from ..experiment.errors import ExperimentError
 from ..planning import plan
 from ..prediction import LIMITS, Limit, predict_plan
@@ -17,6 +18,7 @@ from .split import Side
 from .weightings import WeightingTable
 
 if TYPE_CHECKING:
+    from ..arguments import Seed
     from ..experiment import Experiment
 
 
@@ -25,12 +27,13 @@ class Explanation:
     """The attributions of one experiment's retraining methods, simulation before prediction for each method.
 
     `weightings` are those of the held-out groups, with what each is predicted to reach at the sample's n/d (T10); None
-    without prediction in the proportional limit.
+    without prediction in the proportional limit. `seed` keyed the simulation; None without one.
     """
 
     name: str
     attributions: tuple[Attribution, ...]
     weightings: WeightingTable | None = None
+    seed: int | None = None
 
     def of(self, label: str, side: Side | None = None) -> Attribution:
         """The attribution of a method, on the side asked for; by default the simulation's where there is one."""
@@ -57,7 +60,9 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """One JSON-ready object."""
-        told: dict[str, Any] = {"name": self.name, "attributions": [split.to_dict() for split in self.attributions]}
+        told: dict[str, Any] = {"name": self.name}
+        told |= {} if self.seed is None else {"seed": self.seed}
+        told["attributions"] = [split.to_dict() for split in self.attributions]
         return told | ({"weightings": self.weightings.to_dict()} if self.weightings else {})
 
     def rows(self) -> list[dict[str, Any]]:
@@ -75,7 +80,7 @@ def explain(
     *,
     methods: Iterable[str] | None = None,
     replicates: int = 20,
-    seed: int | None = None,
+    seed: Seed | None = None,
     side: Side | Literal["both"] = "both",
     limit: Limit = "proportional",
     jobs: int = 1,
@@ -84,7 +89,7 @@ def explain(
 
     The switches are those of `factorial`: composition, weighting, collapse, size, solver; the baseline is the first
     method of kind `erm`. `methods` are labels, by default all others
-    whose weights are fixed and whose loss is as it is (`Plan.splits`). `seed` defaults to the experiment's and `jobs`
+    whose weights are fixed and whose loss is as it is (`Plan.splits`). `seed` is as in `simulate`, and `jobs`
     threads share the replicates. Predicted cells are in `limit`, and have no size switch in the population limit, where
     the number of rows does not matter.
 
@@ -101,12 +106,13 @@ def explain(
     >>> split.verdict in ("balance", "both"), abs(sum(e.mean for e in split.effects.values()) - split.gain.mean) < 1e-12
     (True, True)
     """
-    if side not in ("both", "simulation", "prediction"):
-        raise ValueError(f"side: {side!r}; expected 'both', 'simulation' or 'prediction'")
-    if limit not in LIMITS:
-        raise ValueError(f"limit: {limit!r}; expected one of {', '.join(LIMITS)}")
-    if replicates < 1:
-        raise ValueError(f"replicates: {replicates}; expected at least 1")
+    require_choice("side", side, ("both", "simulation", "prediction"))
+    require_choice("limit", limit, LIMITS)
+    replicates = checked_whole("replicates", replicates, 1)
+    jobs = checked_whole("jobs", jobs, 1)
+    if methods is not None:
+        methods = methods if isinstance(methods, str) or not isinstance(methods, Iterable) else list(methods)
+        require_labels("methods", methods)
     resolved = plan(experiment)
     baseline = next((stage for stage in resolved.stages if stage.kind == "erm"), None)
     if resolved.network is not None:
@@ -130,8 +136,9 @@ def explain(
         others = f"; {', '.join(whole)}: made by a rule, which is no switch" if whole else ""
         raise ExperimentError(f"method: explain needs a method beside {baseline.label!r} to compare with it{others}")
     found: list[Attribution] = []
-    weightings = None
+    weightings = drawn = None
     if side != "prediction":
+        drawn = experiment.sweep.seed if seed is None else checked_seed(seed)
         # What is refused is told by the methods' names first: cells have numbers.
         compared = [resolved.stages.index(stage) for stage in (baseline, *retraining)]
         chosen(resolved.restricted(compared), experiment.sweep.simulator)
@@ -140,7 +147,7 @@ def explain(
             cells,
             name=experiment.name,
             replicates=replicates,
-            seed=experiment.sweep.seed if seed is None else seed,
+            seed=drawn,
             jobs=jobs,
             simulator=chosen_for_factorial(cells, experiment.sweep.simulator, min(jobs, replicates)),
         )
@@ -154,4 +161,4 @@ def explain(
         if limit == "proportional":
             weightings = WeightingTable.of(resolved, retraining)
     order = {stage.label: place for place, stage in enumerate(retraining)}
-    return Explanation(experiment.name, tuple(sorted(found, key=lambda split: order[split.label])), weightings)
+    return Explanation(experiment.name, tuple(sorted(found, key=lambda split: order[split.label])), weightings, drawn)

@@ -33,7 +33,7 @@ from msgspec.structs import replace as replace_fields
 from ..experiment.schema import Descent, FitOptions
 from ..methods import Counts, Selection
 from ..mixture import Array, GroupMixture, apportion
-from ..planning import Plan, Sample, Stage
+from ..planning import Plan, Sample, Stage, as_checked
 
 SWITCHES = ("composition", "weighting", "collapse", "size", "solver")
 
@@ -116,7 +116,8 @@ def build(plan: Plan, baseline: Stage, methods: list[Stage], *, sized: bool = Tr
     """
     cells = _Cells(plan)
     factorials = [_factorial(cells, baseline, method, sized) for method in methods]
-    return Plan(tuple(cells.samples), tuple(cells.stages), plan.test), factorials
+    built = Plan(tuple(cells.samples), tuple(cells.stages), plan.test)
+    return as_checked(built) if plan.checked else built, factorials
 
 
 def _factorial(cells: _Cells, baseline: Stage, method: Stage, sized: bool) -> Factorial:

@@ -8,6 +8,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import checked_seed
+
 if TYPE_CHECKING:
     from ..experiment import Experiment
     from ..outcome import Outcome
@@ -67,6 +69,14 @@ def add_limit(parser: argparse.ArgumentParser) -> None:
 def add_jobs(parser: argparse.ArgumentParser) -> None:
     """--jobs."""
     parser.add_argument("--jobs", metavar="N", type=workers, help="worker threads; default: one for each CPU")
+
+
+def seed(text: str) -> int:
+    """A seed of random numbers."""
+    try:
+        return checked_seed(int(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a whole number in [0, 2^64)") from None
 
 
 def positive(text: str) -> int:

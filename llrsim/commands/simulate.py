@@ -14,6 +14,7 @@ from .options import (
     experiment_of,
     jobs_of,
     positive,
+    seed,
     some_head,
 )
 
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_experiment(parser)
     add_simulator(parser)
     parser.add_argument("--replicates", metavar="N", type=positive, default=1, help="independent draws; default: 1")
-    parser.add_argument("--seed", metavar="S", type=int, help="root seed; default: the file's sweep.seed")
+    parser.add_argument("--seed", metavar="S", type=seed, help="root seed; default: the file's sweep.seed")
     add_jobs(parser)
     add_json(parser)
 

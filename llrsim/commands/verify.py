@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .options import add_json, emit, positive, tell
+from .options import add_json, emit, positive, seed, tell
 
 SUMMARY = "look for damage in a results folder, and compute some of its rows anew"
 
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rows", metavar="K", type=positive, default=20, help="rows to compute anew, drawn at random; default: 20"
     )
-    parser.add_argument("--seed", metavar="S", type=int, default=0, help="of that draw; default: 0")
+    parser.add_argument("--seed", metavar="S", type=seed, default=0, help="of that draw; default: 0")
     parser.add_argument(
         "--mend",
         action="store_true",

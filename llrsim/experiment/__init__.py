@@ -1,5 +1,6 @@
 """The experiment description: schema, reading, checks, identity and changes by dotted path."""
 
+from .checks import check_anchor, checked_head, checked_network
 from .errors import EmptyGroupWarning, ExperimentError
 from .experiment import Experiment
 from .grid import Grid
@@ -42,6 +43,9 @@ __all__ = [
     "Sweep",
     "Test",
     "Train",
+    "check_anchor",
+    "checked_head",
+    "checked_network",
     "load",
     "preset_names",
     "schema_json",

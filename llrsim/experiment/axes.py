@@ -3,7 +3,7 @@
 import math
 from typing import Any, get_args
 
-from .conversion import convert
+from .conversion import convert, plain
 from .errors import ExperimentError, shown
 from .paths import Path, split, type_at
 from .schema import Axis, Section
@@ -19,6 +19,20 @@ def axis_from_table(key: str, form: Any, root: type[Section], labels: tuple[str,
     if isinstance(form, dict) and set(form) in ({"linear", "num"}, {"log10", "num"}):
         return convert({"key": key, **form}, Axis, f'sweep axis "{key}"')
     raise ExperimentError(f'sweep axis "{key}" = {shown(form)}: accepted: {FORMS}')
+
+
+def typed_axis(axis: Axis, root: type[Section], labels: tuple[str, ...]) -> Axis:
+    """Return an axis that Python built as a file's is read, its values of the type the key has."""
+    where = f'sweep axis "{axis.key}"'
+    if not isinstance(axis.key, str):
+        raise ExperimentError(f"{where}: the key must be a dotted path, such as train.n")
+    if axis.values is None:
+        return convert(plain(axis, where), Axis, where)
+    spaced = any(form is not None for form in (axis.linear, axis.log10, axis.num))
+    if spaced or not isinstance(axis.values, list | tuple):
+        raise ExperimentError(f"{where}: accepted: {FORMS}")
+    given = Axis(key=axis.key, values=tuple(plain(axis.values, where)))
+    return Axis(key=axis.key, values=axis_values(given, root, labels))
 
 
 def spacing_to_table(axis: Axis) -> dict[str, Any]:

@@ -54,6 +54,8 @@ def with_values(experiment: S, values: Mapping[str, Any]) -> S:
     Raises:
         ExperimentError: unknown key or method, or a result that is no valid experiment.
     """
+    if not isinstance(values, Mapping):
+        raise ExperimentError(f"{shown(values)}: must be a table of values at dotted paths")
     if all(type(value) in (int, float, str) and _in_section(key) for key, value in values.items()):
         with suppress(ExperimentError):  # the long way tells what is wrong, whichever of the values it is
             return _with_numbers(experiment, values)

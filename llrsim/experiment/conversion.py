@@ -6,7 +6,8 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from .errors import ExperimentError, shown
+from ..arguments import LARGEST, shown
+from .errors import ExperimentError
 from .paths import fields_of
 from .schema import Balance, Data, Matching, NetworkKind, Section, Selector, Simulator, Unit
 
@@ -14,7 +15,6 @@ T = TypeVar("T")
 
 DEEPEST = 12  # levels of nesting; a valid file has at most 6
 LARGEST_INTEGER = 2**53  # beyond it floats, and so hashes and JSON readers, no longer tell integers apart
-LARGEST = 1e30  # products of several such numbers are still finite
 
 _MESSAGE = re.compile(r"(?s)(?P<problem>.*?)(?: - at `\$?(?P<path>[^`]*)`)?\Z")
 _WORDS = {"int": "a whole number", "float": "a number", "array": "a list", "object": "a table", "str": "a string"}
@@ -53,7 +53,11 @@ def plain(value: Any, key: str = "", depth: int = 0) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item, f"{key}[{index}]", depth + 1) for index, item in enumerate(value)]
     if isinstance(value, Section):
-        return plain({field.encode_name: getattr(value, field.name) for field in fields_of(type(value))}, key, depth)
+        table = {field.encode_name: getattr(value, field.name) for field in fields_of(type(value))}
+        for field in fields_of(type(value)):
+            if table[field.encode_name] is None and field.default is not None:
+                raise _not_accepted(f"{key}.{field.encode_name}".lstrip("."), None)
+        return plain(table, key, depth)
     if isinstance(value, str):
         if not value.isprintable():
             raise ExperimentError(f"{where} = {shown(value)}: must be printable text on one line")
@@ -72,7 +76,11 @@ def plain(value: Any, key: str = "", depth: int = 0) -> Any:
         return float(value)
     if hasattr(value, "tolist"):
         return plain(value.tolist(), key, depth + 1)
-    raise ExperimentError(
+    raise _not_accepted(where, value)
+
+
+def _not_accepted(where: str, value: Any) -> ExperimentError:
+    return ExperimentError(
         f"{where} = {shown(value)}: a {type(value).__name__} is not accepted; give a number, a string, a list or a "
         "table"
     )

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
+from ..arguments import shown
+
 
 class ExperimentError(ValueError):
     """A description that cannot be an experiment; the message names the key, its value and what is accepted."""
@@ -25,15 +27,6 @@ def suggestion(wrong: str, accepted: Iterable[str], prefix: str = "") -> str:
     """
     close = get_close_matches(wrong, list(accepted), n=1, cutoff=0.6)
     return f"; did you mean {prefix}{close[0]}?" if close else ""
-
-
-def shown(value: object) -> str:
-    """The value as an error message shows it: its repr, cut to 60 characters."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python refuses to print integers of more than 4300 digits
-        text = f"a {type(value).__name__} too long to print"
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def require(holds: bool, key: str, value: Any, accepted: str) -> None:

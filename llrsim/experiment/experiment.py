@@ -46,7 +46,7 @@ class Experiment(Section, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for field in fields_of(type(self)):
-            if field.name != "sweep":  # its axes hold values of many types, typed where they are read
+            if field.name != "sweep":  # its axes hold values of many types
                 value = getattr(self, field.name)
                 if value is not None:
                     force_setattr(self, field.name, convert(plain(value, field.name), field.type, field.name))
@@ -56,6 +56,7 @@ class Experiment(Section, frozen=True, kw_only=True):
         checks.check_samples(self.features, self.train, self.heldout, self.test)
         checks.check_head("head", self.head)
         checks.check_methods(self.method, self.head, self.heldout)
+        force_setattr(self, "sweep", tables.typed_sweep(self.sweep, type(self), self.method_labels))
         checks.check_network(self)
         checks.check_sweep(self.sweep, type(self), self.method_labels)
         checks.check_study(self.study)
@@ -139,11 +140,11 @@ class Experiment(Section, frozen=True, kw_only=True):
 
     def method_of(self, label: str) -> Method:
         """The method with this label; ExperimentError, with a suggestion, where there is none."""
-        for method in self.method:
+        for method in self.method if isinstance(label, str) else ():
             if method.label == label:
                 return method
         raise ExperimentError(
-            f"method.{label}: no such method{suggestion(label, self.method_labels, 'method.')}; "
+            f"method.{label}: no such method{suggestion(str(label), self.method_labels, 'method.')}; "
             f"this experiment has {', '.join(self.method_labels)}"
         )
 

@@ -2,8 +2,10 @@
 
 from functools import cached_property
 from math import prod
+from numbers import Integral
 from typing import Any
 
+from ..arguments import require_type
 from .axes import axis_values
 from .errors import ExperimentError, shown
 from .experiment import Experiment
@@ -25,6 +27,7 @@ class Grid:
     """
 
     def __init__(self, experiment: Experiment) -> None:
+        require_type("experiment", experiment, Experiment, ", from llrsim.load")
         sweep = experiment.sweep
         self._base = experiment.replace(
             sweep=Sweep(replicates=sweep.replicates, seed=sweep.seed, simulator=sweep.simulator)
@@ -63,6 +66,9 @@ class Grid:
 
     def cell(self, index: int) -> dict[str, Any]:
         """The swept keys of a cell and their values; IndexError outside 0 ... size - 1."""
+        if isinstance(index, bool) or not isinstance(index, Integral):
+            raise TypeError(f"index: {shown(index)}; expected a whole number")
+        index = int(index)
         if not 0 <= index < self.size:
             raise IndexError(f"cell {index} of a grid of {self.size}")
         values: list[dict[str, Any]] = []

@@ -11,7 +11,7 @@ from . import axes
 from .conversion import convert, method_key, plain
 from .errors import ExperimentError, shown
 from .paths import fields_of, keys_of, section_in, unknown_key
-from .schema import Axis, Method, Section
+from .schema import Axis, Method, Section, Sweep
 
 S = TypeVar("S", bound=Section)
 
@@ -33,6 +33,24 @@ def from_tables(tables: Any, root: type[S]) -> S:
     if isinstance(tables.get("sweep"), dict):
         tables["sweep"] = _with_axes(tables["sweep"], root, _labels(tables, root))
     return convert(tables, root)
+
+
+def typed_sweep(sweep: Any, root: type[Section], labels: tuple[str, ...]) -> Sweep:
+    """Return a sweep that Python built as a file's is read: types converted, axes with values of their keys' types."""
+    if not isinstance(sweep, Sweep):
+        table = plain(sweep, "sweep")
+        return convert(_with_axes(table, root, labels) if isinstance(table, dict) else table, Sweep, "sweep")
+    table = plain({name: getattr(sweep, name) for name in ("replicates", "seed", "simulator")}, "sweep")
+
+    def typed(key: str, group: Any) -> list[Axis]:
+        if not isinstance(group, list | tuple) or not all(isinstance(axis, Axis) for axis in group):
+            raise ExperimentError(f"{key} = {shown(group)}: must be a list of axes, Axis(key=.., values=..)")
+        return [axes.typed_axis(axis, root, labels) for axis in group]
+
+    if not isinstance(sweep.zip, list | tuple):
+        raise ExperimentError(f"sweep.zip = {shown(sweep.zip)}: must be a list of lists of axes")
+    zipped = [typed(f"sweep.zip[{place}]", group) for place, group in enumerate(sweep.zip)]
+    return convert(table | {"grid": typed("sweep.grid", sweep.grid), "zip": zipped}, Sweep, "sweep")
 
 
 def to_tables(section: Any) -> Any:

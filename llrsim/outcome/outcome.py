@@ -31,9 +31,9 @@ class Outcome:
 
     `gram` (R, M, M) holds v_i.v_j, the inner products of the noise parts of the M heads of each replicate, so that
     heads can be compared: nan between heads that a simulator draws apart, None for predictions that have no joint law
-    of heads. `simulator` says what ran and `paired` whether a replicate shares its random numbers with that replicate
-    of other experiments of the same seed; None for predictions. `features` tells of a network's features, where there
-    is one.
+    of heads. `simulator` says what ran, `paired` whether a replicate shares its random numbers with that replicate of
+    other experiments of the same seed, and `seed` what keyed them; all three are None for predictions. `features` tells
+    of a network's features, where there is one.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Outcome:
     gram: Array | None = None
     paired: bool | None = None
     features: LearnedFeatures | None = None
+    seed: int | None = None
 
     @property
     def readout(self) -> Literal["exact", "empirical"]:
@@ -72,7 +73,7 @@ class Outcome:
         """One JSON-ready object: `{"name": ..., "methods": {label: {...}}}`."""
         told: dict[str, Any] = {"name": self.name, "side": self.side}
         if self.simulator:
-            told |= {"simulator": self.simulator, "paired": self.paired}
+            told |= {"simulator": self.simulator, "paired": self.paired, "seed": self.seed}
         told["readout"] = self.readout
         if self.axes:
             told["axes"] = dict(self.axes)

@@ -9,11 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from ..arguments import require_type
+from ..attribution import Explanation
 from . import words
 from .style import BLACK, BLUE, GREEN, GREY, PURPLE, SKY, VERMILLION, blank
 
 if TYPE_CHECKING:
-    from ..attribution import Attribution, Explanation
+    from ..attribution import Attribution
 
 _COLOURS = {
     "composition": BLUE,
@@ -37,6 +39,7 @@ def attribution_bars(explanation: Explanation, ax: Axes | None = None) -> Axes:
     >>> [tick.get_text().splitlines()[0] for tick in ax.get_xticklabels()]
     ['dfr']
     """
+    require_type("explanation", explanation, Explanation, ", from llrsim.explain")
     ax = draw(explanation, blank().subplots() if ax is None else ax)
     ax.legend(handles=legend_entries(explanation))
     return ax

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
+from ..arguments import require_type, shown
 from ..experiment import Experiment
 from ..mixture import Array
 from ..outcome import plain
@@ -60,8 +61,13 @@ def margins(
     group (+,-), 6 % of the rows
     accuracy: training 0.961, test 0.945
     """
+    require_type("method", method, str)
     table = margin_table(source, method, simulated) if isinstance(source, Experiment) else source
-    rows = [row for row in table if row["method"] == method]
+    if not isinstance(table, Sequence) or not all(isinstance(row, Mapping) for row in table):
+        raise TypeError(f"source: {shown(source)}; expected an Experiment or rows of margin_table")
+    rows = [row for row in table if row.get("method") == method]
+    if not rows:
+        raise ValueError(f"method: {method!r}; there is none among these rows")
     groups = list(dict.fromkeys(row["group"] for row in rows))
     panels = _panels(groups, legend_entries(rows)) if axes is None else axes
     for ax, group in zip(panels, groups, strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from ..arguments import shown
 from ..outcome import MethodOutcome, Outcome, plain
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def wga_table(source: Source, keep: Callable[[Mapping[str, Any]], bool] | None =
     some replicates, `without_head` in number, have none. `keep` chooses cells by their axes, before anything is read
     out.
 
+    Raises TypeError for another source.
+
     >>> import llrsim
     >>> experiment = llrsim.load("quick")
     >>> rows = wga_table([({"head.ridge": 0.01}, None, llrsim.predict(experiment))])
@@ -59,7 +62,13 @@ def wga_table(source: Source, keep: Callable[[Mapping[str, Any]], bool] | None =
     """
     cells = source.outcomes() if hasattr(source, "outcomes") else source
     rows: list[Row] = []
-    for cell in cells:
+    try:
+        given = iter(cells)
+    except TypeError:
+        raise _no_source(source) from None
+    for cell in given:
+        if not isinstance(cell, Mapping) and not _is_cell(cell):
+            raise _no_source(source)
         axes = cell if isinstance(cell, Mapping) else cell[0]
         if keep is not None and not keep(axes):
             continue
@@ -68,6 +77,17 @@ def wga_table(source: Source, keep: Callable[[Mapping[str, Any]], bool] | None =
         else:
             rows += _cell_rows(*cell)
     return rows
+
+
+def _is_cell(cell: Any) -> bool:
+    """Whether a value is axes with the outcomes of both sides."""
+    whole = isinstance(cell, tuple) and len(cell) == 3 and isinstance(cell[0], Mapping)
+    return whole and all(side is None or isinstance(side, Outcome) for side in cell[1:])
+
+
+def _no_source(source: Any) -> TypeError:
+    accepted = "results of a sweep, (axes, simulation, prediction) cells or rows of wga_table"
+    return TypeError(f"source: {shown(source)}; expected {accepted}")
 
 
 def axis_keys(row: Row) -> list[str]:

@@ -11,6 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from ..arguments import require_labels, require_type
 from . import words
 from .missing import missing
 from .style import blank, is_log_spaced, is_numeric, line, look
@@ -50,6 +51,9 @@ def wga_lines(
     >>> ax.get_xscale(), ax.lines[0].get_xdata().tolist()
     ('log', [0.01, 0.1, 1.0])
     """
+    require_type("axis", axis, str)
+    if methods is not None:
+        require_labels("methods", methods)
     chosen = dict(fixed or {})
     table = wga_table(source, lambda axes: all(axes.get(key) == value for key, value in chosen.items()))
     rows = [row for row in table if methods is None or row["method"] in methods]

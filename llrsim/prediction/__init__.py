@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..arguments import require_choice
 from ..outcome import MethodOutcome, Outcome
-from ..planning import Plan, Shares, plan, reported_plan
+from ..planning import Plan, Shares, checked_plan, plan, reported_plan
 from . import population, proportional
 from .population.annotation import effective_correlation
 from .population.descent import gradient_flow
@@ -91,10 +92,11 @@ def predict_plan(
     """The outcome of every stage of a plan; `axes` are the coordinates of its cell, carried into the rows.
 
     `guesses` carries solutions from one plan to the next one nearby, to start from; it changes times, and numbers only
-    within their certificates.
+    within their certificates. Raises ExperimentError for options that a file is refused for, TypeError and ValueError
+    for another limit and where the parts of a plan do not go together.
     """
-    if limit not in LIMITS:
-        raise ValueError(f"limit: {limit!r}; expected one of {', '.join(LIMITS)}")
+    require_choice("limit", limit, LIMITS)
+    resolved = checked_plan(resolved)
     methods: list[MethodOutcome] = []
     for stage in resolved.stages:
         if limit == "population":

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from ..arguments import checked_seed, checked_whole, require_choice, require_type
 from ..outcome import Outcome
-from ..planning import Plan, plan
+from ..planning import Plan, checked_plan, plan, require_experiment
 from .choice import Chosen, chosen
 from .draws import Draws
 from .memory import shortage_of
 
 if TYPE_CHECKING:
+    from ..arguments import Seed
     from ..experiment import Experiment, FitOptions
     from ..experiment.schema import Simulator
 
@@ -23,15 +25,16 @@ def simulate(
     experiment: Experiment,
     replicates: int = 1,
     *,
-    seed: int | None = None,
+    seed: Seed | None = None,
     pairing: Pairing = "common",
     jobs: int = 1,
 ) -> Outcome:
     """Draw, fit and read out every method of an experiment, `replicates` times, by its `sweep.simulator`.
 
-    `seed` defaults to the experiment's. With `pairing = "common"` the random numbers of a dense replicate do not depend
-    on the law, so experiments that differ in sizes, proportions, collapse or weights are paired; "independent" mixes
-    the law's hash into the key. `jobs` threads share the replicates; the numbers do not depend on it. Raises as
+    `seed` is a whole number in [0, 2^64), by default the experiment's, or a NumPy Generator or SeedSequence to draw one
+    from; the one used stands in the outcome. With `pairing = "common"` the random numbers of a dense replicate do not
+    depend on the law, so experiments that differ in sizes, proportions, collapse or weights are paired; "independent"
+    mixes the law's hash into the key. `jobs` threads share the replicates; the numbers do not depend on it. Raises as
     `simulate_plan`.
 
     >>> import llrsim
@@ -39,6 +42,8 @@ def simulate(
     >>> outcome["erm"].readout.group_accuracy.shape, outcome.simulator, outcome.paired
     ((4, 4), 'dense', True)
     """
+    require_experiment(experiment)
+    require_choice("pairing", pairing, get_args(Pairing))
     return simulate_plan(
         plan(experiment),
         name=experiment.name,
@@ -56,7 +61,7 @@ def simulate_plan(
     name: str = "plan",
     replicates: int = 1,
     first: int = 0,
-    seed: int = 0,
+    seed: Seed = 0,
     law: str = "",
     axes: Mapping[str, Any] | None = None,
     jobs: int = 1,
@@ -72,8 +77,16 @@ def simulate_plan(
 
     Raises:
         MemoryError: the samples do not fit, with the numbers.
-        ExperimentError: "lazy" is asked for a plan that only the dense simulator takes.
+        ExperimentError: "lazy" is asked for a plan that only the dense simulator takes, or options that a file is
+            refused for.
+        TypeError, ValueError: another argument that is not as said, such as fewer than one replicate.
     """
+    plan = checked_plan(plan)
+    replicates = checked_whole("replicates", replicates, 1)
+    first = checked_whole("first", first, 0, 2**63 - 1 - replicates)
+    jobs = checked_whole("jobs", jobs, 1)
+    require_type("law", law, str)
+    drawn = checked_seed(seed)
     how = chosen(plan, simulator)
     # Before all else: a plan's tables alone are arrays of n and of d numbers.
     if (lacking := shortage_of(plan, how, min(jobs, replicates))) is not None:
@@ -85,8 +98,8 @@ def simulate_plan(
         from .learned import simulate_learned as run
     else:
         from .dense import simulate_densely as run
-    outcome = run(plan, Draws(replicates=replicates, first=first, seed=seed, law=law, jobs=jobs))
-    return replace(outcome, name=name, axes=axes or {}, paired=how != "lazy" and not law)
+    outcome = run(plan, Draws(replicates=replicates, first=first, seed=drawn, law=law, jobs=jobs))
+    return replace(outcome, name=name, axes=axes or {}, paired=how != "lazy" and not law, seed=drawn)
 
 
 def require_memory(experiment: Experiment, replicates: int, *, jobs: int = 1) -> None:

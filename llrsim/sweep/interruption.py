@@ -30,18 +30,25 @@ class Interrupted(KeyboardInterrupt):
     """A sweep that a signal stopped; everything that was computed is in the folder."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(number).name}")
+        super().__init__(number)
         self.number = number
         self.exit_status = 128 + number
+
+    def __str__(self) -> str:
+        return f"stopped by {signal.Signals(self.number).name}"
 
 
 class WorkerDied(RuntimeError):
     """Workers that came to an end by themselves, as processes do that the system kills where memory is short."""
 
     def __init__(
-        self, told: str = "a worker process died", *, advice: str = ", with fewer --jobs if memory was short"
+        self, told: str = "a worker process died", advice: str = ", with fewer --jobs if memory was short"
     ) -> None:
-        super().__init__(f"{told}; what was computed is kept. Run the same command to go on{advice}")
+        super().__init__(told, advice)
+
+    def __str__(self) -> str:
+        told, advice = self.args
+        return f"{told}; what was computed is kept. Run the same command to go on{advice}"
 
 
 def leave_signals_to_parent() -> None:

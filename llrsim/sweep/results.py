@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..arguments import shown
 from ..experiment.grid import Grid
 from ..extras import data_frame, data_set
 from ..outcome import Outcome
@@ -61,6 +62,8 @@ class Results:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
+        if not isinstance(folder, str | os.PathLike):
+            raise TypeError(f"folder: {shown(folder)}; expected a path")
         self.folder = Path(folder)
         with Reader(self.folder, older=True) as reader:
             self.experiment: Experiment = reader.experiment
@@ -184,6 +187,7 @@ class Results:
                 simulator=simulator,
                 axes=cell.axes,
                 paired=paired_by(simulator),
+                seed=self.experiment.sweep.seed,
                 features=decode_networks(cell.networks) if cell.networks else None,
             )
         if cell.predicted:

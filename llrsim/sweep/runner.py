@@ -10,6 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..arguments import checked_whole, require_flag
 from ..experiment.grid import Grid
 from .block import Block, Failure, Unit
 from .cluster import ClusterWorkers
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 TARGET = 1.5  # seconds a block is meant to take: long against a commit, short against a person's patience
 LARGEST_BLOCK = 4096
 MANY = 512  # cells from which predictions are worth the start of processes
+MOST_JOBS = 10**4
 WAKE = 0.25  # seconds after which a stop is noticed
 
 
@@ -37,12 +39,15 @@ class SweepFailed(RuntimeError):
     """Some cells could not be computed; all others are in the folder."""
 
     def __init__(self, folder: Path, failures: list[Failure]) -> None:
-        told = list(dict.fromkeys(f"  {failure}" for failure in failures))
-        if len(told) > 10:
-            told[10:] = [f"  and {len(told) - 10} more"]
-        super().__init__("cells that could not be computed:\n" + "\n".join(told) + f"\nthe others are in {folder}")
+        super().__init__(folder, failures)
         self.folder = folder
         self.failures = failures
+
+    def __str__(self) -> str:
+        told = list(dict.fromkeys(f"  {failure}" for failure in self.failures))
+        if len(told) > 10:
+            told[10:] = [f"  and {len(told) - 10} more"]
+        return "cells that could not be computed:\n" + "\n".join(told) + f"\nthe others are in {self.folder}"
 
 
 def default_folder(experiment: Experiment, shard: Shard | None = None) -> Path:
@@ -95,7 +100,11 @@ def run_sweep(
     """
     grid = Grid(experiment)
     grid.check()
-    count = jobs or os.cpu_count() or 1
+    for name, flag in (("predict_only", predict_only), ("progress", progress)):
+        require_flag(name, flag)
+    if out is not None and not isinstance(out, str | os.PathLike):
+        raise TypeError(f"out: {type(out).__name__}; expected a path")
+    count = (os.cpu_count() or 1) if jobs is None else checked_whole("jobs", jobs, 1, MOST_JOBS)
     workers: Workers | ClusterWorkers
     if dask is None:
         workers = Workers(count, processes=predict_only and grid.size >= MANY)

@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..arguments import checked_seed
 from ..experiment.grid import Grid
 from ..experiment.identity import cell_law_hash
 from ..planning import Plan, plan
@@ -101,7 +102,7 @@ def verify_results(
             grid = Grid(reader.experiment)
             compile_kernels(heads_of(grid), say, simulators=simulators_of(grid) if reader.has_simulations() else ())
             counts = _shares(reader, rows)
-            random = Random(seed)
+            random = Random(checked_seed(seed))
             for table, count in counts.items():
                 for row in _drawn(reader, table, count, random):
                     wrong += _wrong(reader, table, row, exact=exact and table == "rows")

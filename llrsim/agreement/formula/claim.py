@@ -172,8 +172,10 @@ def _accuracies(signal: Any, bias: Any, spread: Any, law: GroupMixture) -> Array
     """(G,) those of one head, from what a user may write for its numbers."""
     try:
         head = Head.of(signal, bias, spread)
-    except (TypeError, ValueError) as error:
+    except TypeError as error:
         raise _Unfit(f"a head that is not made of real numbers: {error}") from None
+    except ValueError as error:
+        raise _Unfit(f"a head with {error}") from None
     if head.signal.shape != (law.signal_dim,) or head.bias.shape or head.noise_spread.shape:
         raise _Unfit(f"a head with signal of shape {head.signal.shape}; expected one head, ({law.signal_dim},)")
     if not head.noise_spread >= 0.0:

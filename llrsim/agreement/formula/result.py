@@ -61,6 +61,7 @@ class FormulaAgreement:
         false_alarm: probability of any wrong verdict over all cells.
         group_names: of the groups.
         grid: of the experiment, and the `cells` of it that were judged.
+        seed: of the simulations; None against "predict".
     """
 
     name: str
@@ -73,6 +74,7 @@ class FormulaAgreement:
     group_names: tuple[str, ...]
     grid: Grid
     cells: tuple[FormulaCell, ...]
+    seed: int | None
 
     @property
     def verdict(self) -> Verdict:
@@ -111,6 +113,7 @@ class FormulaAgreement:
             "verdict": self.verdict,
             "eps": self.eps,
             "false_alarm": self.false_alarm,
+            "seed": self.seed,
             "cells": [self._cell(cell) for cell in self.cells],
             "failing": failing and failing.to_toml(),
         }

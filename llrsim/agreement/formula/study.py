@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from ...arguments import checked_number, checked_seed, checked_whole, require_choice
 from ...experiment import ExperimentError, Grid
 from ...outcome import Limit
-from ...planning import features
+from ...planning import features, require_experiment
 from ...prediction import predict_plan
 from ...simulation import require_memory
 from ...time_limit import within
@@ -23,6 +24,7 @@ from .result import FormulaAgreement, FormulaCell
 from .sampling import SimulatedDraws, Sizes, plan_of
 
 if TYPE_CHECKING:
+    from ...arguments import Seed
     from ...experiment import Experiment
 
 LEAST_SECONDS, MOST_SECONDS = 5.0, 300.0
@@ -43,7 +45,7 @@ def check_formula(
     seconds: float = inf,
     ratios: Sequence[float] | None = None,
     dims: Sequence[int] | None = None,
-    seed: int | None = None,
+    seed: Seed | None = None,
     false_alarm: float = 1e-3,
     cells: int | None = None,
     jobs: int = 1,
@@ -69,7 +71,7 @@ def check_formula(
         budget: draws a cell, each one simulation at every size; `seconds` for all cells, shared evenly. The formula
             has the seconds too for all its values, 5 at least; without them 300 for each.
         ratios, dims: sizes, as in the size study.
-        seed: of the simulations; default: the experiment's.
+        seed: of the simulations, as in `simulate`; default: the experiment's.
         false_alarm: probability of any wrong verdict.
         cells: how many of the grid, spread evenly; default: all.
         jobs: threads.
@@ -84,13 +86,20 @@ def check_formula(
         ExperimentError: no such method, or several that retrain and no `method`.
         ValueError: eps, budget, seconds or false_alarm out of range, or sizes that do not fit the limit.
     """
+    require_choice("against", against, get_args(Against))
+    require_choice("limit", limit, ("population", "proportional", "finite"))
+    if seconds != inf:
+        seconds = checked_number("seconds", seconds)
+    eps, false_alarm = checked_number("eps", eps), checked_number("false_alarm", false_alarm)
     _require(0 < eps < 1, "eps", eps, "between 0 and 1")
     _require(0 < false_alarm < 1, "false_alarm", false_alarm, "between 0 and 1")
-    _require(budget >= FIRST_LOOK, "budget", budget, f"at least {FIRST_LOOK} draws")
     _require(seconds > 0, "seconds", seconds, "positive")
-    _require(against in ("simulation", "predict"), "against", against, "'simulation' or 'predict'")
-    _require(limit in ("population", "proportional", "finite"), "limit", limit, "population, proportional or finite")
     _require(limit != "finite" or against == "simulation", "limit", limit, "a limit that llrsim predicts")
+    require_experiment(experiment)
+    _require(budget >= FIRST_LOOK, "budget", checked_whole("budget", budget, 1), f"at least {FIRST_LOOK} draws")
+    cells = None if cells is None else checked_whole("cells", cells, 1)
+    jobs = checked_whole("jobs", jobs, 1)
+    drawn = experiment.sweep.seed if seed is None else checked_seed(seed)
     judged = Formula.of(formula, name)
     timed = replace(judged, evaluate=_timed(judged.evaluate, seconds))
     label = method_of(experiment, method)
@@ -109,8 +118,7 @@ def check_formula(
         say(f"{named[i]}: d x training rows {sizes}")
         for size, counts in at.uneven(grid.experiment(i), label):
             say(f"  at size {size:g} groups have {list(counts)} rows, in other shares than the cell's")
-        seed_here = seed_of_cell(experiment.sweep.seed if seed is None else seed, i)
-        draws = SimulatedDraws(at, label, seed=seed_here, jobs=jobs)
+        draws = SimulatedDraws(at, label, seed=seed_of_cell(drawn, i), jobs=jobs)
         return judge(draws, claim, eps=eps, level=false_alarm / len(chosen), budget=Budget(budget, left))
 
     if against == "simulation":
@@ -138,6 +146,7 @@ def check_formula(
         group_names=features(experiment).group_names,
         grid=grid,
         cells=tuple(found),
+        seed=None if against == "predict" else drawn,
     )
 
 

@@ -5,12 +5,13 @@ earlier ones have found: name, features, samples, head, methods, network, sweep,
 """
 
 from .features import check_features
-from .fits import check_head, check_methods, check_name, check_sweep
-from .network import check_network
+from .fits import check_anchor, check_head, check_methods, check_name, check_sweep, checked_head
+from .network import check_network, checked_network
 from .samples import check_samples
 from .study import check_study
 
 __all__ = [
+    "check_anchor",
     "check_features",
     "check_head",
     "check_methods",
@@ -19,4 +20,6 @@ __all__ = [
     "check_samples",
     "check_study",
     "check_sweep",
+    "checked_head",
+    "checked_network",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Container
 from itertools import pairwise
 
 from ..axes import axis_values
+from ..conversion import convert, plain
 from ..errors import ExperimentError, require, shown, suggestion
 from ..schema import KINDS, LOSSES, Descent, FitOptions, Heldout, Method, Section, Sweep
 from .rules import check_rule
@@ -17,6 +18,24 @@ _BALANCED = ("cb-llr", "dfr")
 def check_name(name: str) -> None:
     """Raise ExperimentError for a blank name."""
     require(bool(name.strip()), "name", name, "text that is not blank")
+
+
+def checked_head(key: str, head: FitOptions) -> FitOptions:
+    """Return fitting options that Python built as a file's are read: types converted, values that can be fitted.
+
+    Raises:
+        ExperimentError: as a file with these options does, in the same words.
+    """
+    typed: FitOptions = convert(plain(head, key), FitOptions, key)
+    check_head(key, typed)
+    return typed
+
+
+def check_anchor(key: str, anchor: float, missing: str | None) -> None:
+    """Raise ExperimentError unless a head can be pulled so; `missing` is what should give the head to pull to."""
+    require(0 <= anchor < math.inf, key, anchor, "at least 0")
+    if anchor > 0 and missing is not None:
+        raise ExperimentError(f"{key} = {anchor}: needs {missing}")
 
 
 def check_head(key: str, head: FitOptions) -> None:
@@ -60,6 +79,8 @@ def check_methods(methods: tuple[Method, ...], head: FitOptions, heldout: Heldou
         check_rule(f"method.{method.label}", method, head.changed_by(method.head), earlier)
         if method.head is not None:
             check_head(f"method.{method.label}.head", head.changed_by(method.head))
+        missing = "`from`, the earlier method whose head it is pulled to" if method.start is None else None
+        check_anchor(f"method.{method.label}.anchor", method.anchor, missing)
         if method.anchor > 0 and head.changed_by(method.head).loss == "max_margin":
             raise ExperimentError(
                 f"method.{method.label}.anchor = {method.anchor}: max_margin has no penalty to anchor"
@@ -98,16 +119,11 @@ def _check_fit(key: str, method: Method, earlier: tuple[str, ...]) -> None:
         raise ExperimentError(
             f"{key}.data = {method.data!r}: {method.kind} is fitted on training data; accepted: train"
         )
-    require(0 <= method.anchor < math.inf, f"{key}.anchor", method.anchor, "at least 0")
     if method.start is not None and method.start not in earlier:
         known = f"accepted: {', '.join(earlier)}" if earlier else "this is the first method"
         raise ExperimentError(
             f"{key}.from = {shown(method.start)}: no earlier method has this label"
             f"{suggestion(method.start, earlier)}; {known}"
-        )
-    if method.anchor > 0 and method.start is None:
-        raise ExperimentError(
-            f"{key}.anchor = {method.anchor}: needs `from`, the earlier method whose head it is pulled to"
         )
 
 

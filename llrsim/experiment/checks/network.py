@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ...kinds import KINDS
+from ..conversion import convert, plain
 from ..errors import ExperimentError, require
 from ..schema import Collapse, Descent, Network
 
@@ -22,10 +23,7 @@ def check_network(experiment: "Experiment") -> None:
     network = experiment.network
     if network is None:
         return
-    require(1 <= network.width <= WIDEST, "network.width", network.width, f"from 1 to {WIDEST} hidden units")
-    accepted = f"from 1 to {MOST_TEST_ROWS} rows of each group"
-    require(1 <= network.test_rows <= MOST_TEST_ROWS, "network.test_rows", network.test_rows, accepted)
-    _check_training(network)
+    _check_alone(network)
     simulator = experiment.sweep.simulator
     require(simulator != "lazy", "sweep.simulator", simulator, "auto or dense beside [network], which needs all inputs")
     sections = {"train": experiment.train, "heldout": experiment.heldout, "test": experiment.test}
@@ -47,7 +45,17 @@ def check_network(experiment: "Experiment") -> None:
             )
 
 
-def _check_training(network: Network) -> None:
+def checked_network(key: str, network: Network) -> Network:
+    """Return a network that Python built as a file's is read; ExperimentError for one that cannot be trained."""
+    typed: Network = convert(plain(network, key), Network, key)
+    _check_alone(typed)
+    return typed
+
+
+def _check_alone(network: Network) -> None:
+    require(1 <= network.width <= WIDEST, "network.width", network.width, f"from 1 to {WIDEST} hidden units")
+    accepted = f"from 1 to {MOST_TEST_ROWS} rows of each group"
+    require(1 <= network.test_rows <= MOST_TEST_ROWS, "network.test_rows", network.test_rows, accepted)
     for key in ("steps", "step_size"):
         if network.kind == "trained" and getattr(network, key) is None:
             raise ExperimentError(f"network.{key}: missing; a trained network needs steps and step_size")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from math import frexp
 from operator import index
-from typing import SupportsIndex
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...arguments import checked_seed
 from ...losses import Loss
 from ...mixture import Array
 from ...stream import root_key
@@ -19,6 +20,9 @@ from .reveal import absorb, admit, aim, query, room_left
 from .revealed import GRADIENT, LEFT, MARGINS, RIGHT, TOLERANCE, WEIGHT, nothing_revealed, with_more_room
 from .sweeps import ENTER, LOOK, PROJECT
 from .threads import sweeping
+
+if TYPE_CHECKING:
+    from ...arguments import Seed
 
 FIRST_ROOM = 32
 """Directions there is room for at first."""
@@ -49,7 +53,8 @@ class LazyGaussian:
 
     Args:
         shape: (n, d) with n >= 1 and 1 <= d <= 10^12.
-        seed: any integer; the answers are a function of it and of the queries.
+        seed: a whole number in [0, 2^64), or a NumPy Generator or SeedSequence to draw one from; the answers are a
+            function of it and of the queries.
         tolerance: the part of a query r that is orthogonal to all before it is dropped where it is smaller than
             `tolerance` |r|, which changes Z'r by about `tolerance` times its length. At least 1e-14.
         pool: threads that share the rows out, to be kept open meanwhile. No number depends on it.
@@ -78,7 +83,7 @@ class LazyGaussian:
         self,
         shape: tuple[int, int],
         *,
-        seed: SupportsIndex = 0,
+        seed: Seed = 0,
         tolerance: float = TOLERANCE,
         pool: ThreadPoolExecutor | None = None,
     ) -> None:
@@ -88,7 +93,7 @@ class LazyGaussian:
         _check_memory(52 * n, f"Z with {n} rows and its first direction")
         one, none = np.ones(1), np.empty((1, 0))
         law = SectionLaw(np.array([n]), one, none, np.empty((1, 0, 0)), one, one, np.array([d]))
-        self._state = nothing_revealed(law, root_key(_checked_seed(seed), "LazyGaussian"), 0, FIRST_ROOM, tolerance)
+        self._state = nothing_revealed(law, root_key(checked_seed(seed), "LazyGaussian"), 0, FIRST_ROOM, tolerance)
         self._state.signal[:] = 0.0
         self._sweep = sweeping(pool)
 
@@ -181,13 +186,6 @@ def _checked_shape(shape: tuple[int, int]) -> tuple[int, int]:
     if n < 1 or not 1 <= d <= LARGEST_DIMENSION:
         raise ValueError(f"shape: ({n}, {d}); expected n >= 1 and 1 <= d <= 10^12")
     return n, d
-
-
-def _checked_seed(seed: SupportsIndex) -> int:
-    try:
-        return index(seed)
-    except TypeError:
-        raise TypeError(f"seed: {seed!r}; expected an integer") from None
 
 
 def _checked_vector(name: str, values: ArrayLike) -> Array:

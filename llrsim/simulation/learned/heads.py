@@ -10,7 +10,7 @@ from ...mixture import Array
 from ...planning import Stage
 from ...status import Status
 from ...stream import Role, key, shuffle
-from ..fitting import Fit, fit
+from ..fitting import fit_rows
 
 
 class FittedHead(NamedTuple):
@@ -42,20 +42,19 @@ def fit_stage(
     """
     if start is not None and not start.status.ok:
         return FittedHead.without(start.status)
-    origin = None if start is None else Fit(*start[:2], 0.0, 0, start.status, np.empty((0, 0)))
+    origin = np.zeros(features.shape[1] + 1) if start is None else np.append(start.weights, start.bias)
     weight = np.repeat(stage.selection.weight, stage.selection.used)
     fits = []
     for index in range(stage.average):
         rows = used_rows(stage, index, root=root, replicate=replicate)
-        found = fit(
+        found = fit_rows(
             features[rows],
             labels[rows],
             weight,
             head=stage.head,
-            start=origin,
+            origin=origin,
             anchor=stage.anchor,
-            seed=(int(root) << 64) + (replicate << 32) + index,  # any whole number is a seed
-            raising=False,
+            seed=(int(root) << 64) + (replicate << 32) + index,  # any whole number keys a stream
         )
         if not found.status.ok:
             return FittedHead.without(found.status)
