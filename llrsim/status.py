@@ -15,6 +15,8 @@ class Status(IntEnum):
     DIVERGED = 6
     EMPTY = 7
     NO_PREDICTION = 8
+    IMPRECISE = 9
+    NOT_UNIQUE = 10
 
     @property
     def label(self) -> str:
@@ -24,7 +26,7 @@ class Status(IntEnum):
     @property
     def ok(self) -> bool:
         """Whether a head came out: solved to its certificate, or descended the steps it was given."""
-        return self in (Status.CONVERGED, Status.FINISHED)
+        return self in (Status.CONVERGED, Status.FINISHED, Status.NOT_UNIQUE)
 
     @property
     def message(self) -> str:
@@ -47,9 +49,18 @@ _MESSAGES = {
     ),
     Status.EMPTY: "no rows to fit on",
     Status.NO_PREDICTION: "no closed-form prediction exists for this method in this limit; simulate it",
+    Status.IMPRECISE: (
+        "double precision cannot resolve the minimum: head.ridge is too small beside the features' scale, or they lie "
+        "too far from zero; raise head.ridge, or centre and rescale the features"
+    ),
+    Status.NOT_UNIQUE: (
+        "nothing is penalised and columns depend on each other to seven digits, so many heads attain the minimum; this "
+        "is the one of least norm; set head.ridge > 0 for a unique one"
+    ),
 }
 
 # Plain integers for kernels.
 CONVERGED, FINISHED, NOT_CONVERGED, SEPARABLE, NOT_SEPARABLE, ONE_CLASS, DIVERGED, EMPTY, NO_PREDICTION = (
-    int(status) for status in Status
+    int(status) for status in list(Status)[:9]
 )
+IMPRECISE, NOT_UNIQUE = int(Status.IMPRECISE), int(Status.NOT_UNIQUE)
