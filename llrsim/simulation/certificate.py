@@ -68,43 +68,47 @@ def recentre(offset, grad):
 
 
 @private
-def excess_bound(loss, X, c, penalty, spread, pulls, grad):
+def excess_bound(loss, bias, c, penalty, spread, pulls, grad):
     """An upper bound of F(w) - min F, given slopes and gradient (around the offset) and S = `spread`; inf if none.
 
-    There is none where a coordinate but the bias has no penalty, and where g_b is not small.
+    There is none where a coordinate but the bias has no penalty, and where g_b is not small. `bias` (n,) is its column.
     """
-    n, b = X.shape[0], grad.size - 1
-    gap = square = 0.0
-    for q in range(b):
+    square = 0.0
+    for q in range(grad.size - 1):
         if not penalty[q] > 0.0:
             return inf
         square += grad[q] * grad[q] / penalty[q]
-    if penalty[b] > 0.0:
-        return 0.5 * (square + grad[b] * grad[b] / penalty[b])
+    if penalty[-1] > 0.0:
+        return 0.5 * (square + grad[-1] * grad[-1] / penalty[-1])
+    return free_bias_bound(loss, bias, c, pulls, square, grad[-1], spread)
+
+
+@private
+def free_bias_bound(loss, bias, c, pulls, square, pull, spread):
+    """The bound with a free bias, given sum_j g_j^2 / P_j of the other coordinates, g_b = `pull` and S = `spread`."""
     weight = loaded = top = wide = 0.0
-    for i in range(n):
+    for i in range(c.size):
         a = -pulls[i]
         v, u = 1.0, 0.5
         if loss == LOGISTIC:
             v, u = a * (1.0 - a), 1.0
         elif loss == SQUARED_HINGE:
             v, u = a, 0.5 * a
-        part = c[i] * X[i, b] * X[i, b] * v
+        part = c[i] * bias[i] * bias[i] * v
         weight += part
         loaded += part * u
         if c[i] > 0.0:
-            top, wide = max(top, v), max(wide, abs(X[i, b]))
-    if grad[b] != 0.0:
-        t = abs(grad[b]) / weight
-        if not (loss == SQUARED or t * wide <= 1.0):
-            return inf
-        gap = t * t * loaded
-        square = (sqrt(square) + t * sqrt(weight * top * spread)) ** 2
-    return gap + 0.5 * square
+            top, wide = max(top, v), max(wide, abs(bias[i]))
+    if pull == 0.0:
+        return 0.5 * square
+    t = abs(pull) / weight
+    if not (loss == SQUARED or t * wide <= 1.0):
+        return inf
+    return t * t * loaded + 0.5 * (sqrt(square) + t * sqrt(weight * top * spread)) ** 2
 
 
 @reduction
-def _least_loss(loss, c, pulls):
+def least_loss(loss, c, pulls):
     """A lower bound of the loss from its slopes, without a logarithm: log 1 / (1 - a) = a + a^2 / 2 + .."""
     total, linear = 0.0, 1.0 if loss == LOGISTIC else 0.0
     for i in range(c.size):
@@ -115,7 +119,7 @@ def _least_loss(loss, c, pulls):
 @private
 def least_objective(loss, c, penalty, centre, w, pulls):
     """A lower bound of F(w) from its slopes: exact but for the logistic loss."""
-    total = _least_loss(loss, c, pulls)
+    total = least_loss(loss, c, pulls)
     for q in range(w.size):
         total += 0.5 * penalty[q] * (w[q] - centre[q]) ** 2
     return total

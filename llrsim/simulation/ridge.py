@@ -69,7 +69,7 @@ def ridge(how, X, y, c, shift, penalty, centre, w, single, stream, path, path_w)
         judged = iteration > 0 and relative <= limit
         objective = least_objective(how.loss, c, penalty, centre, w, pulls) if judged else 0.0
         if judged and (p > n or not complete(factor, free_count == p)):
-            bound = excess_bound(how.loss, X, c, penalty, spread, pulls, grad)
+            bound = excess_bound(how.loss, X[:, p - 1], c, penalty, spread, pulls, grad)
             excess = relative_excess(bound, objective, penalty, centre, w)
             if excess <= limit:
                 break

@@ -89,7 +89,7 @@ def minimise(how, X, y, c, shift, penalty, centre, w, single, stream, path, path
             return SEPARABLE, relative, iteration
         if size <= tol * reference < inf and times == 1.0:
             objective = least_objective(loss, c, penalty, centre, w, pulls)
-            bound = excess_bound(loss, X, c, penalty, spread, pulls, grad)
+            bound = excess_bound(loss, X[:, p - 1], c, penalty, spread, pulls, grad)
             if free and not factoring:
                 bound = excess_by_rows(loss, X, c, offset, square, pulls, grad)
             excess = relative_excess(bound, objective, penalty, centre, w)
