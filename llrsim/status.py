@@ -17,6 +17,8 @@ class Status(IntEnum):
     EMPTY = 7
     NO_PREDICTION = 8
     BIAS_NOT_UNIQUE = 9
+    IMPRECISE = 10
+    NOT_UNIQUE = 11
 
     @property
     def label(self) -> str:
@@ -26,7 +28,7 @@ class Status(IntEnum):
     @property
     def ok(self) -> bool:
         """Whether a head came out: solved to its certificate, or descended the steps it was given."""
-        return self in (Status.CONVERGED, Status.FINISHED, Status.BIAS_NOT_UNIQUE)
+        return self in (Status.CONVERGED, Status.FINISHED, Status.BIAS_NOT_UNIQUE, Status.NOT_UNIQUE)
 
     @classmethod
     def of_all(cls, codes: Iterable[int]) -> "Status":
@@ -75,6 +77,14 @@ _MESSAGES = {
         "solved, but every bias of an interval is as good and the one nearest to 0 is taken: set a smaller head.ridge, "
         "so that margins reach 1"
     ),
+    Status.IMPRECISE: (
+        "double precision cannot resolve the minimum: head.ridge is too small beside the features' scale, or they lie "
+        "too far from zero: set a larger head.ridge, or centre and rescale the features"
+    ),
+    Status.NOT_UNIQUE: (
+        "nothing is penalised and columns depend on each other to seven digits, so many heads attain the minimum, and "
+        "this is the one of least norm: set head.ridge > 0 for a unique one"
+    ),
 }
 
 # Plain integers for kernels.
@@ -89,4 +99,6 @@ _MESSAGES = {
     EMPTY,
     NO_PREDICTION,
     BIAS_NOT_UNIQUE,
+    IMPRECISE,
+    NOT_UNIQUE,
 ) = (int(status) for status in Status)

@@ -50,3 +50,25 @@ def fit(loss, X, y, c, penalty, centre):
 def ridge(X, y, c, penalty, centre):
     """The squared-loss minimiser from its normal equations."""
     return np.linalg.solve((X.T * c) @ X + np.diag(penalty), X.T @ (c * y) + penalty * centre)
+
+
+def standardised_newton(loss, X, y, ridge):
+    """Weights and bias by damped Newton steps on standardised columns, in NumPy's longest floats."""
+    long = np.longdouble
+    mean, std = X.mean(axis=0), X.std(axis=0)
+    Z = np.column_stack([(X.astype(long) - mean) / std, np.ones(len(y), long)])
+    penalty, c, w = np.append(ridge / std**2, 0.0).astype(long), long(1) / len(y), np.zeros(Z.shape[1], long)
+    for _ in range(200):
+        grad, value = gradient(loss, Z, y, c, penalty, 0.0, w), objective(loss, Z, y, c, penalty, 0.0, w)
+        margins = y * (Z @ w)
+        bend = c * np.asarray(LOSSES[loss][2](margins), long)
+        root = np.linalg.cholesky(((Z.T * bend) @ Z + np.diag(penalty)).astype(float))
+        step = -np.linalg.solve(root.T, np.linalg.solve(root, grad.astype(float)))
+        if -(grad @ step) <= 1e-15 * value:
+            weights = (w[:-1] / std).astype(float)
+            return weights, float(w[-1] - mean @ weights)
+        length = 1.0
+        while objective(loss, Z, y, c, penalty, 0.0, w + length * step) > value + 0.1 * length * (grad @ step):
+            length /= 2
+        w = w + length * step
+    raise AssertionError("Newton on standardised columns: not converged")

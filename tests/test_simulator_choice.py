@@ -13,9 +13,10 @@ import llrsim
 from llrsim.experiment import ExperimentError
 from llrsim.planning import plan
 from llrsim.simulation import memory, simulate, simulate_plan
-from llrsim.simulation.choice import SMALL, chosen, dense_seconds, lazy_seconds
+from llrsim.simulation.choice import LEAST_RIDGE, SMALL, chosen, dense_seconds, lazy_seconds
 from llrsim.simulation.draws import Draws
 from llrsim.simulation.lazy.support import MOST_EIGENSPACES, obstacle
+from llrsim.status import Status
 from llrsim.sweep.units import simulate_unit
 
 __all__ = ["engine"]
@@ -74,6 +75,11 @@ class TestRule:
             (sized(10**5, 150, loss="squared"), "lazy"),  # no rows are held
             (sized(10**5, 150, loss="logistic"), "dense"),
             (sized(10**6, 10**6, loss="hinge"), "lazy"),
+            (sized(20_000, 20_000, loss="squared_hinge", ridge=0.1), "lazy"),
+            (sized(2100, 1000, loss="squared_hinge", ridge=1e-4), "dense"),  # a lazy fit does not converge
+            (sized(20_000, 20_000, loss="squared_hinge", ridge=1e-5), "dense"),
+            (sized(20_000, 20_000, loss="squared_hinge", ridge=1e-5, solver={"steps": 5, "step_size": 0.1}), "lazy"),
+            (sized(20_000, 20_000, ridge=1e-5), "lazy"),
             (sized(10**6, 10**6, loss="hinge", ridge=0), "dense"),  # an obstacle, whatever it costs
             (sized(10**6, 10**6, solver=MINIBATCH), "dense"),
         ],
@@ -87,6 +93,7 @@ class TestRule:
             {},
             {"loss": "squared"},
             {"loss": "hinge"},
+            {"loss": "squared_hinge", "ridge": 0.01},
             {"loss": "max_margin"},
             {"solver": {"steps": 5, "step_size": 0.1}},
             {"solver": {"steps": 5000, "step_size": 0.1}},
@@ -97,6 +104,22 @@ class TestRule:
             lazy = [chosen(plan(sized(n, d, **head)), "auto") == "lazy" for d in np.logspace(0, 8, 60).astype(int)]
             assert lazy == sorted(lazy)
             assert lazy[-1]
+
+    def test_a_small_ridge_is_small_beside_the_noise(self):
+        wide = sized(20_000, 20_000, loss="squared_hinge", ridge=0.1)
+        loud = wide.with_values({"features.noise.std": 20.0})
+        quiet = wide.with_values({"features.noise.std": 0.01, "head.ridge": 1e-5})
+        assert [chosen(plan(one), "auto") for one in (wide, loud, quiet)] == ["lazy", "dense", "lazy"]
+
+    @pytest.mark.parametrize("shape", [(120, 80), (80, 240)])
+    def test_squared_hinge_converges_lazily_down_to_the_least_ridge(self, shape):
+        """With noise of unit mean square; the ridge of the second case is the least that is ever chosen."""
+        for ridge in (0.1, LEAST_RIDGE):
+            outcome = simulate(
+                sized(*shape, loss="squared_hinge", ridge=ridge).with_values({"sweep.simulator": "lazy"}), 3
+            )
+            assert (outcome["erm"].status == Status.CONVERGED).all()
+            assert (outcome["erm"].certificate <= 1e-9).all()
 
     def test_is_the_lower_cost_beyond_small_designs(self):
         for n, d in ((4000, 1000), (1000, 4000), (20_000, 150), (10**6, 10**4)):

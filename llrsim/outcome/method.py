@@ -69,7 +69,7 @@ class MethodOutcome:
         test: the law the heads are read out on.
         heads: summaries with leading axis (R,); rows that have no head are nan.
         status: (R,) codes of `Status`.
-        certificate: (R,) relative gradient norm or duality gap of each fit.
+        certificate: (R,) of each fit, see `simulation.Fit`: relative gradient norm, excess or duality gap.
         iterations: (R,) solver iterations, or steps.
         limit: `finite` for a simulation, else the limit of the prediction.
         path: heads along the descent, when `head.solver.path` asks for it.

@@ -1,4 +1,4 @@
-"""Which simulator runs a plan: by sizes alone, so that every machine and every run of it decides alike.
+"""Which simulator runs a plan: by the experiment alone, so that every machine and every run decides alike.
 
 Up to SMALL numbers in its largest design a plan is dense: a replicate takes milliseconds, and dense replicates are
 paired. Beyond that it is lazy where that is estimated to take less time. Either simulator holds `columns` for its rows,
@@ -11,15 +11,17 @@ fills them once and passes over them as often as the fit asks:
 | dense   | drawn once for a plan | k + d + 1                  | `_dense_passes`: what the loss's solver takes    |
 | lazy    | drawn for each fit    | k + 1 + K (1 + E)          | steps + K of a descent, SWEEPS K of an exact fit |
 
-with K queries that are numerically new, each of which adds a left direction and one right direction in each of the E
-eigenspaces of the noise (T17). Least squares asks of the rows of a section only their inner products, so there the
-lazy simulator holds at most as many rows a section as columns (T18). K does not depend on d, and is not
-lowered to d either: there the dense columns are the fewer, and so a plan that is lazy at some d is lazy at every
-larger one.
+K is the number of queries that are numerically new, each of which adds a left direction and one right direction in each
+of the E eigenspaces of the noise (T17). Least squares asks of the rows of a section only their inner products, so there
+the lazy simulator holds at most as many rows a section as columns (T18). K does not depend on d, and is not lowered to
+d either: there the dense columns are the fewer, and so a plan that is lazy at some d is lazy at every larger one.
+
+Exact fits of the squared hinge whose ridge is small beside the noise are dense (`LEAST_RIDGE`).
 """
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from ..experiment import ExperimentError
@@ -70,6 +72,14 @@ fewer where n is larger than d."""
 MANY_QUERIES = 150
 """New directions of a lazy hinge or max margin fit."""
 
+KINKED_QUERIES = 24
+"""New directions of a lazy squared hinge fit, over the cube root of the ridge beside the noise's mean square: 17 to 24,
+50 and 110 were seen at 1, 0.1 and 0.01 with 600 and 2100 rows in 300 to 10^5 dimensions."""
+
+LEAST_RIDGE = 1e-3
+"""Ridge of a squared hinge beside the noise's mean square below which a lazy fit need not converge: nearly all that is
+wrong there is which rows bend, and every query shows a few. At 1e-3 it takes 200 to 310 queries, at 1e-4 over 500."""
+
 SWEEPS = 3
 """Passes of a lazy exact fit for each of its queries: to ask, to project, to search."""
 
@@ -90,7 +100,7 @@ def chosen(plan: Plan, simulator: Simulator) -> Chosen:
     if simulator != "auto":
         return simulator
     rows = max(int(sample.counts.sum()) for sample in plan.samples)
-    if rows * _columns(plan) <= SMALL or obstacle(plan) is not None:
+    if rows * _columns(plan) <= SMALL or not _lazy_stands(plan):
         return "dense"
     return "lazy" if lazy_seconds(plan) < dense_seconds(plan) else "dense"
 
@@ -103,7 +113,7 @@ def chosen_for_factorial(plan: Plan, simulator: Simulator, workers: int) -> Simu
     Dense cells are paired, which narrows the intervals of differences more than speed could.
     """
     if simulator == "auto":
-        return "lazy" if shortage(plan, workers) is not None and obstacle(plan) is None else "dense"
+        return "lazy" if shortage(plan, workers) is not None and _lazy_stands(plan) else "dense"
     chosen(plan, simulator)
     return simulator
 
@@ -134,7 +144,9 @@ def _lazy_seconds(plan: Plan, stage: Stage) -> float:
         queries = min(QUERIES, head.solver.steps)
         passes = head.solver.steps + queries
     else:
-        queries = QUERIES if head.loss in ("squared", "logistic", "squared_hinge") else MANY_QUERIES
+        queries = QUERIES if head.loss in ("squared", "logistic") else MANY_QUERIES
+        if head.loss == "squared_hinge":
+            queries = int(KINKED_QUERIES / max(_relative_ridge(plan, stage), LEAST_RIDGE) ** (1 / 3)) + 1
         passes = SWEEPS * queries
     # Every head that is averaged asks of rows of its own.
     queries = min(stage.average * queries, rows)
@@ -142,6 +154,19 @@ def _lazy_seconds(plan: Plan, stage: Stage) -> float:
     if head.loss == "squared" and stage.average == 1:
         rows = sum(min(int(used), columns) for used in stage.selection.used)
     return rows * columns * (LAZY.fill + LAZY.sweep * passes * stage.average)
+
+
+def _lazy_stands(plan: Plan) -> bool:
+    """Whether the lazy simulator takes the plan, and its fits converge."""
+    kinked = [stage for stage in plan.stages if stage.head.loss == "squared_hinge" and stage.head.solver == "exact"]
+    return obstacle(plan) is None and all(_relative_ridge(plan, stage) >= LEAST_RIDGE for stage in kinked)
+
+
+def _relative_ridge(plan: Plan, stage: Stage) -> float:
+    """A stage's penalty over the mean square of a noise coordinate, where that is largest; inf without noise."""
+    values, multiplicities = plan.test.eigenspaces()
+    noise = float(plan.samples[stage.sample].mixture.noise_std.max()) ** 2 * float(values @ multiplicities)
+    return (stage.head.ridge + stage.anchor) * plan.test.noise_dim / noise if noise > 0.0 else inf
 
 
 def _training_seconds(plan: Plan) -> float:

@@ -32,9 +32,9 @@ class Fit:
     Attributes:
         weights: (p,) w of the logit x.w + b.
         bias: b.
-        certificate: relative gradient norm (smooth losses, descent) or relative duality gap (hinge, max margin). A
-            gradient relative to the one at zero leaves |dw| <= certificate |grad F(0)| / ridge: at ridges below 1e-7
-            the weights of separable data are known to fewer digits than the certificate has.
+        certificate: exact fits of smooth losses: the larger of |grad F| / |grad F(0)| and an upper bound of the part of
+            the objective F above its minimum (weights are known to the root of it, at least); hinge and max margin: the
+            relative duality gap; descents: the relative gradient norm.
         iterations: solver iterations, or descent steps.
         status: how it ended.
         path: (S, p + 1) weights and bias after the steps of `head.solver.path`, bias last.

@@ -15,7 +15,7 @@ from .._jit import kernel, private
 from ..descent_rule import clipping, move
 from ..losses import value
 from ..simplex import advance, begin
-from ..status import CONVERGED, DIVERGED, EMPTY, FINISHED, NOT_CONVERGED
+from ..status import CONVERGED, DIVERGED, EMPTY, FINISHED, IMPRECISE, NOT_CONVERGED, NOT_UNIQUE
 from .passes import gradient, inner
 from .solvers import DESCENT, Recipe
 
@@ -103,7 +103,8 @@ def _saddle(newton, how, X, y, c, unit, rows, masses, shift, penalty, centre, w,
             inner_how, X, y, c, shift, penalty, centre, w, single, stream, no_path, no_heads
         )
         iterations += used
-        if status != CONVERGED and not (status == NOT_CONVERGED and certificate <= how.tolerance):
+        rough = status in (NOT_CONVERGED, IMPRECISE) and certificate <= how.tolerance
+        if status not in (CONVERGED, NOT_UNIQUE) and not rough:
             return status, certificate, iterations
         _losses(how.loss, X, y, unit, rows, shift, w, losses)
         mean, top = 0.0, -inf
@@ -113,7 +114,7 @@ def _saddle(newton, how, X, y, c, unit, rows, masses, shift, penalty, centre, w,
             top = max(top, here[k])
         gap = (top - mean) / value(how.loss, 0.0)
         if gap + certificate <= how.tolerance:
-            return CONVERGED, gap + certificate, iterations
+            return NOT_UNIQUE if status == NOT_UNIQUE else CONVERGED, gap + certificate, iterations
         if not isfinite(mean):
             break
         advance(ascent, here, mean + _penalty(penalty, centre, w))

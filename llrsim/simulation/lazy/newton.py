@@ -2,7 +2,8 @@
 
 Every iteration reveals the gradient's new direction and takes one Newton step in all known coordinates, with a line
 search; for the squared loss that is conjugate gradients with full orthogonalisation. The gradient is that of the whole
-problem, so its length certifies the head in all dimensions, revealed or not.
+problem, so its length, and the duality gap that it leaves (`simulation.certificate`), certify the head in all
+dimensions, revealed or not.
 """
 
 from math import inf, isfinite, isnan, nan, sqrt
@@ -11,12 +12,14 @@ import numpy as np
 
 from ..._jit import kernel, private
 from ...status import CONVERGED, NOT_CONVERGED, SEPARABLE
+from ..certificate import free_bias_bound, least_loss, relative_excess
 from ..semidefinite import factorise, solve
 from .query import DONE, REFERENCE, ROOM, ask, look
 from .reveal import aim, answer
 from .revealed import (
     BENDING,
     CENTRE,
+    DIMS,
     FACTOR,
     GRADIENT,
     HEAD,
@@ -24,9 +27,13 @@ from .revealed import (
     MOMENT,
     PENALTY,
     RIGHT,
+    ROOT,
+    SCALE,
+    SLOPES,
     TOLD_WRONG,
     TOTALS,
     VELOCITY,
+    WEIGHT,
 )
 from .sweeps import BEND, CURVE, SEARCH, STEP
 
@@ -40,15 +47,17 @@ gradient in the coordinates it was in. Else it keeps its curvatures and gains a 
 
 @kernel
 def minimise(sweep, how, state, softness, progress):
-    """Minimise from HEAD; returns (status, |grad F| / |grad F(0)|).
+    """Minimise from HEAD; returns (status, certificate).
 
-    `softness` is 0 for a smooth loss (`multipliers` has the others). Statuses are those of `simulation.smooth`; ROOM
+    `softness` is 0 for a smooth loss, whose certificate is that of `simulation.smooth`. `multipliers` has the others,
+    for which it is the relative gradient alone. Statuses are those of `simulation.smooth`; ROOM
     asks for larger arrays, with which the same call goes on from the head reached and from `progress`.
     """
     free = True
     for q in range(state.signal.shape[0] + state.known[RIGHT]):
         free &= state.vectors[PENALTY, q] == 0.0
     size = look(sweep, how.loss, softness, state)
+    softest = inf  # inverse curvature along the last step's gradient
     none = np.int64(0)  # kernels are compiled once more for a literal zero
     known, fresh = none, True
     while True:
@@ -60,12 +69,15 @@ def minimise(sweep, how, state, softness, progress):
         if free and state.numbers[TOLD_WRONG] == 0.0:
             return SEPARABLE, size / reference
         if size <= how.tolerance * reference < inf:
-            return CONVERGED, size / reference
+            excess = 0.0 if softness > 0.0 else _relative_excess(how.loss, state, size, softest)
+            if excess <= how.tolerance:
+                return CONVERGED, max(size / reference, excess)
         if iteration >= how.iterations or not isfinite(size + reference):
             return NOT_CONVERGED, size / reference
         known = none if fresh else known
         _update_hessian(sweep, how.loss, softness, state, known)
         start = _newton_step(state, known)
+        softest = -start / (size * size)
         aim(state, state.vectors[VELOCITY])
         length = 1.0
         sweep(STEP, how.loss, softness, length, state)
@@ -78,6 +90,36 @@ def minimise(sweep, how, state, softness, progress):
         size = ask(sweep, state, length)
         progress[DONE] += 1
         fresh = progress[DONE] in EARLY or length != 1.0 or _gradient_in(state, known) > STALE * size
+
+
+@kernel
+def _relative_excess(loss, state, size, softest):
+    """An upper bound of F - min F over F at HEAD, given the gradient's length; a row's noise has its expected length.
+
+    Without a penalty it is an estimate: the gradient meets the curvature that the last one met.
+    """
+    b, noise, spread = state.signal.shape[0] - 1, 0.0, 0.0
+    weight, pulls, penalty = state.rows[WEIGHT], state.rows[SLOPES], state.vectors[PENALTY]
+    for e in range(state.spaces.shape[1]):
+        noise += state.spaces[DIMS, e] * state.spaces[ROOT, e] ** 2
+    for i in range(weight.size):
+        square = noise * state.rows[SCALE, i] ** 2
+        for q in range(b):
+            square += state.signal[q, i] ** 2
+        spread += weight[i] * square
+    objective = least_loss(loss, weight, pulls)
+    for q in range(b + 1 + state.known[RIGHT]):
+        objective += 0.5 * penalty[q] * (state.vectors[HEAD, q] - state.vectors[CENTRE, q]) ** 2
+    # All coordinates but the bias have one penalty, those not revealed among them.
+    pull, ridge = state.vectors[GRADIENT, b], penalty[-1]
+    if ridge == 0.0:
+        gap = softest * size * size
+    elif penalty[b] > 0.0:
+        gap = 0.5 * ((size * size - pull * pull) / ridge + pull * pull / penalty[b])
+    else:
+        square = max(size * size - pull * pull, 0.0) / ridge
+        gap = free_bias_bound(loss, state.signal[b], weight, pulls, square, pull, spread / ridge)
+    return relative_excess(gap, objective, penalty, state.vectors[CENTRE], state.vectors[HEAD])
 
 
 @kernel
