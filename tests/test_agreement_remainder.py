@@ -188,3 +188,16 @@ def test_what_does_not_shrink_is_told_from_what_shrinks_slowly(power, size, reje
     found = judge([0.8 + gap for gap in gaps], gaps, heads, x, 1, units=np.ones(3))
     assert found.p_value < 1e-6
     assert (found.p_beyond < 1e-3) == rejected
+
+
+def test_a_right_formula_with_unequal_noise_is_not_rejected():
+    """The other judge: llrsim's own prediction as a formula is undecided there, and one that is .2 off disagrees."""
+    cell = llrsim.load(CELL)
+    accuracy = llrsim.predict(cell)["erm"].group_accuracy
+    wrong = accuracy - np.array([0.0, 0.0, 0.0, 0.2])
+    options = {"dims": (20, 40, 80), "seed": 1, "budget": 600}
+    found = check(cell, formula=lambda: accuracy, **options)
+    assert found.verdict == "undecided"
+    assert (found.cells[0].judgement.low > 0.002).any(), "the control: by the extrapolation in 1/d alone it disagrees"
+    assert "larger ones decide" in str(found)
+    assert check(cell, formula=lambda: wrong, **options).verdict == "disagrees"

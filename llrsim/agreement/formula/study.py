@@ -103,7 +103,8 @@ def check_formula(
             say(f"  at size {size:g} groups have {list(counts)} rows, in other shares than the cell's")
         seed_here = seed_of_cell(experiment.sweep.seed if seed is None else seed, i)
         draws = SimulatedDraws(at, label, seed=seed_here, jobs=jobs)
-        return judge(draws, claim, eps=eps, level=false_alarm / len(chosen), budget=Budget(budget, left))
+        level, spent = false_alarm / len(chosen), Budget(budget, left)
+        return judge(draws, claim, eps=eps, level=level, budget=spent, remainder=draws.remainder)
 
     if against == "simulation":
         for at, _ in sized.values():
