@@ -183,9 +183,10 @@ def test_what_does_not_shrink_is_told_from_what_shrinks_slowly(power, size, reje
     rng = np.random.default_rng(5)
     x = 1 / np.array([100.0, 200.0, 400.0])
     shifts = size * (x / x.max()) ** power
-    heads = [shift + 0.01 * rng.normal(size=(24, 3)) for shift in shifts]
+    units = np.array([20.0, 0.05, 1.0])
+    heads = [units * (shift + 0.01 * rng.normal(size=(24, 3))) for shift in shifts]
     gaps = [0.1 * shift + 0.001 * rng.normal(size=(24, 4)) for shift in shifts]
-    found = judge([0.8 + gap for gap in gaps], gaps, heads, x, 1, units=np.ones(3))
+    found = judge([0.8 + gap for gap in gaps], gaps, heads, x, 1, units=units)
     assert found.p_value < 1e-6
     assert (found.p_beyond < 1e-3) == rejected
 
