@@ -188,6 +188,7 @@ def test_what_does_not_shrink_is_told_from_what_shrinks_slowly(power, size, reje
     gaps = [0.1 * shift + 0.001 * rng.normal(size=(24, 4)) for shift in shifts]
     found = judge([0.8 + gap for gap in gaps], gaps, heads, x, 1, units=units)
     assert found.p_value < 1e-6
+    assert found.distance == pytest.approx(size, abs=0.02)
     assert (found.p_beyond < 1e-3) == rejected
 
 
