@@ -22,7 +22,7 @@ RECORDED = {
     "e05": "complicated",
     "e06": "refuted",
     "e07": "refuted",
-    "e08": "refuted",
+    "e08": "undecided",
     "e09": "confirmed",
     "e10": "confirmed",
     "e11": "confirmed",
