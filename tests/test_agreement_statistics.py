@@ -59,7 +59,7 @@ def test_heads_are_judged_with_the_least_degrees_of_freedom():
     weights = intercept_weights(x, 1)
     degrees = freedom(heads, weights)
     assert degrees.max() > 1.2 * degrees.min()
-    found = judge([0.8 + gap for gap in gaps], gaps, heads, x, 1).p_heads
+    found = judge([0.8 + gap for gap in gaps], gaps, heads, x, 1, units=np.ones(3)).p_heads
     assert found == pytest.approx(hotelling(*extrapolate(heads, weights), degrees.min()), rel=1e-12)
 
 
@@ -123,7 +123,7 @@ def judged_studies(shift, studies=400):
     for _ in range(studies):
         gaps = [rng.normal(size=(16, 4)) @ mixing + 0.02 * np.asarray(shift) for _ in range(2)]
         heads = [rng.normal(size=(16, 3)) for _ in gaps]
-        yield gaps, judge([0.8 + gap for gap in gaps], gaps, heads, np.array([0.2, 0.1]), 1)
+        yield gaps, judge([0.8 + gap for gap in gaps], gaps, heads, np.array([0.2, 0.1]), 1, units=np.ones(3))
 
 
 def test_the_worst_group_is_judged_without_favour():

@@ -129,10 +129,11 @@ def test_explain_prints_its_sentence(capsys, file):
 def test_check_exits_by_its_verdict(capsys, file, monkeypatch):
     from types import SimpleNamespace
 
-    for judged, agrees, status in (([1], True, 0), ([1], False, 1), ([], False, 3)):
-        verdict = SimpleNamespace(judged=judged, agrees=agrees, to_dict=lambda agrees=agrees: {"agrees": agrees})
-        monkeypatch.setattr("llrsim.agreement.check", lambda *_, verdict=verdict, **__: verdict)
-        assert json.loads(said(capsys, ["check", file, "--json"], status).out) == {"agrees": agrees}
+    statuses = {"agrees": 0, "disagrees": 1, "undecided": 3, "nothing could be judged": 3}
+    for verdict, status in statuses.items():
+        found = SimpleNamespace(verdict=verdict, to_dict=lambda verdict=verdict: {"verdict": verdict})
+        monkeypatch.setattr("llrsim.agreement.check", lambda *_, found=found, **__: found)
+        assert json.loads(said(capsys, ["check", file, "--json"], status).out) == {"verdict": verdict}
 
 
 def test_no_head_at_all_is_exit_status_one(capsys, file):

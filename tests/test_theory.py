@@ -19,12 +19,14 @@ PACKAGE = Path(llrsim.__file__).parent
 NAMES = [result.derive.__module__ + "." + result.derive.__name__ for result in theory.RESULTS]
 
 
-@pytest.mark.parametrize("result", theory.RESULTS, ids=NAMES)
-def test_every_derivation_holds(result):
+@pytest.mark.parametrize(("place", "result"), list(enumerate(theory.RESULTS)), ids=NAMES)
+def test_every_derivation_holds(place, result):
+    """It prints, and its row says how many of its steps are derived, checked and cited, where and by whom."""
     proof = derived(f"{result.derive.__module__.removeprefix('theory.')}.{result.derive.__name__}")
     assert proof.assumptions
     assert proof.result
     assert not faults(paragraph(f"{result.id}: {result.name}", proof))
+    assert ledger()[place][7].strip() == proof.summary()
 
 
 def ledger():
@@ -50,7 +52,7 @@ def named(cell):
 def test_the_ledger_links_to_what_exists():
     rows = ledger()
     for row in rows:
-        assert len(row) == 7
+        assert len(row) == 8
         assert all(cell.strip() for cell in row)
         for cell in row[4:6]:
             for name, file in linked(cell):

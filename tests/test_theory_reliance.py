@@ -282,3 +282,24 @@ def test_ridge_can_give_collapse_the_larger_share(sigma_c, tau, sign):
     assert (fully < 0) == (sigma_c < 1)  # where the spurious coordinate is the wider one
     found = shares(values, cells)
     assert np.sign(found[0] - found[1]) == sign
+
+
+def test_at_equal_variances_balance_has_the_larger_share_at_small_tau():
+    """There the limit of full collapse decides nothing; the share of balance is larger by about tau."""
+    spurious = 0.9**2 + (1 - 0.8**2) * 1.0**2
+    values = {
+        "mu_c": 1.2,
+        "mu_s": 1.0,
+        "sigma_c": spurious**0.5,
+        "sigma_s": 0.9,
+        "rho": 0.8,
+        "rho_fit": 0.0,
+        "lambda": 0.3,
+    }
+    for tau in (1e-3, 1e-2):
+        terms = evaluate("balance_or_collapse.under_ridge", values | {"tau": tau})
+        assert terms["full_collapse"] == pytest.approx(0.0, abs=1e-12)
+        assert terms["equal_variances"] == tau
+        assert terms["margin"] == pytest.approx(tau, rel=10 * tau)
+        balance, collapse = shares(values, four_cells(values, tau, tau, values["lambda"]))[:2]
+        assert balance > collapse

@@ -62,14 +62,14 @@ def test_a_paragraph_has_title_assumptions_steps_and_controls():
     proof = Derivation("Given `a > 0`.")
     double = proof.equal("Twice it", A + A, 2 * A)
     proof.control("At one", double.subs(A, 1), 2 + 0 * A)
-    proof.say("No more")
+    proof.cite("No more", source="T0", conditions="`a > 0`")
     assert paragraph("T0: twice", proof).splitlines() == [
         r"\paragraph{T0: twice.} Given $a > 0$.",
         "Twice it",
         r"\[ 2 a \]",
         r"\emph{Control.} At one",
         r"\[ 2 \]",
-        "No more.",
+        r"\emph{Cited.} No more, if $a > 0$ (T0).",
     ]
 
 

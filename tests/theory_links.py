@@ -30,7 +30,7 @@ def require_equal_somewhere(sentence, left, right):
 
 
 class Links:
-    """Counts the links of the first derivation that is begun, and takes away what link `missing` has shown.
+    """Counts the own links of the derivation that is begun first, and takes away what link `missing` has shown.
 
     Controls are passed over, so that only other links and the result can notice; so are the checks of links up to
     the missing one, which have held before.
@@ -47,7 +47,6 @@ class Links:
 
     def link(self, proof, step, shown):
         proof.steps.append(step)
-        self.first = self.first or proof
         if proof is not self.first:
             return shown
         self.shown.append(step)
@@ -55,7 +54,14 @@ class Links:
 
     @contextmanager
     def watched(self):
+        begin = Derivation.__init__
+
+        def begun(proof, *arguments, **options):
+            begin(proof, *arguments, **options)
+            self.first = self.first or proof
+
         with (
+            patch.object(Derivation, "__init__", begun),
             patch.object(Derivation, "link", lambda *arguments: self.link(*arguments)),
             patch.object(Derivation, "equal", lambda *arguments: self.equal(*arguments)),
             patch.object(Derivation, "control", lambda *_: None),
@@ -65,10 +71,10 @@ class Links:
 
 
 def links_of(derive):
-    """The steps that are links, and the result; nothing is checked."""
+    """The steps that are links, and the derivation without its controls; nothing is checked."""
     links = Links()
     with links.watched():
-        return links.shown, dict(derive().result)
+        return links.shown, derive()
 
 
 def is_idle(derive, link, result):

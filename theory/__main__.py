@@ -29,9 +29,7 @@ def main() -> None:
         if options.latex:
             print(paragraph(f"{result.id}: {result.name}", proof), end="\n\n")
         else:
-            controls = sum(step.control for step in proof.steps)
-            counts = f"{len(proof.steps) - controls:3d} steps {controls:2d} controls"
-            print(f"{result.id:4s} {result.name:40s} {counts} {seconds:6.2f} s")
+            print(f"{result.id:4s} {result.name:40s} {seconds:6.2f} s  {proof.summary()}")
     if not options.latex:
         print(f"all hold, {time.perf_counter() - started:.1f} s")
 

@@ -11,8 +11,15 @@ from .gaussian import expectation
 def shared_rows() -> Derivation:
     """v_1'v_2 = delta sum_g pi_g f_g sigma_g^2 E[M'(a_1) M'(a_2)] / (lambda + nu)^2; |mean of K heads|."""
     proof = Derivation(
-        "Two heads of one law, a share `f_g` of one's rows in the other; isotropic noise. A cavity argument: without "
-        "noise coordinate `j` the margins are independent of that coordinate, and its effect on them is small."
+        "Two heads of one law, a share `f_g` of one's rows in the other; isotropic noise.",
+        sizes="two groups, one row of each kind",
+    )
+    proof.cite(
+        "The cavity: without noise coordinate `j` the margins are independent of that coordinate, and with it each "
+        "moves by its own share alone, to leading order",
+        source="Loureiro et al. 2022 (2201.13383)",
+        conditions="the noise is Gaussian and isotropic and `n, d -> infinity` at fixed `d/n`; the remainder is not "
+        "bounded here, and simulation checks what follows",
     )
     weight, ridge, nu, field, ratio = symbols("v_j lambda nu xi delta", real=True)
     found = proof.equal(

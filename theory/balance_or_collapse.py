@@ -7,7 +7,7 @@ out on one law.
 
 from __future__ import annotations
 
-from sympy import S, Symbol, diff, limit, oo, solve, symbols
+from sympy import S, Symbol, diff, limit, oo, solve, sqrt, symbols
 
 from .derivation import Derivation
 from .least_squares import RHO
@@ -38,6 +38,9 @@ def larger_share() -> Derivation:
         shapley["phi_0"] - shapley["phi_1"],
         Symbol("v_0") - Symbol("v_1"),
     )
+    proof.control(
+        "Where both leave as much, the shares are equal", difference.subs(Symbol("v_0"), Symbol("v_1")), S.Zero
+    )
     reliance = cells()
     score = proof.say("The score `Phi^-1(WGA)` of a reliance `r >= 0`", worst_group().result["score"])
     r = symbols("r", nonnegative=True)
@@ -45,6 +48,11 @@ def larger_share() -> Derivation:
         "falls as `r` grows",
         diff(score, r) * (SIGMA_C**2 + r**2 * SIGMA_S**2) ** S("3/2"),
         -(MU_S * SIGMA_C**2 + r * MU_C * SIGMA_S**2),
+    )
+    proof.cite(
+        "and strictly: WGA is equal at equal reliances alone, and the less reliance the larger WGA",
+        source="elementary (mean value theorem)",
+        conditions="`mu_c, mu_s, sigma_c, sigma_s > 0`, `r >= 0` and there is no bias",
     )
     fresh = SIGMA_S**2 + (1 - RHO**2) * MU_S**2 + RIDGE
     collapsed = TAU_N**2 * SIGMA_S**2 + TAU_A**2 * (1 - FIT**2) * MU_S**2 + RIDGE
@@ -146,6 +154,12 @@ def under_ridge() -> Derivation:
         limit(margin, tau, 0),
         (core - spurious) / (spurious + strength),
     )
+    equal = proof.equal(
+        "Where the two are equal, that limit is zero: the excess is `tau` to leading order, and balance has the larger "
+        "share",
+        limit(margin.subs(SIGMA_C, sqrt(spurious)) / tau, tau, 0),
+        S.One,
+    )
     proof.control("Under a large ridge balance wins", limit(margin, strength, oo), tau)
-    proof.result = {"margin": margin, "full_collapse": full}
+    proof.result = {"margin": margin, "full_collapse": full, "equal_variances": equal * tau}
     return proof

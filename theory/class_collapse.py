@@ -41,7 +41,8 @@ def class_collapse() -> Derivation:
     proof = Derivation(
         "Fit masses keep the attribute shares that made the class centres; `lambda = 0`; `Sigma_W > 0`. Class `+1` has "
         "mass `P`, the centres are `Delta` apart. In classes `+1` and `-1` the groups with `a = 1` have shares `pi_+` "
-        "and `pi_-`; a class's groups are `o_+` or `o_-` apart, and have covariances `C`."
+        "and `pi_-`; a class's groups are `o_+` or `o_-` apart, and have covariances `C`.",
+        sizes="two coordinates",
     )
     groups, within, gap, tau, share = collapsed_classes()
     within = proof.say(
@@ -103,7 +104,7 @@ def collapse_and_bias() -> Derivation:
 
 def collapse_and_ridge() -> Derivation:
     """T5: on class-collapsed features the ridge lam turns the direction as lam / tau^2 would on untouched ones."""
-    proof = Derivation("As for the direction, with ridge `lambda > 0`; `p = P (1 - P)`.")
+    proof = Derivation("As for the direction, with ridge `lambda > 0`; `p = P (1 - P)`.", sizes="two coordinates")
     tau, lam, product, gap = symbols("tau lambda p Delta", positive=True)
     w11, w12, w22 = symbols("w11 w12 w22", real=True)
     sigma, delta = Matrix([[w11, w12], [w12, w22]]), Matrix([gap, 0])

@@ -12,7 +12,8 @@ def collapsed_groups() -> Derivation:
     """x' = c + tau_a (m - c) + tau_n (x - m): mean c + tau_a (m - c), covariance tau_n^2 S; c is the class mean."""
     proof = Derivation(
         "A class of two groups with shares `P` and `1 - P`, centre `c = P m1 + (1 - P) m2`; `x = m + s G + t H` with "
-        "`G`, `H` independent standard normals stands for any covariance."
+        "`G`, `H` independent standard normals stands for any covariance.",
+        sizes="two groups a class, one coordinate",
     )
     tau_n, tau_a = symbols("tau_n tau_a", nonnegative=True)
     share, first, second, mean, centre = symbols("P m1 m2 m c", real=True)

@@ -1,13 +1,20 @@
-"""How a derivation is written down: assumptions, then a chain of steps, each an expression or a checked equality."""
+"""How a derivation is written down: assumptions, then steps, each of which is derived, checked or cited.
+
+Derived: a link of the chain, that the end cannot be reached without (`tests/test_theory_chain.py` takes each away).
+Checked: an equality at a special case, at numbers, or at the sizes that a derivation names where its statement is for
+any. Cited: somebody's theorem, or an argument in words, with its source and its conditions.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from sympy import Basic, Expr, MatrixBase, N, S, cancel, simplify, together
 
 DIGITS = 50
+
+Kind = Literal["derived", "checked", "cited"]
 
 
 class NotEqual(AssertionError):
@@ -23,12 +30,15 @@ class Step:
         left: what is defined, or the left side of an equality.
         right: the right side of an equality.
         control: whether the step checks what has been derived, and nothing is built on it.
+        source: of a step that is cited, with `conditions` under which it holds; else empty.
     """
 
     sentence: str
     left: Basic | MatrixBase | None = None
     right: Basic | MatrixBase | None = None
     control: bool = False
+    source: str = ""
+    conditions: str = ""
 
 
 def require_equal(sentence: str, left: Any, right: Any) -> None:
@@ -47,15 +57,18 @@ class Derivation:
 
     The steps of `say` and `equal` are links of a chain: each returns what it has shown, later links and `result` are
     built from what earlier ones returned, and without any of them the end cannot be reached. `control` and `value`
-    check an end at a special case or at numbers, and return nothing.
+    check an end at a special case or at numbers, and return nothing; `cite` records what is not shown here.
 
     Attributes:
         assumptions: what the result needs.
+        sizes: the numbers of groups, coordinates or rows at which all is shown, where the statement is for any: the
+            links are checked there, not derived.
         steps: the steps, in order.
         result: final expressions by name, for evaluation in numbers; their symbols carry the names of the theory.
     """
 
     assumptions: str
+    sizes: str = ""
     steps: list[Step] = field(default_factory=list)
     result: dict[str, Expr] = field(default_factory=dict)
 
@@ -64,11 +77,26 @@ class Derivation:
         self.steps.append(step)
         return shown
 
-    def say(self, sentence: str, expression: Any = None) -> Any:
-        """Record a definition and return it, or a remark that nothing is built on."""
-        if expression is None:
-            self.steps.append(Step(sentence))
-            return None
+    def kind(self, step: Step) -> Kind:
+        """Return how a step is known."""
+        if step.source:
+            return "cited"
+        return "checked" if step.control or self.sizes else "derived"
+
+    def summary(self) -> str:
+        """Return the numbers of steps of each kind, the sizes and the sources, as the ledger has them."""
+        kinds = [self.kind(step) for step in self.steps]
+        sizes = f" at {self.sizes}" if self.sizes else ""
+        sources = "; ".join(step.source for step in self.steps if step.source)
+        parts = {"derived": "", "checked": sizes, "cited": f": {sources}"}
+        return ", ".join(f"{kinds.count(kind)} {kind}{more}" for kind, more in parts.items() if kind in kinds)
+
+    def cite(self, sentence: str, *, source: str, conditions: str) -> None:
+        """Record what others have shown, or an argument in words, and the conditions it needs."""
+        self.steps.append(Step(sentence, source=source, conditions=conditions))
+
+    def say(self, sentence: str, expression: Any) -> Any:
+        """Record a definition and return it."""
         return self.link(Step(sentence, expression), expression)
 
     def equal(self, sentence: str, left: Any, right: Any) -> Any:

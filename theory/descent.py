@@ -113,7 +113,8 @@ def resolvent() -> Derivation:
 def noise_products() -> Derivation:
     """v'v' of two heads w^z, w^z': Q = sum pi_g h_g h_g' (r_g r_g' + u'S_g u') / (1 - sum pi_g sigma_g^2 h_g h_g')."""
     proof = Derivation(
-        "T10 at complex ridges; two groups, one signal coordinate, two eigenvalues of the noise, from `w_0 = 0`."
+        "T10 at complex ridges; two groups, one signal coordinate, two eigenvalues of the noise, from `w_0 = 0`.",
+        sizes="two groups, one signal coordinate, two eigenvalues",
     )
     ridge, ratio = symbols("lambda delta", positive=True)
     z = symbols("z1 z2")
@@ -226,7 +227,8 @@ def bulk_edge() -> Derivation:
     """Where the eigenvalues that the noise makes end: dz/dV = 0 as V < 0 runs over its branch, at K_2 F = 1."""
     proof = Derivation(
         "T10 at `z` right of the spectrum, `V < 0`; `K_2`, `F` as for the noise of two heads, at `z = z'`; "
-        "`t_g = omega_g sigma_g^2 V`."
+        "`t_g = omega_g sigma_g^2 V`.",
+        sizes="two groups, two eigenvalues",
     )
     ridge, ratio = symbols("lambda delta", positive=True)
     z, response, nu, slope = symbols("z V nu F", real=True)

@@ -22,7 +22,9 @@ def slices() -> Derivation:
     """The signal given the score is Gaussian: mean m + slope x, covariance S - slope slope'."""
     proof = Derivation(
         "Gaussian group; the earlier head is independent of the sample, so that `v_0.z/|v_0|` is one more Gaussian "
-        "coordinate of the signal, of variance `sigma^2`."
+        "coordinate of the signal, of variance `sigma^2` and weight `c`: `v` is `c v_0/|v_0|` and a rest of length "
+        "`q`.",
+        sizes="two signal coordinates",
     )
     image = proof.say("The signal's covariance with the score is", LIFTED * FIRST_HEAD)
     variance = proof.equal(
@@ -38,7 +40,6 @@ def slices() -> Derivation:
         LIFTED - slope * slope.T,
     )
     proof.control("and is uncorrelated with the score, so independent of it", left * FIRST_HEAD, FIRST_HEAD * 0)
-    proof.say("The noise coordinate along `v_0` has weight `c`: `v` is `c v_0/|v_0|` and a rest of length `q`")
     proof.result = {f"slope_{i + 1}": entry for i, entry in enumerate(slope)}
     proof.result |= {f"left_{i + 1}{j + 1}": left[i, j] for i in range(3) for j in range(3)}
     return proof
@@ -48,7 +49,8 @@ def score_weighted() -> Derivation:
     """T8 on the slices: the equations of u, c, b, nu, V and q in D1 = E M', D2 = E M'' and D0."""
     proof = Derivation(
         "Slices of equal score as groups of T8, with means `m + d x` and covariances `S - d d'` for the slope `d`; any "
-        "weights `omega(x)`."
+        "weights `omega(x)`.",
+        sizes="two signal coordinates",
     )
     slope, moment = symbols("M1 M2", real=True)  # M', M'' of a slice, functions of x
     first, second, with_x = symbols("D1 D2 X1", real=True)  # E M', E M'', E M' x
@@ -92,12 +94,10 @@ def score_weighted() -> Derivation:
     )
     proof.control("`M''` enters `nu` by its mean", average(NOISE**2 * moment), NOISE**2 * second)
     proof.control(
-        "Weights free of `x`: `E M' x = y (k_0/t_0) E M''` by Stein's lemma, so `D_0 = 0`",
+        "Weights free of `x`: `E M' x = y (k_0/t_0) E M''` by Stein's lemma, so `D_0 = 0`, and without an anchor "
+        "`c = 0` solves its equation, `(sum_g pi_g sigma_g^2 D_2 + lambda) c = 0`: T8 again",
         zeroth.subs(with_x, LABEL * shared / SPREAD * second).subs(LABEL, S.NegativeOne),
         S.Zero,
-    )
-    proof.say(
-        "and without an anchor `c = 0` solves its equation, `(sum_g pi_g sigma_g^2 D_2 + lambda) c = 0`: T8 again"
     )
     gamma, share = symbols("gamma share", positive=True)
     score = symbols("f0", real=True)

@@ -41,7 +41,10 @@ def second_moment(group):
 
 def effective_weights() -> Derivation:
     """sum c_g (m~m~' + S~) and the penalties on (u, b) = sum c_g y_g m~; one equation for V; q^2 in closed form."""
-    proof = Derivation("Squared loss; two groups, one a class; any spectrum, ridge and anchor. `D_j` as in T8.")
+    proof = Derivation(
+        "Squared loss; two groups, one a class; any spectrum, ridge and anchor. `D_j` as in T8.",
+        sizes="two groups, two signal coordinates, two eigenvalues",
+    )
     q2 = symbols("q2", positive=True)
     equations = proof.say("The fixed point's equations of `u` and `b`", head_equations(q2, V))
     formulas = squared_moments().result
@@ -116,7 +119,9 @@ def effective_weights() -> Derivation:
 
 def inert_weights() -> Derivation:
     """lambda -> 0 with n < d: V grows as (delta - 1)/lambda and the weights cancel, up to O(lambda)."""
-    proof = Derivation("Squared loss, isotropic noise, no anchor, `delta > 1`, shares that sum to one.")
+    proof = Derivation(
+        "Squared loss, isotropic noise, no anchor, `delta > 1`, shares that sum to one.", sizes="two groups"
+    )
     group, weight, (p1, p2) = GROUPS[0], WEIGHTS[0], (g.share for g in GROUPS)
     kept = proof.say(
         "`V (lambda + sum_g sigma_g^2 c_g) = delta`, so `lambda V` is `delta` less",
@@ -146,7 +151,7 @@ def inert_weights() -> Derivation:
 
 def balanced_weights() -> Derivation:
     """om_g = c / (pi_g - c sigma_g^2 V) gives every group the same effective weight c."""
-    proof = Derivation("Squared loss; `c sigma_g^2 V < pi_g` in every group.")
+    proof = Derivation("Squared loss; `c sigma_g^2 V < pi_g` in every group.", sizes="two groups")
     group, c, om = GROUPS[0], *symbols("c omega", positive=True)
     sought = proof.say("The effective weight of a group should be `c`; it exceeds it by", effective(group, om) - c)
     weight = proof.equal(

@@ -14,7 +14,8 @@ def axes() -> Derivation:
     proof = Derivation(
         "`n` rows of one section and one weight, squared loss: residuals are combinations of `1` and the columns of "
         "`X`, and only inner products of vectors of length `n` are seen. The first axis is `1/sqrt(n)`. Two columns, "
-        "any `n`; `W` any matrix with `I + W > 0`."
+        "any `n`; `W` any matrix with `I + W > 0`.",
+        sizes="two columns, controls in three dimensions",
     )
     frame, normals = rotation(*TURN), symbols("g1:4", real=True)
     along = frame.T * Matrix(normals)
@@ -23,8 +24,10 @@ def axes() -> Derivation:
         Matrix(3, 3, lambda i, j: expectation(along[i] * along[j], normals)),
         eye(3),
     )
-    proof.say(
-        "So what is off `L` axes has length `chi_{n-L}` and a uniform direction (T17), which may be called an axis"
+    proof.cite(
+        "So what is off `L` axes has length `chi_{n-L}` and a uniform direction, which may be called an axis",
+        source="T17, Bartlett 1933",
+        conditions="vectors of length `n` are seen by their inner products alone",
     )
     rows, gap, b, c = symbols("n gap b c", positive=True)
     weights = Matrix([[gap - 1 + b**2 / (1 + c), b], [b, c]])  # all with I + W > 0

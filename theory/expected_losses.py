@@ -62,7 +62,8 @@ def closed_forms() -> Derivation:
 def expansion() -> Derivation:
     """A group's part of the Hessian: E l'' (AA' + S) + E l'' G (A u'S + S u A')/s + E l'' (G^2 - 1) S u u'S/s^2."""
     proof = Derivation(
-        "Any loss; `A = y (m, 1)`, `s^2 = u'S u`; derivatives of moments by the envelope's calculus at `t = 0`."
+        "Any loss; `A = y (m, 1)`, `s^2 = u'S u`; derivatives of moments by the envelope's calculus at `t = 0`.",
+        sizes="one group, two signal coordinates",
     )
     theta = U.col_join(Matrix([BIAS]))
     away = theta - CENTRE

@@ -14,7 +14,8 @@ RATIO, NOISE, ROWS = symbols("delta sigma n", positive=True)
 def inverse_covariance() -> Derivation:
     """The inverse of a sample's within-class covariance is that of the law over 1 - delta, along any direction."""
     proof = Derivation(
-        "`n` standard normal rows in `p` columns, two class means taken out, `n -> oo` at `p/n = delta < 1`."
+        "`n` standard normal rows in `p` columns, two class means taken out, `n -> oo` at `p/n = delta < 1`.",
+        sizes="three columns",
     )
     w11, w12, w13, w22, w23, w33 = symbols("w11 w12 w13 w22 w23 w33", real=True)
     whole = Matrix([[w11, w12, w13], [w12, w22, w23], [w13, w23, w33]])
@@ -46,7 +47,10 @@ def inverse_covariance() -> Derivation:
 
 def data_limit() -> Derivation:
     """NC1, CDNV and VCI of n rows in d noise coordinates, d/n -> delta: |m|^2 gains delta sigma^2, VCI a factor."""
-    proof = Derivation("Two classes of `n/2` rows with means `+-m`, one noise scale `sigma`, signal coordinates fixed.")
+    proof = Derivation(
+        "Two classes of `n/2` rows with means `+-m`, one noise scale `sigma`, signal coordinates fixed.",
+        sizes="three coordinates",
+    )
     first, second = normals = symbols("x y", real=True)
     error2 = proof.equal(
         "Half the difference of the means of `n/2` rows each has an error of variance `sigma^2/n` a coordinate",

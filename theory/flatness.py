@@ -13,7 +13,8 @@ def relative_flatness() -> Derivation:
     proof = Derivation(
         "Logistic loss, `d` noise coordinates of variance `sigma_g^2`, `k` signal ones; margins of fitted rows are the "
         "proxes `P` of the fixed point, whose limit law is cited, not derived. The measure is `|w|^2` times the trace "
-        "of the loss's Hessian in `w`, over `d`."
+        "of the loss's Hessian in `w`, over `d`.",
+        sizes="one group, two coordinates",
     )
     w = Matrix(symbols("w1 w2", real=True))
     x = Matrix(symbols("x1 x2", real=True))

@@ -17,7 +17,10 @@ LABELS = (-1, -1, 1, 1)
 
 def hardest_rows() -> Derivation:
     """Rows of y f0 <= t, sum_g pi_g Phi((t - y_g E f0)/t0) = k/n; weight 1/(2 x the class's share among them)."""
-    proof = Derivation("Two groups a class; `n -> infinity`; the earlier head is independent of the sample (T20).")
+    proof = Derivation(
+        "Two groups a class; `n -> infinity`; the earlier head is independent of the sample (T20).",
+        sizes="two groups a class, two signal coordinates",
+    )
     margin, z = symbols("m z", real=True)
     proof.control(
         "The cross-entropy falls with the margin: the largest are those of the lowest ones",

@@ -11,7 +11,8 @@ from .gaussian import expectation
 def mean_of_heads() -> Derivation:
     """The mean of A heads has the means of u and b, and |v|^2 = sum_ij v_i.v_j / A^2; of v' diag(e) v likewise."""
     proof = Derivation(
-        "Two heads, two noise coordinates of variances `e_j`; their noise parts known by inner products."
+        "Two heads, two noise coordinates of variances `e_j`; their noise parts known by inner products.",
+        sizes="two heads, two noise coordinates",
     )
     heads = symbols("f1 f2", real=True)
     logit = proof.say("The mean of heads is the head of the mean logit", sum(heads) / 2)
@@ -42,7 +43,7 @@ def mean_of_heads() -> Derivation:
 
 def accuracy_of_classes() -> Derivation:
     """A class's accuracy is the mean of its groups' in their shares; the average accuracy is that over all groups."""
-    proof = Derivation("Two classes of two groups, test proportions `pi_g`.")
+    proof = Derivation("Two classes of two groups, test proportions `pi_g`.", sizes="two classes of two groups")
     shares, accuracies = symbols("pi1:5", positive=True), symbols("acc1:5", positive=True)
     right = [p * a for p, a in zip(shares, accuracies, strict=True)]
     classes = []

@@ -26,7 +26,7 @@ def difference(values, switches, blocks):
 
 def alternating_differences() -> Derivation:
     """Main effects, pairs and blocks of three switches; the Shapley value of a switch in the effects of all subsets."""
-    proof = Derivation("Three switches, any value for each of the 8 settings.")
+    proof = Derivation("Three switches, any value for each of the 8 settings.", sizes="three switches")
     values, switches = table(3), range(3)
     main = [difference(values, 3, [{i}]) for i in switches]
     for i in switches:

@@ -67,7 +67,8 @@ def conditioning() -> Derivation:
     proof = Derivation(
         "Independent standard normal entries, `U` and `V` with orthonormal columns: two and one of three, or one of "
         "two on both sides. The rows' noise scales and the eigenvalues multiply rows and columns of `Z`, and are "
-        "explicit."
+        "explicit.",
+        sizes="n = d = 2, controls at 3",
     )
     z, a, b, c, d = (matrix_of(name, 2, 2) for name in "zABCD")
     first, second = (Matrix(list(product)).jacobian(list(z)) for product in (a * z * b, c * z * d))
@@ -105,9 +106,15 @@ def conditioning() -> Derivation:
     )
     proof.control("and with `Z V`", covariance(both, (eye(3), known)), zeros(9, 3))
     proof.control(
-        "The next direction may depend on all that is known; given that, it is fixed, and projections combine",
+        "Two directions, one after the other: projections combine",
         off(left[:, 1]) * off(left[:, 0]),
         off(asked),
+    )
+    proof.cite(
+        "The next direction may depend on all that is known; given that, it is fixed, and the law of the rest is as "
+        "for any other, by induction over the queries",
+        source="Lu 2021 (2101.07464), Bolthausen 2014",
+        conditions="a direction is a function of earlier answers and of randomness that is independent of `Z`",
     )
     entries = [(i, j) for i in range(2) for j in range(2)]
     proof.result = {f"mean_{i + 1}{j + 1}": mean[2 * i + j] for i, j in entries}
@@ -119,7 +126,8 @@ def new_direction() -> Derivation:
     """Z'r = V(Y'r) + |r_perp| chi_(d - R) v_new; v_new is uniform off V, independent of chi, and may be any vector."""
     proof = Derivation(
         "`V` are the `R` right directions known and `Y = Z V`; every answer `Z'u` lies in their span. "
-        "`r_perp = (I - U U') r`, `m = d - R`."
+        "`r_perp = (I - U U') r`, `m = d - R`.",
+        sizes="n = d = 2, controls at 3",
     )
     left, right = rotation(TURN[0]), rotation(OTHER_TURN[0])
     u, v, query = left[:, 0], right[:, 0], Matrix(symbols("r1 r2", real=True))
@@ -168,6 +176,11 @@ def new_direction() -> Derivation:
         exp(-point.dot(point) / 2) / sqrt(2 * pi) ** 3 * det(point.jacobian([LENGTH, polar, azimuth])),
         CHI.subs(DEGREES, 3) * sin(polar) / (4 * pi),
     )
+    proof.cite(
+        "In any dimension `v_new` is uniform off `V` and independent of the length",
+        source="elementary (rotations)",
+        conditions="what is projected is standard normal, which T17's conditional law makes it, adaptivity included",
+    )
     mirror = eye(3) - 2 * frame[:, 2] * frame[:, 2].T
     proof.control("A reflection that keeps `V` keeps what is known", mirror * frame[:, 0], frame[:, 0])
     proof.control(
@@ -183,7 +196,8 @@ def image() -> Derivation:
     """Z v_new = chi u_new + (I - UU')g with u_new in U; without the chi for a direction that enters by itself."""
     proof = Derivation(
         "`U` and `V` as before, `u_new = r_perp/|r_perp|` asked after them and `v_new` along what its answer adds to "
-        "`V`."
+        "`V`.",
+        sizes="n = d = 3",
     )
     left, right = rotation(*TURN), rotation(*OTHER_TURN)
     chi, *others = symbols("chi x11 x21 x31 x32 x33", real=True)
@@ -250,6 +264,10 @@ def single_precision() -> Derivation:
         total += 2 * S(4) ** power * in_numbers(between.subs({start: S(2) ** power, end: S(2) ** (power + 1)}))
     proof.value("`h` is `2^{e+1-p}` between `2^e` and `2^{e+1}`: in units of `4^{1-p}`", total, "-.0464365")
     proof.value("`p = 24`, in units of `2^{-50}`", total * 2**4, "-.7430")
-    proof.say("The law stays symmetric: odd moments are zero")
+    proof.cite(
+        "The law stays symmetric: odd moments are zero",
+        source="elementary (symmetry)",
+        conditions="`G` and `-G` are rounded alike",
+    )
     proof.result = {"change": total * 4 ** (1 - Symbol("p"))}
     return proof

@@ -44,7 +44,8 @@ def stationary_head(proof, groups, spread, with_label):
 def normal_equations() -> Derivation:
     """b = E y - u.E m and (sum p_g S_g + Cov_p(m) + lam I) u = Cov_p(m, y), moments over groups under the masses."""
     proof = Derivation(
-        "Any groups (three here, `k = 2`), any masses `p_g` that sum to one, ridge `lambda` on `u` alone."
+        "Any groups (three here, `k = 2`), any masses `p_g` that sum to one, ridge `lambda` on `u` alone.",
+        sizes="three groups, two signal coordinates",
     )
     u, bias, lam = Matrix(symbols("u1 u2", real=True)), symbols("b", real=True), symbols("lambda", nonnegative=True)
     p1, p2 = symbols("p1 p2", positive=True)
@@ -81,7 +82,8 @@ def direction() -> Derivation:
     """u ∝ S^-1 [mu_y mu_a] (R^-1 + A)^-1 e_1, b = 0."""
     proof = Derivation(
         "`m_g = y mu_y + a mu_a`, common `S`, balanced classes, `E a = 0`, `lambda = 0`, `|rho| < 1`. "
-        "`R` is the correlation matrix of `(y, a)`, and `A = N'N`."
+        "`R` is the correlation matrix of `(y, a)`, and `A = N'N`.",
+        sizes="two signal coordinates",
     )
     n11, n12, n22 = symbols("n11 n12 n22", real=True)
     effects = proof.say(

@@ -11,7 +11,10 @@ from .proportional import ANCHOR, BIAS, GROUPS, RATIO, RIDGE, Q, U, head_equatio
 
 def population() -> Derivation:
     """delta -> 0: V and q vanish, envelopes become losses, and (u, b) minimises the population objective."""
-    proof = Derivation("Any convex loss, `n -> infinity` at fixed `d` or `delta -> 0`; no anchor, `lambda > 0`.")
+    proof = Derivation(
+        "Any convex loss, `n -> infinity` at fixed `d` or `delta -> 0`; no anchor, `lambda > 0`.",
+        sizes="two groups, two signal coordinates",
+    )
     nu, loss = symbols("nu", nonnegative=True), Function("l")(P)
     none = proof.equal("`V = delta sum_j s_j e_j/D_j` vanishes with `delta`", limit(response(nu), RATIO, 0), S.Zero)
     argument = P + T * WEIGHT * diff(loss, P)
@@ -42,7 +45,8 @@ def large_ridge() -> Derivation:
     """lambda -> infinity: u ∝ v = sum p_g y_g m_g, b = -[sum p_g m_g.v + delta sum p_g om_g sigma_g^2 y_g]."""
     proof = Derivation(
         "Balanced weighted labels, `sum_g p_g y_g = 0`; three groups, one signal; `l(p) = l(0) + l_1 p + l_2 p^2/2` "
-        "near `0`, `l_1 < 0`."
+        "near `0`, `l_1 < 0`.",
+        sizes="three groups, one signal coordinate",
     )
     p, small = symbols("p epsilon", positive=True)
     first, second = symbols("l1 l2", real=True)
@@ -50,10 +54,12 @@ def large_ridge() -> Derivation:
     means = symbols("m1:4", real=True)
     weights, noises = symbols("omega1:4", positive=True), symbols("sigma1:4", positive=True)
     signal, bias = symbols("U B", real=True)
-    proof.say(
+    proof.cite(
         "The head is of order `1/lambda`: `u = epsilon U`, `b = epsilon B`, `V = epsilon delta + O(epsilon^2)` at "
         "`epsilon = 1/lambda`. What the noise and the signal's spread add to the margin has mean zero and enters "
-        "linearly at this order"
+        "linearly at this order",
+        source="elementary (implicit function theorem)",
+        conditions="`l` is twice continuously differentiable near `0`, so that T8's solution is smooth in `epsilon`",
     )
     groups = list(zip(masses, labels, means, weights, noises, strict=True))
     total_bias, total_signal, strength = S.Zero, S.Zero, S.Zero
@@ -117,13 +123,10 @@ def margins_by_class() -> Derivation:
         Matrix([factor + shift - plus, factor - shift - minus]),
     )
     head = proof.equal(
-        "which vanishes at these `k` and `c`",
+        "which vanishes at these `k` and `c`: then `M' = -miss/t` has the factor too, and `M''`, `1/t` where a margin "
+        "is missed, has none, so that every term of the equation of `u` has it",
         Matrix([solve(rest, [factor, shift])[x] for x in (factor, shift)]),
         Matrix([(plus + minus) / 2, (plus - minus) / 2]),
-    )
-    proof.say(
-        "`M' = -miss/t` has the factor too, and `M''`, `1/t` where a margin is missed, has none: with it every term of "
-        "the equation of `u` has it"
     )
     variance, old = symbols("S q", positive=True)
     proof.control(

@@ -33,11 +33,11 @@ def logistic() -> Derivation:
     general, margin = Function("l"), scale * p - shift
     proof.control(
         "In `p' = Delta p - iota` the scaled loss's cost is `omega` times that of `l` at argument `Delta a - iota` "
-        "and parameter `Delta^2 t omega`",
+        "and parameter `Delta^2 t omega`, so its `M'` is that of `l` there times `omega Delta`, and its `M''` has "
+        "another `Delta`",
         WEIGHT * general(margin) + (p - a) ** 2 / (2 * T),
         WEIGHT * (general(margin) + (margin - (scale * a - shift)) ** 2 / (2 * scale**2 * T * WEIGHT)),
     )
-    proof.say("so its `M'` is that of `l` there times `omega Delta`, and its `M''` has another `Delta`")
     proof.result = {"argument": argument, "slope": slope, "curvature": curvature}
     return proof
 

@@ -55,7 +55,10 @@ def shortfall(q, demand):
 
 def margin_program() -> Derivation:
     """The saddle function of hard margins is least norm subject to sqrt(alpha H) <= sum_j sqrt(s_j) w_j."""
-    proof = Derivation("Hard margins `kappa_g`, ridge `1`, no anchor; `H = sum_g pi_g E (kappa_g - a)_+^2/sigma_g^2`.")
+    proof = Derivation(
+        "Hard margins `kappa_g`, ridge `1`, no anchor; `H = sum_g pi_g E (kappa_g - a)_+^2/sigma_g^2`.",
+        sizes="two groups, two signal coordinates, two eigenvalues",
+    )
     miss, t, short, load = symbols("miss t H L", positive=True)
     noise = GROUPS[0].noise
     envelope = proof.say("Where a margin is missed the envelope is", miss**2 / (2 * t))
@@ -106,24 +109,23 @@ def separability() -> Derivation:
     scale, kappa, noise = symbols("scale kappa sigma", positive=True)
     value = proof.say("A group's part of `H`", positive_part(2))
     scaled = proof.equal(
-        "is homogeneous of degree two in `(u, b, q, kappa)`, which enter `c` and `t` linearly",
+        "is homogeneous of degree two in `(u, b, q, kappa)`, which enter `c` and `t` linearly, so that `alpha H <= "
+        "q^2` at spread `q` and margin `kappa` is `alpha H <= 1` at spread `1` and margin `kappa/q`",
         value.subs({C: scale * C, SPREAD: scale * SPREAD}, simultaneous=True),
         scale**2 * value,
     )
     at_one = scaled / scale**2
-    proof.say(
-        "so `alpha H <= q^2` at a head of spread `q` and margin `kappa` is `alpha H <= 1` at spread `1` and margin "
-        "`kappa/q`"
-    )
     asked = at_one.subs(C, kappa / noise - C)
     proof.control(
         "`H` rises with `kappa`, by `2 E (..)_+/sigma > 0`: the best chance is `q -> infinity`, `kappa/q -> 0`",
         diff(asked, kappa),
         2 / noise * positive_part(1).subs(C, kappa / noise - C),
     )
-    proof.say(
+    proof.cite(
         "Margins can be met iff `alpha H < 1` at the least `H` over `(u, b)`, `q = 1`, `kappa = 0`: weights, ridge and "
-        "`kappa` have no say"
+        "`kappa` have no say",
+        source="Montanari et al. 2019 (1911.01544), Candes and Sur 2020 (1804.09753)",
+        conditions="the noise is Gaussian and isotropic, `n, d -> infinity` at fixed `alpha`, and `alpha H` is not `1`",
     )
     proof.control(
         "Without signal `u = 0` is best: `H` rises with `t^2` by `Phi > 0`",

@@ -23,7 +23,10 @@ def effective_masses(units):
 
 def masses() -> Derivation:
     """p_g: n_g/n for ERM and LLR, n_g/(C n_y) for CB-LLR, 1/(number of groups) for DFR; subsets and repeats alike."""
-    proof = Derivation("Four groups with rows, two a class; equal weights inside a unit, equal masses of the units.")
+    proof = Derivation(
+        "Four groups with rows, two a class; equal weights inside a unit, equal masses of the units.",
+        sizes="four groups, two a class",
+    )
     total = sum(COUNTS)
     of_class = [sum(n for n, c in zip(COUNTS, CLASSES, strict=True) if c == own) for own in CLASSES]
     for name, units, printed in (

@@ -13,7 +13,8 @@ def readout_on_another_law() -> Derivation:
     """acc_g of T0 with the means and covariances of T4 for the test law, at the head of the training law."""
     proof = Derivation(
         "Training and test features differ by T4 alone, about the same class centres `c`; `tau_a`, `tau_n` "
-        "are the test law's. The head is a function of training rows, which the test row is independent of."
+        "are the test law's. The head is a function of training rows, which the test row is independent of.",
+        sizes="two signal coordinates",
     )
     u, mean, centre = (Matrix(symbols(f"{name}1 {name}2", real=True)) for name in "umc")
     l11, l22 = symbols("l11 l22", positive=True)

@@ -13,7 +13,10 @@ WITHIN = symbols("w1 w2 w3", positive=True)
 
 def moments() -> Derivation:
     """Sigma_W = tau_n^2 S + tau_a^2 (1 - rho^2) mu_a mu_a' and Sigma_B = m m', m = mu_y + rho mu_a."""
-    proof = Derivation("Two balanced classes, `E a = 0`, `m_g = y mu_y + a mu_a`, common `S` over all coordinates.")
+    proof = Derivation(
+        "Two balanced classes, `E a = 0`, `m_g = y mu_y + a mu_a`, common `S` over all coordinates.",
+        sizes="two coordinates",
+    )
     tau_n, tau_a = symbols("tau_n tau_a", nonnegative=True)
     mu_y, mu_a = Matrix(symbols("y1 y2", real=True)), Matrix(symbols("a1 a2", real=True))
     s11, s12, s22 = symbols("s11 s12 s22", real=True)
@@ -50,7 +53,8 @@ def moments() -> Derivation:
 def nc1_and_cdnv() -> Derivation:
     """NC1 = m'Sigma_W m / (2 |m|^4), CDNV = tr Sigma_W / (4 |m|^2); class collapse multiplies both by tau^2."""
     proof = Derivation(
-        "Two classes of equal weight with means `+-m`; any within-class covariances, `Sigma_W` their mean."
+        "Two classes of equal weight with means `+-m`; any within-class covariances, `Sigma_W` their mean.",
+        sizes="three coordinates",
     )
     tau, length2 = symbols("tau", positive=True), M.dot(M)
     between = proof.equal(
@@ -86,7 +90,9 @@ def nc1_and_cdnv() -> Derivation:
 
 def vci() -> Derivation:
     """VCI = 1 / (1 + m'Sigma_W^-1 m); tau^2 / (tau^2 + m'Sigma_W^-1 m) under class collapse."""
-    proof = Derivation("Two classes of equal weight with means `+-m`; `Sigma_W > 0`, in its eigenbasis.")
+    proof = Derivation(
+        "Two classes of equal weight with means `+-m`; `Sigma_W > 0`, in its eigenbasis.", sizes="three coordinates"
+    )
     tau = symbols("tau", positive=True)
     within, between = diag(*WITHIN), M * M.T
     separation = (M.T * within.inv() * M)[0]

@@ -21,7 +21,9 @@ def one_step() -> Derivation:
     proof = Derivation(
         "A fresh row of one group, weight `omega`: `w` moves by `(eta/d) (omega (y - f) x - lambda w)`, without "
         "`lambda` on `b`. One signal coordinate of variance `S`; noise `sigma^2 e_j` in `s_j d` coordinates, "
-        "`j = 1, 2`; the expectation over groups is a sum over `pi_g`."
+        "`j = 1, 2`; the expectation over groups is a sum over `pi_g`, in which `omega` becomes `p_g` and `omega^2` "
+        "becomes `p_g omega_g`, or `p_g` for rows drawn by mass, with no weight.",
+        sizes="one group, one signal coordinate, two eigenvalues",
     )
     x, *along = normals = symbols("x g1 g2", real=True)
     signal = MEAN + ROOT * x
@@ -62,10 +64,6 @@ def one_step() -> Derivation:
                 -2 * ETA * (WEIGHT * NOISE**2 * e + RIDGE) * q + ETA**2 * part * e * WEIGHT**2 * NOISE**2 * square,
             )
         )
-    proof.say(
-        "Summed over groups with `pi_g`, `omega` becomes `p_g` and `omega^2` becomes `p_g omega_g`. Drawn by mass, "
-        "with no weight, `omega^2` becomes `p_g`"
-    )
     proof.result = {"du": drift, "db": shift, "dQ1": changes[0], "dQ2": changes[1]}
     return proof
 
@@ -73,7 +71,8 @@ def one_step() -> Derivation:
 def stability() -> Derivation:
     """|v|^2 stays bounded iff eta sum P_g sigma_g^4 sum_j s_j e_j^2 / D_j < 2, D_j = e_j sum p_g sigma_g^2 + lambda."""
     proof = Derivation(
-        "The linear system of `Q_1`, `Q_2`; `F = sum_g P_g sigma_g^4` its feedback, `D_j` the decay of `Q_j`."
+        "The linear system of `Q_1`, `Q_2`; `F = sum_g P_g sigma_g^4` its feedback, `D_j` the decay of `Q_j`.",
+        sizes="two eigenvalues",
     )
     feedback = symbols("F", positive=True)
     decays = symbols("D1 D2", positive=True)

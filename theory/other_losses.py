@@ -22,7 +22,8 @@ FACTOR = symbols("kappa", positive=True)
 def one_group_a_class() -> Derivation:
     """One Gaussian a class, one covariance S: every convex loss has the direction S^-1 Delta, at every tau."""
     proof = Derivation(
-        "One group a class, `y = -1` and `y = 1`; class collapse `S_g -> tau^2 S_g`; any convex loss; no ridge."
+        "One group a class, `y = -1` and `y = 1`; class collapse `S_g -> tau^2 S_g`; any convex loss; no ridge.",
+        sizes="two signal coordinates",
     )
     tau = symbols("tau", positive=True)
     first, second = GROUPS
@@ -84,7 +85,11 @@ def any_loss() -> Derivation:
     value = sum(
         p * expected("envelope", i, mean, spread, S.Zero) for i, (p, mean) in enumerate(zip(shares, means, strict=True))
     )
-    proof.say("`x -> -x` exchanges the classes, so `b = 0`, and two margins are left")
+    proof.cite(
+        "`x -> -x` exchanges the classes, so `b = 0`, and two margins are left",
+        source="elementary (symmetry)",
+        conditions="the objective has one minimiser, as it has where it is strictly convex in `(u, b)`",
+    )
     slopes = [Symbol(f"slope_{i}", real=True) for i in (0, 1)]
     bend = symbols("nu", positive=True)  # the mean of E l''
     curvatures = {Symbol("curvature_0", real=True): bend, Symbol("curvature_1", real=True): bend}

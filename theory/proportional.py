@@ -1,7 +1,8 @@
 """T8, T9 from the scalar saddle function: Gordon's comparison, stationarity, the Jacobian.
 
 The reduction of a Gaussian min-max problem to a scalar one is Gordon's theorem in the convex form of Thrampoulidis,
-Oymak & Hassibi (1408.4837); what is checked here is that this problem meets its hypotheses and what follows from it.
+Oymak & Hassibi (1408.4837), cited with its conditions; its covariance inequality is checked for this problem, and what
+follows from the scalar function is derived.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ RATIO = symbols("delta", positive=True)
 RIDGE, ANCHOR = symbols("lambda lambda0", positive=True)
 CENTRE = Matrix(symbols("u01 u02 b0", real=True))
 EIGENVALUES, PARTS = symbols("e1 e2", positive=True), symbols("s1 s2", positive=True)
+SIZES = "two groups, two signal coordinates, two eigenvalues"
 
 
 class Group(NamedTuple):
@@ -77,17 +79,22 @@ def gordon() -> Derivation:
         "Rows `s_i`, `z_i = sigma_g sqrt(e)` times standard normals, convex loss; `n, d -> infinity` at `d/n = delta`. "
         "With margins `p_i` and multipliers `r_i` the objective is the minimum over `w`, `p` and the maximum over `r` "
         "of `(1/n) sum_i [omega l(p_i) + r_i (y_i (u.s_i + b + v.z_i) - p_i)]` and penalties, bilinear in `(xi, v)`, "
-        "`xi_i = sigma_i r_i`, through the noise `Z` alone. Gordon's theorem is cited."
+        "`xi_i = sigma_i r_i`, through the noise `Z` alone.",
+        sizes=SIZES,
     )
     left, right, left_norms, right_norms = symbols("a b A B", real=True)
-    proof.say(
-        "Gordon's theorem compares `xi'Z v + |xi||v| g` with `|xi| g.v + |v| h.xi`. At two points write "
-        "`a = xi.xi'`, `A = |xi||xi'|`, `b = v.v'`, `B = |v||v'|`"
+    proof.cite(
+        "Gordon's theorem compares `xi'Z v + |xi||v| g` with `|xi| g.v + |v| h.xi`: minima over `v` of maxima over "
+        "`xi` have the same limit, and so have their solutions",
+        source="Thrampoulidis, Oymak and Hassibi 2015 (1408.4837)",
+        conditions="the objective is convex in `(u, b, v, p)`, as convex losses make it, and concave in `r`, in which "
+        "it is linear; solutions stay in a compact set as `n, d -> infinity`, and averages over rows converge "
+        "uniformly on it; the scalar function has one solution",
     )
     gap = left * right + left_norms * right_norms - (left_norms * right + right_norms * left)
     proof.control(
-        "Its hypothesis: the first covariance exceeds the second by a product of two that Cauchy-Schwarz makes "
-        "non-negative,",
+        "Its inequality, with `a = xi.xi'`, `A = |xi||xi'|`, `b = v.v'`, `B = |v||v'|` at two points: the first "
+        "covariance exceeds the second by a product of two that Cauchy-Schwarz makes non-negative,",
         gap,
         (left_norms - left) * (right_norms - right),
     )
@@ -159,7 +166,9 @@ def head_equations(q2: Expr, envelope: Expr) -> Matrix:
 
 def stationarity() -> Derivation:
     """The fixed-point equations: the saddle function is stationary."""
-    proof = Derivation("The saddle function; moments are differentiated by the rules of the envelope's calculus.")
+    proof = Derivation(
+        "The saddle function; moments are differentiated by the rules of the envelope's calculus.", sizes=SIZES
+    )
     value = proof.say("The saddle function is", saddle_function())
     spread2, envelope = sum(w**2 for w in W), TAU / BETA
     head = proof.equal(
@@ -245,7 +254,9 @@ def chain_rule(group: Group) -> Matrix:
 
 def jacobian() -> Derivation:
     """The derivative of the equations in (u, b, log q, log V): no moments but the eight."""
-    proof = Derivation("Moments are differentiated by the rules of the envelope's calculus; `q d/dq` for `log q`.")
+    proof = Derivation(
+        "Moments are differentiated by the rules of the envelope's calculus; `q d/dq` for `log q`.", sizes=SIZES
+    )
     equations = proof.say("The equations of `u`, `b`, `log q` and `log V`", residuals())
     steps = [(variable, S.One) for variable in (*U, BIAS)] + [(Q, Q), (V, V)]
 

@@ -14,7 +14,10 @@ def normal_cdf(x):
 
 def accuracy() -> Derivation:
     """acc_g = Phi(y (u.m + b) / sqrt(u'Su + sigma^2 q^2)), q^2 = sum e_j v_j^2."""
-    proof = Derivation("One Gaussian group: `s ~ N(m, S)`, `z ~ N(0, sigma^2 diag(e))`, independent; label `y = +-1`.")
+    proof = Derivation(
+        "One Gaussian group: `s ~ N(m, S)`, `z ~ N(0, sigma^2 diag(e))`, independent; label `y = +-1`.",
+        sizes="two signal and two noise coordinates",
+    )
     u = Matrix(symbols("u1 u2", real=True))
     m = Matrix(symbols("m1 m2", real=True))
     v1, v2, bias, label = symbols("v1 v2 b y", real=True)
@@ -68,11 +71,11 @@ def best_bias() -> Derivation:
     )
     score = proof.equal("where both scores are", rising.subs(bias, crossing), (upper - lower) / (s + t))
     worse = proof.equal(
-        "`h` below it the positive group has the lower score, `h` above it the negative one",
+        "`h` below it the positive group has the lower score, `h` above it the negative one, lower than there: the "
+        "crossing is the maximin, of the scores and, as `Phi` increases, of the accuracies",
         Matrix([rising.subs(bias, crossing - h), falling.subs(bias, crossing + h)]),
         Matrix([score - h / s, score - h / t]),
     )
-    proof.say("so the crossing is the maximin. `Phi` is increasing: the same bias maximises the lesser accuracy.")
     proof.result = {"bias": crossing, "score": worse[0].subs(h, 0)}
     proof.control(
         "With equal deviations the best bias centres the two means", crossing.subs(t, s), -(upper + lower) / 2

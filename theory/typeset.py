@@ -210,7 +210,10 @@ def rows_of(sides: list[Any]) -> list[str]:
 
 
 def step(one: Step) -> str:
-    """A step as its sentence and display; a control is called one."""
+    """A step as its sentence and display; a control is called one, and a cited step names its source and conditions."""
+    if one.source:
+        cited = f"{prose(one.sentence).rstrip('.')}, if {prose(one.conditions)}"
+        return rf"\emph{{Cited.}} {cited} ({prose(one.source)})."
     sentence = (r"\emph{Control.} " if one.control else "") + prose(one.sentence)
     if one.left is None or one.left == one.right == 0:
         return sentence.rstrip(".") + "."

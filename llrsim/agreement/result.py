@@ -13,7 +13,7 @@ from .growth import Growth
 from .statistics import Allowance, Exponent, exponent
 from .telling import told
 
-Verdict = Literal["agrees", "disagrees", "no prediction", "no simulation"]
+Verdict = Literal["agrees", "disagrees", "undecided", "no prediction", "no simulation"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,9 @@ class MethodAgreement:
         p_heads, p_groups, p_worst: of the heads jointly, of the groups' accuracies, of the worst group's.
         p_value: for the method in this cell, Bonferroni over these three and before Holm's correction over methods
             and cells; nan where nothing can be judged, as all other numbers are then.
-        verdict: after the correction.
+        distance: largest difference of the heads at the least size, relative to the head, at most 1.
+        p_beyond: as `p_value`, of what the differences have beyond the `remainder` of the extrapolation.
+        verdict: after the correction: "disagrees" if p_beyond is rejected too, "undecided" if p_value alone is.
     """
 
     label: str
@@ -58,6 +60,8 @@ class MethodAgreement:
     p_groups: float
     p_worst: float
     p_value: float
+    distance: float
+    p_beyond: float
     verdict: Verdict
 
     @classmethod
@@ -68,7 +72,8 @@ class MethodAgreement:
             label=label, own_size=own_size, own_gap=none, own_half_width=none, sizes=none, gaps=none, gap_errors=none,
             extrapolated=none, standard_error=none, half_width=none, prediction=none, z=none,
             allowance=Allowance(none, none, none), exponent=None, worst_group=None, worst_z=nan,
-            p_heads=nan, p_groups=nan, p_worst=nan, p_value=nan, verdict=verdict,
+            p_heads=nan, p_groups=nan, p_worst=nan, p_value=nan, distance=nan, p_beyond=nan,
+            verdict=verdict,
         )  # fmt: skip
 
     @property
@@ -124,6 +129,12 @@ class Agreement:
         return bool(self.judged) and all(method.verdict == "agrees" for method in self.judged)
 
     @property
+    def verdict(self) -> str:
+        """Over all that was judged: "disagrees" if something does, else "undecided" if something is, else "agrees"."""
+        found = {method.verdict for method in self.judged}
+        return next((one for one in ("disagrees", "undecided", "agrees") if one in found), "nothing could be judged")
+
+    @property
     def exponent(self) -> Exponent | None:
         """p in gap = A size^p over all cells, whose draws are independent; None where nothing was judged."""
         studies = []
@@ -142,6 +153,7 @@ class Agreement:
             "limit": self.limit,
             "size": self.growth.unit,
             "agrees": self.agrees,
+            "verdict": self.verdict,
             "replicates": self.replicates,
             "seed": self.seed,
             "false_alarm": self.false_alarm,

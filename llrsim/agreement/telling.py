@@ -22,15 +22,16 @@ def told(agreement: Agreement) -> str:
         lines += ["", f"cell: {where}"]
         for method in cell.methods:
             lines += _method(agreement, method)
-    verdict = "agrees" if agreement.agrees else ("disagrees" if judged else "nothing could be judged")
     right = sum(method.verdict == "agrees" for method in judged)
     lines += [
         "",
-        f"{growth.limit} limit: {verdict} ({right} of {len(judged)} methods x cells; "
+        f"{growth.limit} limit: {agreement.verdict} ({right} of {len(judged)} methods x cells; "
         f"family-wise false alarm {agreement.false_alarm:g})",
     ]
     if agreement.exponent is not None:
         lines.append(_rate(agreement.exponent, growth.unit))
+    if any(method.verdict == "undecided" for method in judged):
+        lines.append("undecided: larger sizes (--sizes) tell a slow approach from a wrong limit")
     return "\n".join(lines)
 
 
@@ -51,6 +52,7 @@ def _method(agreement: Agreement, method: MethodAgreement) -> list[str]:
         f"(heads {method.p_heads:.2g}, groups {method.p_groups:.2g}, "
         f"worst group {names[method.worst_group or 0]} {method.p_worst:.2g})",
         own,
+        *([] if method.verdict != "undecided" else [_undecided(method, growth.unit)]),
         f"    {'group':<8}{'prediction':>11}"
         + "".join(f"{f'{growth.unit} {size:g}':>11}" for size in method.sizes)
         + f"{'limit':>11}{'± 95 %':>9}{'z':>6}{f'C in {growth.leading}':>13}{'± 95 %':>9}",
@@ -63,6 +65,14 @@ def _method(agreement: Agreement, method: MethodAgreement) -> list[str]:
             + f"{method.allowance.coefficient[g]:+13.2f}{method.allowance.half_width[g]:9.2f}"
         )
     return lines
+
+
+def _undecided(method: MethodAgreement, unit: str) -> str:
+    rate = "" if method.exponent is None else f" and accuracies approach as {unit}^{method.exponent.value:.2f}"
+    return (
+        f"    at {unit} = {min(method.sizes):g} heads differ by {method.distance:.0%}{rate}: what is left in the limit "
+        f"may be the remainder of the extrapolation (beyond it p = {method.p_beyond:.2g})"
+    )
 
 
 def _rate(power: Exponent, unit: str) -> str:

@@ -113,9 +113,7 @@ def _prediction(args: argparse.Namespace, experiment: Experiment, options: dict[
 
     agreement = check(experiment, replicates=args.replicates or 24, **options)
     emit(agreement, as_json=args.json)
-    if not agreement.judged:
-        return NOTHING_JUDGED
-    return 0 if agreement.agrees else 1
+    return STATUS.get(agreement.verdict, NOTHING_JUDGED)
 
 
 def _formula(args: argparse.Namespace, experiment: Experiment, options: dict[str, Any]) -> int:

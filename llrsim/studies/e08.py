@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from ..outcome import MethodOutcome
@@ -29,7 +28,8 @@ def table(results: Results, *, jobs: int = 1) -> list[Row]:
     """Rows `cell`: ERM, both AFR with the gap to their controls as gain, and the controls; AFR's mean group masses.
 
     AFR's rows have also, of the first half of the replicates, `tuning_wga` and `tuning_gain` over ERM, and, of the
-    second, `gap` to the control. Every row has `class_cosine`, `spurious_weight` and `majority_accuracy`.
+    second, `gap` to the control; each half has its own worst groups, so neither knows of the other. Every row has
+    `class_cosine`, `spurious_weight` and `majority_accuracy`.
     """
     rows: list[Row] = []
     for cell in results.outcomes():
@@ -39,10 +39,12 @@ def table(results: Results, *, jobs: int = 1) -> list[Row]:
             method = cell.simulation[label]
             row = {"part": "cell", **where, **measured(cell, label, against=_control(label)), **_turn(method)}
             if label in SOLVERS:
-                accuracy, erm, control = (worst(cell.simulation[one]) for one in (label, "erm", f"{label}-matched"))
-                first, second = np.array_split(np.arange(len(accuracy)), 2)
-                row |= estimate("tuning_wga", accuracy[first]) | estimate("tuning_gain", (accuracy - erm)[first])
-                row |= estimate("gap", (accuracy - control)[second])
+                half = (len(method.kept) + 1) // 2
+                tuning, judging = slice(half), slice(half, None)
+                tuned, erm = (worst(cell.simulation[one], tuning) for one in (label, "erm"))
+                judged, control = (worst(cell.simulation[one], judging) for one in (label, f"{label}-matched"))
+                row |= estimate("tuning_wga", tuned) | estimate("tuning_gain", tuned - erm)
+                row |= estimate("gap", judged - control)
                 masses = method.mass.tolist()
                 row |= {f"mass{name}": mass for name, mass in zip(method.test.group_names, masses, strict=True)}
                 row["minority_mass"] = masses[1] + masses[2]

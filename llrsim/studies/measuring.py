@@ -66,9 +66,12 @@ def correlation(name: str, first: Array, second: Array) -> Row:
     return columns(name, float(np.corrcoef(pair.mean(axis=-1))[0, 1]), error, count)
 
 
-def worst(method: MethodOutcome) -> Array:
-    """(R,) accuracy, in each replicate, of the group with the least mean accuracy; nan without a head."""
-    return method.worst_accuracy
+def worst(method: MethodOutcome, replicates: slice = slice(None)) -> Array:
+    """(R,) accuracy, in each of these replicates, of the group whose mean over them is least; nan without a head."""
+    accuracy, kept = method.readout.group_accuracy[replicates], method.kept[replicates]
+    if not kept.any():
+        return np.full(len(kept), np.nan)
+    return np.where(kept, accuracy[:, int(accuracy[kept].mean(axis=0).argmin())], np.nan)
 
 
 def wga_columns(name: str, values: Array, ends: tuple[float, float] | None) -> Row:

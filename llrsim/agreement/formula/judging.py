@@ -5,6 +5,9 @@ The null is |difference| <= eps. "agrees" where the whole interval of every diff
 (Bonferroni) and hold at all looks together (`sequence`), so any verdict but "undecided" is wrong with probability at
 most `level`, however often one looks.
 
+Where sizes are extrapolated, accuracies far from the claim at the least size leave a remainder that is no fault of the
+claim (`size_study`): "disagrees" then takes an interval that lies outside of [-eps - remainder, eps + remainder].
+
 A formula for WGA alone is compared with the least of the G means, whose interval is from the least lower end to the
 least upper end: it covers wherever the groups' intervals do. No group is chosen as the worst, so ties cost nothing and
 no draws are set aside for the choice, and the mean of minima, which ties bias, is never taken.
@@ -54,7 +57,7 @@ class Judgement(NamedTuple):
         low, high: ends of the intervals of found - claimed.
         verdict: by these.
         draws: that were taken, and `looks` at them.
-        reason: why there is no verdict where simulation has no head, else "".
+        reason: why there is no verdict where simulation has no head, or sizes are too small for one; else "".
     """
 
     found: Array
@@ -66,7 +69,15 @@ class Judgement(NamedTuple):
     reason: str = ""
 
 
-def judge(draw: Sampler, claim: Claim, *, eps: float, level: float, budget: Budget) -> Judgement:
+def judge(
+    draw: Sampler,
+    claim: Claim,
+    *,
+    eps: float,
+    level: float,
+    budget: Budget,
+    remainder: Callable[[Claim], float] = lambda claim: 0.0,
+) -> Judgement:
     """Draw until the verdict on a claim is decided or the budget is spent.
 
     Args:
@@ -75,12 +86,13 @@ def judge(draw: Sampler, claim: Claim, *, eps: float, level: float, budget: Budg
         eps: largest difference that is none.
         level: probability of a wrong verdict.
         budget: at least FIRST_LOOK draws are taken, whatever the seconds.
+        remainder: what a difference may be, by the draws so far, for reasons other than a wrong claim.
     """
     began = monotonic()
     rows = draw(0, min(FIRST_LOOK, budget.draws))
     looks = 1
     while True:
-        found = _judged(rows, claim, eps, level, looks)
+        found = _judged(rows, claim, eps, level, looks, remainder)
         if found.verdict != "undecided" or found.reason or len(rows) >= budget.draws:
             return found
         count = min(int(len(rows) * GROWTH), budget.draws)
@@ -104,7 +116,9 @@ def decide(low: Array, high: Array, eps: float) -> Verdict:
     return "agrees" if ((low >= -eps) & (high <= eps)).all() else "undecided"
 
 
-def _judged(rows: Array, claim: Claim, eps: float, level: float, looks: int) -> Judgement:
+def _judged(
+    rows: Array, claim: Claim, eps: float, level: float, looks: int, remainder: Callable[[Claim], float]
+) -> Judgement:
     missing = int(np.isnan(rows).any(axis=1).sum())
     found = rows.mean(axis=0)
     low, high = interval(rows, level / rows.shape[1])
@@ -113,4 +127,9 @@ def _judged(rows: Array, claim: Claim, eps: float, level: float, looks: int) -> 
     low, high = low - claim.accuracy, high - claim.accuracy
     reason = f"{missing} of {len(rows)} simulations have no head" if missing else ""
     verdict: Verdict = "undecided" if missing else decide(low, high, eps)
+    if verdict == "disagrees":
+        most = eps + remainder(claim)
+        verdict = "disagrees" if decide(low, high, most) == "disagrees" else "undecided"
+        if verdict == "undecided" and (np.abs(found - claim.accuracy) <= most).all():  # more draws would not help
+            reason = f"differences up to {most:.3g} may be what the sizes leave, and larger ones decide"
     return Judgement(found, low, high, verdict, len(rows), looks, reason)

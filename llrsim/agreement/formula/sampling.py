@@ -20,13 +20,17 @@ from ...outcome import Limit
 from ...planning import Plan, plan
 from ...simulation import simulate_plan
 from ..size_study import growth_towards
-from ..statistics import intercept_weights
+from ..statistics import intercept_weights, remainder
 from .claim import Claim, Formula
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...experiment import Experiment
+
+
+SCORES = 4.0
+"""Relative difference of a head over that of its accuracies, which have slopes up to .4 in scores of one to two."""
 
 
 def plan_of(experiment: Experiment, label: str) -> Plan:
@@ -43,11 +47,13 @@ class Sizes:
         experiments: one a size.
         sizes: d, n/d, or nan for the experiment's own.
         weights: (N,) of the sizes in the extrapolation.
+        degree: of the polynomial that is extrapolated.
     """
 
     experiments: tuple[Experiment, ...]
     sizes: tuple[float, ...]
     weights: Array
+    degree: int = 0
 
     @classmethod
     def of(
@@ -69,8 +75,8 @@ class Sizes:
         if ratios is None and dims is None:
             sizes = _in_proportion(sizes, cell, label, limit)
         x = 1.0 / np.array(sizes)
-        weights = intercept_weights(x, min(growth.degree, len(x) - 1))
-        return cls(tuple(growth.resized(cell, size) for size in sizes), sizes, weights)
+        degree = min(growth.degree, len(x) - 1)
+        return cls(tuple(growth.resized(cell, size) for size in sizes), sizes, intercept_weights(x, degree), degree)
 
     def uneven(self, cell: Experiment, label: str) -> list[tuple[float, tuple[int, ...]]]:
         """Sizes at which a sample cannot have the shares that it has in the cell, with its group counts there."""
@@ -96,6 +102,8 @@ class SimulatedDraws:
 
     def __init__(self, sizes: Sizes, label: str, *, seed: int, jobs: int = 1) -> None:
         self._weights, self._seed, self._jobs = sizes.weights, seed, jobs
+        self._degree, self._least = sizes.degree, int(np.argmin(sizes.sizes))
+        self._at_least: list[Array] = []
         self._simulators = [experiment.sweep.simulator for experiment in sizes.experiments]
         self._laws = [experiment.cell_law_hash for experiment in sizes.experiments]
         self._plans = [plan_of(experiment, label) for experiment in sizes.experiments]
@@ -103,7 +111,8 @@ class SimulatedDraws:
     def __call__(self, first: int, count: int) -> Array:
         """Draws first, ..., first + count - 1: (count, G); nan where a simulation has no head."""
         total: Array = np.zeros((count, self._plans[0].test.group_count))
-        for sized, law, simulator, weight in zip(self._plans, self._laws, self._simulators, self._weights, strict=True):
+        parts = zip(self._plans, self._laws, self._simulators, self._weights, strict=True)
+        for place, (sized, law, simulator, weight) in enumerate(parts):
             outcome = simulate_plan(
                 sized,
                 replicates=count,
@@ -114,8 +123,20 @@ class SimulatedDraws:
                 simulator=simulator,
             )
             method = outcome[sized.stages[-1].label]
-            total += weight * np.where(method.kept[:, None], method.readout.group_accuracy, np.nan)
+            accuracy = np.where(method.kept[:, None], method.readout.group_accuracy, np.nan)
+            if place == self._least:
+                self._at_least.append(accuracy)
+            total += weight * accuracy
         return total
+
+    def remainder(self, claim: Claim) -> float:
+        """Return the largest difference to a right claim that the extrapolation may leave, by the draws so far.
+
+        Accuracies at the least size say how far from the limit it is: heads differ by about SCORES times as much.
+        """
+        seen = np.concatenate(self._at_least).mean(axis=0)
+        away = np.abs((seen if claim.of_groups else seen.min()) - claim.accuracy).max()
+        return remainder(min(1.0, SCORES * float(away)), self._degree) / SCORES if self._degree else 0.0
 
 
 def _in_proportion(sizes: tuple[float, ...], cell: Experiment, label: str, limit: Limit) -> tuple[float, ...]:

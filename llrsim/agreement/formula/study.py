@@ -119,7 +119,8 @@ def check_formula(
         for size, counts in at.uneven(grid.experiment(i), label):
             say(f"  at size {size:g} groups have {list(counts)} rows, in other shares than the cell's")
         draws = SimulatedDraws(at, label, seed=seed_of_cell(drawn, i), jobs=jobs)
-        return judge(draws, claim, eps=eps, level=false_alarm / len(chosen), budget=Budget(budget, left))
+        level, spent = false_alarm / len(chosen), Budget(budget, left)
+        return judge(draws, claim, eps=eps, level=level, budget=spent, remainder=draws.remainder)
 
     if against == "simulation":
         for at, _ in sized.values():
