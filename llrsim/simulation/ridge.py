@@ -133,8 +133,9 @@ def factorise_hessian(X, offset, root, penalty, free, panel, A):
                     x = X[i, k] - offset[k] * X[i, b] if scale > 0.0 else 0.0
                     panel[i, k - start] = root[i] * x * scale
             else:
+                scale, bias = (root[k], X[k, b]) if k < n else (0.0, 0.0)
                 for q in range(positive):
-                    panel[q, k - start] = root[k] * (X[k, q] - offset[q] * X[k, b]) if k < n else 0.0
+                    panel[q, k - start] = scale * (X[k, q] - offset[q] * bias) if k < n else 0.0
         add_gram(panel, A)
     spread = 0.0
     for i in range(positive):

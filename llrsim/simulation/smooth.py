@@ -61,8 +61,8 @@ def minimise(how, X, y, c, shift, penalty, centre, w, single, stream, path, path
     by_column, by_row = np.empty((5, p)), np.empty((4, n))
     square, grad, step, offset, pressed = by_column[0], by_column[1], by_column[2], by_column[3], by_column[4]
     margins, pulls, image, ahead = by_row[0], by_row[1], by_row[2], by_row[3]
-    find_offset(X, c, penalty, offset)
-    reference = _survey(loss, X, y, c, shift, penalty, centre, offset, single, square, grad)
+    far = find_offset(X, c, penalty, offset)
+    reference = _survey(loss, X, y, c, shift, penalty, centre, far, offset, single, square, grad)
     at_zero, free, spread, mean, most = True, True, 0.0, 0.0, 0.0
     for q in range(p):
         at_zero &= w[q] == 0.0
@@ -182,7 +182,7 @@ def obstacle(loss, y, c, penalty):
 
 
 @private
-def _survey(loss, X, y, c, shift, penalty, centre, offset, design, square, grad):
+def _survey(loss, X, y, c, shift, penalty, centre, far, offset, design, square, grad):
     """One pass around the offset: grad F(0) into `grad`, X in single precision into `design`, and its weighted mean
     squares into `square`.
 
@@ -196,12 +196,19 @@ def _survey(loss, X, y, c, shift, penalty, centre, offset, design, square, grad)
     for i in range(n):
         total += c[i]
         pull = c[i] * slope(loss, -shift[i]) * y[i]
-        bias = X[i, p - 1]
-        for q in range(p):
-            x = X[i, q] - offset[q] * bias
-            design[i, q] = x
-            square[q] += c[i] * x * x
-            grad[q] += pull * x
+        if far:
+            bias = X[i, p - 1]
+            for q in range(p):
+                x = X[i, q] - offset[q] * bias
+                design[i, q] = x
+                square[q] += c[i] * x * x
+                grad[q] += pull * x
+        else:
+            for q in range(p):
+                x = X[i, q]
+                design[i, q] = x
+                square[q] += c[i] * x * x
+                grad[q] += pull * x
     for q in range(p):
         square[q] /= total
     size = sqrt(inner(grad, grad))
