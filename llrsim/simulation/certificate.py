@@ -28,6 +28,7 @@ PROBES = 8  # rows that the columns' centres are estimated from
 FAR = 3.0  # standard deviations from zero beyond which a column is centred
 NOTHING = 1e-24  # an objective this small, at the centre of its penalty, is zero to rounding
 LEAST_BEND = 1e-7  # curvature beside the mean square of a column, below which columns may depend on each other
+ROUNDING = 1e-15  # of a sum of numbers beside the largest
 INSIDE = 1e-3  # how far from the squared hinge's kink a row surely stays where the excess is small
 
 
@@ -71,6 +72,25 @@ def recentre(offset, grad):
     """Turn the gradient into that around the offset, in place."""
     for q in range(grad.size - 1):
         grad[q] -= offset[q] * grad[-1]
+
+
+@private
+def plain_size(offset, grad):
+    """|grad F| in the coordinates as given, of a gradient around the offset."""
+    total = grad[-1] * grad[-1]
+    for q in range(grad.size - 1):
+        total += (grad[q] + offset[q] * grad[-1]) ** 2
+    return sqrt(total)
+
+
+@private
+def bias_rounding(offset, w):
+    """What the rounding of the bias, which holds mu.w, leaves of that size."""
+    length = held = 0.0
+    for q in range(offset.size):
+        length += offset[q] * offset[q]
+        held += abs(offset[q] * w[q])
+    return ROUNDING * sqrt(length) * held
 
 
 @private
