@@ -24,40 +24,47 @@ from .._jit import private, reduction
 from ..losses import LOGISTIC, SQUARED, SQUARED_HINGE, curvature_from_slope
 from .semidefinite import PANEL, add_gram, factorise
 
-PROBES = 16  # rows that the columns' centres are estimated from
+PROBES = 8  # rows that the columns' centres are estimated from
 FAR = 3.0  # standard deviations from zero beyond which a column is centred
 NOTHING = 1e-24  # an objective this small, at the centre of its penalty, is zero to rounding
-LEAST_BEND = 1e-6  # curvature beside the mean square of a column, below which columns may depend on each other
+LEAST_BEND = 1e-7  # curvature beside the mean square of a column, below which columns may depend on each other
+ROUNDING = 1e-15  # of a sum of numbers beside the largest
 INSIDE = 1e-3  # how far from the squared hinge's kink a row surely stays where the excess is small
 
 
 @private
 def find_offset(X, c, penalty, offset):
-    """Write mu (p,) of the module's docstring: 0 for columns near zero, and for all where the bias has a penalty."""
+    """Write mu (p,) of the module's docstring; whether there is one.
+
+    It is 0 for columns near zero, and for all where the bias has a penalty.
+    """
     n, p = X.shape
     b = p - 1
     square, mean = np.zeros(p), np.zeros(p)
     for q in range(p):
         offset[q] = 0.0
-    count, start = 0, 0
+    count, start, far = 0, 0, 0
     if penalty[b] > 0.0:
-        return
+        return False
     for i in range(0, n, max(1, n // PROBES)):
         if c[i] > 0.0 and X[i, b] != 0.0:
             if count == 0:
                 start = i
             # Around the first one, so that nothing cancels.
+            scale, first = 1.0 / X[i, b], 1.0 / X[start, b]
             for q in range(b):
-                x = X[i, q] / X[i, b] - X[start, q] / X[start, b]
+                x = X[i, q] * scale - X[start, q] * first
                 mean[q] += x
                 square[q] += x * x
             count += 1
     if count < 2:
-        return
+        return False
     for q in range(b):
         x = mean[q] / count + X[start, q] / X[start, b]
         if x * x > FAR * FAR * (square[q] / count - (mean[q] / count) ** 2):
             offset[q] = x
+            far += 1
+    return far > 0
 
 
 @private
@@ -65,6 +72,25 @@ def recentre(offset, grad):
     """Turn the gradient into that around the offset, in place."""
     for q in range(grad.size - 1):
         grad[q] -= offset[q] * grad[-1]
+
+
+@private
+def plain_size(offset, grad):
+    """|grad F| in the coordinates as given, of a gradient around the offset."""
+    total = grad[-1] * grad[-1]
+    for q in range(grad.size - 1):
+        total += (grad[q] + offset[q] * grad[-1]) ** 2
+    return sqrt(total)
+
+
+@private
+def bias_rounding(offset, w):
+    """What the rounding of the bias, which holds mu.w, leaves of that size."""
+    length = held = 0.0
+    for q in range(offset.size):
+        length += offset[q] * offset[q]
+        held += abs(offset[q] * w[q])
+    return ROUNDING * sqrt(length) * held
 
 
 @private
@@ -152,19 +178,29 @@ def excess_by_rows(loss, X, c, offset, square, pulls, grad):
         if not square[q] > 0.0:
             return inf
         bound += grad[q] * grad[q] / (LEAST_BEND * square[q])
-    rows = np.empty(n, np.intp)
+    rows, weights, threshold = np.empty(n, np.intp), np.zeros(n), 0.0
     for i in range(n):
-        if c[i] > 0.0 and (loss == LOGISTIC or -pulls[i] > INSIDE):
-            rows[count] = i
-            count += 1
+        if loss == LOGISTIC or -pulls[i] > INSIDE:
+            weights[i] = c[i] * curvature_from_slope(loss, pulls[i])
+            threshold += weights[i] / n
+    # Rows that bend most, as long as they are enough.
+    lowest = 1e-6 * threshold
+    while count < many and threshold > lowest:
+        count = 0
+        for i in range(n):
+            if weights[i] > threshold:
+                rows[count] = i
+                count += 1
+        threshold *= 0.1
     if count < many:
         return inf
-    A, panel = np.zeros((p, p)), np.empty((p, PANEL))
-    for first in range(0, many, PANEL):
-        for k in range(PANEL):
+    width = min(PANEL, many)
+    A, panel = np.zeros((p, p)), np.empty((p, width))
+    for first in range(0, many, width):
+        for k in range(width):
             if first + k < many:
                 i = rows[(first + k) * count // many]
-                root = sqrt(c[i] * curvature_from_slope(loss, pulls[i]))
+                root = sqrt(weights[i])
                 for q in range(p):
                     panel[q, k] = root * (X[i, q] - offset[q] * X[i, b])
             else:

@@ -16,7 +16,15 @@ import numpy as np
 
 from .._jit import kernel, private
 from ..status import CONVERGED, EMPTY, IMPRECISE, NOT_CONVERGED, NOT_UNIQUE, SEPARABLE
-from .certificate import excess_bound, find_offset, least_objective, recentre, relative_excess
+from .certificate import (
+    bias_rounding,
+    excess_bound,
+    find_offset,
+    least_objective,
+    plain_size,
+    recentre,
+    relative_excess,
+)
 from .passes import gradient, inner
 from .semidefinite import PANEL, add_gram, factorise, solve
 
@@ -29,9 +37,9 @@ def ridge(how, X, y, c, shift, penalty, centre, w, single, stream, path, path_w)
     """Minimise the squared-loss objective of `passes` into w; returns (status, certificate, iterations).
 
     `how.loss` is SQUARED; w is only written, and what only others need is not read. The certificate is the larger of
-    |grad F(w)| over |grad F(0)| (over 1 if that is 0; both around the offset of `certificate`) and an upper bound of
-    F(w) - min F over F(w). Statuses: CONVERGED: certificate <= 1e-10, or 1e-9 where rounding lets refinement do no
-    better. NOT_UNIQUE: so too, but columns depend on each other and have no penalty; w is the head of least norm.
+    |grad F(w)| over |grad F(0)| (over 1 if that is 0; as given and around the offset of `certificate`) and an upper
+    bound of F(w) - min F over F(w). Statuses: CONVERGED: certificate <= 1e-10, or 1e-9 where rounding lets refinement
+    do no better. NOT_UNIQUE: so too, but columns depend on each other and have no penalty; w is the head of least norm.
     IMPRECISE: rounding stands in the way. NOT_CONVERGED: a NaN. EMPTY: no row has weight. SEPARABLE: nothing is
     penalised and the rows with weight are fewer than the columns, so that many heads interpolate.
     """
@@ -53,13 +61,14 @@ def ridge(how, X, y, c, shift, penalty, centre, w, single, stream, path, path_w)
     margins, pulls, grad, step, offset = np.empty(n), np.empty(n), np.empty(p), np.empty(p), np.empty(p)
     find_offset(X, c, penalty, offset)
     reference, iteration, status, spread = 1.0, 0, CONVERGED, 0.0
-    relative = excess = inf
+    plain_reference, relative, excess = 1.0, inf, inf
     while True:
         gradient(how.loss, X, y, c, shift, penalty, centre, w, margins, pulls, grad)
         recentre(offset, grad)
         size = sqrt(inner(grad, grad))
         if iteration == 0 and size > 0.0:
-            reference = size
+            reference, plain_reference = size, plain_size(offset, grad)
+        size = max(size, (plain_size(offset, grad) - bias_rounding(offset, w)) / plain_reference * reference)
         relative = size / reference
         if not isfinite(size + reference):
             return NOT_CONVERGED if iteration == 0 else IMPRECISE, relative, iteration
@@ -85,7 +94,7 @@ def ridge(how, X, y, c, shift, penalty, centre, w, single, stream, path, path_w)
             break
         for q in range(p):
             w[q] -= step[q]
-            w[p - 1] += offset[q] * step[q]
+        w[p - 1] += inner(offset, step)
         iteration += 1
     if status == CONVERGED and free_count == p and shorten(factor, offset, w):
         status = NOT_UNIQUE
@@ -133,8 +142,9 @@ def factorise_hessian(X, offset, root, penalty, free, panel, A):
                     x = X[i, k] - offset[k] * X[i, b] if scale > 0.0 else 0.0
                     panel[i, k - start] = root[i] * x * scale
             else:
+                scale, bias = (root[k], X[k, b]) if k < n else (0.0, 0.0)
                 for q in range(positive):
-                    panel[q, k - start] = root[k] * (X[k, q] - offset[q] * X[k, b]) if k < n else 0.0
+                    panel[q, k - start] = scale * (X[k, q] - offset[q] * bias) if k < n else 0.0
         add_gram(panel, A)
     spread = 0.0
     for i in range(positive):

@@ -23,7 +23,16 @@ import numpy as np
 from .._jit import kernel, private
 from ..losses import LOGISTIC, SQUARED_HINGE, curvature_from_slope, slope, value
 from ..status import CONVERGED, EMPTY, IMPRECISE, NOT_CONVERGED, NOT_UNIQUE, ONE_CLASS, SEPARABLE
-from .certificate import excess_bound, excess_by_rows, find_offset, least_objective, recentre, relative_excess
+from .certificate import (
+    bias_rounding,
+    excess_bound,
+    excess_by_rows,
+    find_offset,
+    least_objective,
+    plain_size,
+    recentre,
+    relative_excess,
+)
 from .factor_step import factor_step
 from .line_search import exact_length
 from .passes import curvature_product, gradient, inner
@@ -46,12 +55,12 @@ def minimise(how, X, y, c, shift, penalty, centre, w, single, stream, path, path
 
     `how.loss` is LOGISTIC or SQUARED_HINGE; what only descents need is not read. `single` (n, p) receives the design in
     single precision. The certificate, of the w returned, is the larger of the relative gradient, |grad F(w)| over
-    |grad F(0)| (over 1 if that is 0; both around the offset of `certificate`), and an upper bound of F(w) - min F over
-    F(w). The last column of X is taken for the bias. Statuses: CONVERGED: certificate <= `how.tolerance`. NOT_UNIQUE:
-    so too, but columns depend on each other and have no penalty; w is the head of least norm. IMPRECISE: rounding
-    stands in the way. NOT_CONVERGED: `how.iterations` ran out, or a NaN. EMPTY: no row has weight. ONE_CLASS: logistic,
-    free bias, one label. SEPARABLE: nothing is penalised and w separates the rows that have weight, so no minimum is
-    attained (logistic) or it is not unique (squared hinge).
+    |grad F(0)| (over 1 if that is 0; as given and around the offset of `certificate`), and an upper bound of
+    F(w) - min F over F(w). The last column of X is taken for the bias. Statuses: CONVERGED: certificate <=
+    `how.tolerance`. NOT_UNIQUE: so too, but columns depend on each other and have no penalty; w is the head of least
+    norm. IMPRECISE: rounding stands in the way. NOT_CONVERGED: `how.iterations` ran out, or a NaN. EMPTY: no row has
+    weight. ONE_CLASS: logistic, free bias, one label. SEPARABLE: nothing is penalised and w separates the rows that
+    have weight, so no minimum is attained (logistic) or it is not unique (squared hinge).
     """
     n, p = X.shape
     loss, tol = how.loss, how.tolerance
@@ -61,8 +70,9 @@ def minimise(how, X, y, c, shift, penalty, centre, w, single, stream, path, path
     by_column, by_row = np.empty((5, p)), np.empty((4, n))
     square, grad, step, offset, pressed = by_column[0], by_column[1], by_column[2], by_column[3], by_column[4]
     margins, pulls, image, ahead = by_row[0], by_row[1], by_row[2], by_row[3]
-    find_offset(X, c, penalty, offset)
-    reference = _survey(loss, X, y, c, shift, penalty, centre, offset, single, square, grad)
+    far = find_offset(X, c, penalty, offset)
+    reference = _survey(loss, X, y, c, shift, penalty, centre, far, offset, single, square, grad)
+    plain_reference = plain_size(offset, grad)
     at_zero, free, spread, mean, most = True, True, 0.0, 0.0, 0.0
     for q in range(p):
         at_zero &= w[q] == 0.0
@@ -82,8 +92,12 @@ def minimise(how, X, y, c, shift, penalty, centre, w, single, stream, path, path
         # At zero the survey has just left the gradient.
         if iteration > 0 or not at_zero:
             gradient(loss, X, y, c, shift, pressed, centre, w, margins, pulls, grad)
-            recentre(offset, grad)
+            if far:
+                recentre(offset, grad)
         size = sqrt(inner(grad, grad))
+        if far:
+            plain = plain_size(offset, grad)
+            size = max(size, (plain - bias_rounding(offset, w)) / plain_reference * reference)
         relative, excess, objective = size / reference, inf, 0.0
         if free and _separates(margins, shift, c):
             return SEPARABLE, relative, iteration
@@ -136,7 +150,8 @@ def minimise(how, X, y, c, shift, penalty, centre, w, single, stream, path, path
             thinning *= 0.1
         for q in range(p):
             w[q] += length * step[q]
-            w[p - 1] -= length * offset[q] * step[q]
+        if far:
+            w[p - 1] -= length * inner(offset, step)
         iteration += 1
         if times > 1.0 and decrement <= ROUGH * objective:
             times, before = times / DECADE, inf
@@ -182,7 +197,7 @@ def obstacle(loss, y, c, penalty):
 
 
 @private
-def _survey(loss, X, y, c, shift, penalty, centre, offset, design, square, grad):
+def _survey(loss, X, y, c, shift, penalty, centre, far, offset, design, square, grad):
     """One pass around the offset: grad F(0) into `grad`, X in single precision into `design`, and its weighted mean
     squares into `square`.
 
@@ -196,12 +211,19 @@ def _survey(loss, X, y, c, shift, penalty, centre, offset, design, square, grad)
     for i in range(n):
         total += c[i]
         pull = c[i] * slope(loss, -shift[i]) * y[i]
-        bias = X[i, p - 1]
-        for q in range(p):
-            x = X[i, q] - offset[q] * bias
-            design[i, q] = x
-            square[q] += c[i] * x * x
-            grad[q] += pull * x
+        if far:
+            bias = X[i, p - 1]
+            for q in range(p):
+                x = X[i, q] - offset[q] * bias
+                design[i, q] = x
+                square[q] += c[i] * x * x
+                grad[q] += pull * x
+        else:
+            for q in range(p):
+                x = X[i, q]
+                design[i, q] = x
+                square[q] += c[i] * x * x
+                grad[q] += pull * x
     for q in range(p):
         square[q] /= total
     size = sqrt(inner(grad, grad))
