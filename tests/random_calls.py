@@ -363,7 +363,7 @@ def main(seed, first, count):
     matplotlib.use("agg")
     warnings.simplefilter("ignore")
     ends = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # an odd name may be a path
         FOLDER = Path(folder)
         for case in range(first, first + count):
             sys.stdout.write(f"{case}\n")

@@ -24,6 +24,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
+from ..arguments import require_choice
 from ..experiment import ExperimentError
 from ..experiment.schema import Simulator
 from .lazy.support import obstacle
@@ -91,8 +92,7 @@ def chosen(plan: Plan, simulator: Simulator) -> Chosen:
         ExperimentError: "lazy" is asked for, and the plan has an `obstacle`.
         ValueError: no such simulator.
     """
-    if simulator not in get_args(Simulator):
-        raise ValueError(f"simulator: {simulator!r}; expected one of {', '.join(get_args(Simulator))}")
+    require_choice("simulator", simulator, get_args(Simulator))
     if simulator == "lazy" and (found := obstacle(plan)) is not None:
         raise ExperimentError(found)
     if plan.network is not None:
