@@ -10,6 +10,15 @@ def pairs_of(case):
     return list(combinations(case.items(), 2))
 
 
+def every_pair(factors):
+    """The pairs of values of two factors."""
+    return [
+        ((one, a), (other, b))
+        for one, other in combinations(factors, 2)
+        for a, b in product(factors[one], factors[other])
+    ]
+
+
 def cover(factors, allowed):
     """Cases, dicts of one value a factor, and the pairs that no allowed case has.
 
@@ -18,11 +27,7 @@ def cover(factors, allowed):
     """
     cases = [dict(zip(factors, values, strict=True)) for values in product(*factors.values())]
     cases = [case for case in cases if allowed(case)]
-    pairs = [
-        ((one, a), (other, b))
-        for one, other in combinations(factors, 2)
-        for a, b in product(factors[one], factors[other])
-    ]
+    pairs = every_pair(factors)
     number = {pair: place for place, pair in enumerate(pairs)}
     holds = np.zeros((len(cases), len(pairs)), dtype=np.int16)
     for row, case in zip(holds, cases, strict=True):

@@ -8,7 +8,7 @@ import naive_path
 import numpy as np
 import pytest
 from feature_cases import FACTORS, NINE, REFUSED, output, tables, why_refused, why_unpredicted
-from pairwise import cover, pairs_of
+from pairwise import cover, every_pair, pairs_of
 
 import llrsim
 from llrsim.experiment import EmptyGroupWarning, ExperimentError
@@ -16,7 +16,6 @@ from llrsim.experiment import EmptyGroupWarning, ExperimentError
 SEED, REPLICATE = 11, 1
 SCALE = 10  # of the samples and of d in predictions, where counts are shares
 
-EVERY, _ = cover(FACTORS, lambda case: True)
 SIMULATED, UNSIMULATED = cover(FACTORS, lambda case: not why_refused(case))
 # The weights of AFR and SELF depend on what is drawn: their limits have twins of their own.
 LIMITS = FACTORS | {"kind": ("dfr", "cb-llr")}
@@ -113,7 +112,7 @@ def between_features(pairs):
 
 
 def test_every_pair_is_simulated_or_refused():
-    every = {pair for case in EVERY for pair in pairs_of(case)}
+    every = set(every_pair(FACTORS))
     simulated = {pair for case in SIMULATED for pair in pairs_of(case)}
     assert simulated | UNSIMULATED == every
     assert between_features(UNSIMULATED) == {("average", "control")}
@@ -122,9 +121,8 @@ def test_every_pair_is_simulated_or_refused():
 
 
 def test_every_pair_is_predicted_or_has_a_reason():
-    every = {pair for case in cover(LIMITS, lambda case: True)[0] for pair in pairs_of(case)}
     predicted = {pair for case in PREDICTED for pair in pairs_of(case)}
-    assert predicted | UNPREDICTED == every
+    assert predicted | UNPREDICTED == set(every_pair(LIMITS))
     assert between_features(UNPREDICTED) == {("average", "control"), ("average", "early_stopping")}
     beyond = {pair for pair in UNPREDICTED - UNSIMULATED if ("balance", "subset") not in pair}
     assert beyond == {
