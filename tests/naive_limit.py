@@ -28,8 +28,7 @@ class Rows(NamedTuple):
 def rows_of(e, method, others, masses):
     """The rows that a method uses, each counted once with all its weight; `masses` are those of `others`, by label."""
     used, c = naive_path.selection(e, method, others)
-    counts = e[naive_path.data_of(method)]["counts"]
-    groups = np.repeat(np.arange(4), counts)
+    groups = np.repeat(np.arange(4), naive_path.counts_of(e, naive_path.data_of(method)))
     if method.get("control", {}).get("kind") == "mass-matched":
         mass = masses[method["control"]["of"]]
         c = np.array([mass[groups[i]] / np.sum(groups[used] == groups[i]) for i in used])

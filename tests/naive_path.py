@@ -16,7 +16,8 @@ import numpy as np
 
 LABELS = np.array([-1.0, -1.0, 1.0, 1.0])
 PARTNER = [1, 0, 3, 2]  # the other group of the class
-ROLES = {"train": 0, "heldout": 1}
+ATTRIBUTES = np.array([-1.0, 1.0, -1.0, 1.0])
+ROLES = {"train": 0, "heldout": 1, "fresh-train": 2}
 SUBSETS = 4
 
 
@@ -48,8 +49,16 @@ def spectrum(e):
     return np.concatenate([np.full(times, value) for value, times in pairs])
 
 
+def counts_of(e, section):
+    """Rows of each group; a fresh training sample has a quarter as many as the training sample, in its shares."""
+    counts = e[section.removeprefix("fresh-")]["counts"]
+    total = sum(counts)
+    return largest_remainder(total // 4, [Fraction(n, total) for n in counts]) if section == "fresh-train" else counts
+
+
 def law(e, section):
     """Means, covariances and noise scales of the four groups in a section: train, heldout or test (T4)."""
+    section = section.removeprefix("fresh-")
     f, counts = e["features"], np.array(e["train"]["counts"], dtype=float)
     means, covariances = np.array(f["means"]), np.array(f["covariances"])
     given = e.get(section, {}).get("collapse", e["heldout"].get("collapse", {}) if section == "test" else {})
@@ -67,12 +76,12 @@ def drawn(e, section, seed, replicate):
     """The rows of a sample, their labels and their groups."""
     means, covariances, std = law(e, section)
     e_j, k, rows = spectrum(e), means.shape[1], []
-    for g, count in enumerate(e[section]["counts"]):
+    for g, count in enumerate(counts_of(e, section)):
         normal = np.random.Generator(stream(seed, ROLES[section], replicate, g)).standard_normal((count, k + len(e_j)))
         values, vectors = np.linalg.eigh(covariances[g])
         signal = means[g] + normal[:, :k] @ (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
         rows.append(np.column_stack([signal, std[g] * np.sqrt(e_j) * normal[:, k:], np.ones(count)]))
-    groups = np.repeat(np.arange(4), e[section]["counts"])
+    groups = np.repeat(np.arange(4), counts_of(e, section))
     return np.concatenate(rows), LABELS[groups], groups
 
 
@@ -90,8 +99,9 @@ def data_of(method):
 
 def annotated_rows(e, section):
     """The rows of a sample in parts of one group and one annotation: (group, annotation, rows), in the rows' order."""
-    wrong, first, parts = e[section].get("annotation_noise", 0.0), 0, []
-    for g, count in enumerate(e[section]["counts"]):
+    wrong = e["heldout"].get("annotation_noise", 0.0) if section == "heldout" else 0.0
+    first, parts = 0, []
+    for g, count in enumerate(counts_of(e, section)):
         right, flipped = largest_remainder(count, [1 - wrong, wrong])
         parts += [(g, g, np.arange(first, first + right))]
         parts += [(g, PARTNER[g], np.arange(first + right, first + count))] if wrong else []
@@ -209,3 +219,19 @@ def accuracies(e, head):
     means, covariances, std = law(e, "test")
     u, b, q = head[:-3], head[-3], head[-1]
     return np.array([naive_readout.accuracy(u, b, q, LABELS[g], means[g], covariances[g], std[g]) for g in range(4)])
+
+
+def readout(e, head):
+    """What else is read off a head summary on the test law, by the names that it has."""
+    means, _, _ = law(e, "test")
+    u, norm, accuracy = head[:-3], np.sqrt(head[:-3] @ head[:-3] + head[-2] ** 2), accuracies(e, head)
+    core, spurious = (np.mean([sign[g] * means[g] for g in range(4)], axis=0) for sign in (LABELS, ATTRIBUTES))
+    shares = np.array(e["train"]["counts"]) / sum(e["train"]["counts"])
+    classes = [shares[mine] @ accuracy[mine] / shares[mine].sum() for mine in (LABELS < 0, LABELS > 0)]
+    return {
+        "average_accuracy": shares @ accuracy,
+        "worst_class_accuracy": min(classes),
+        "spurious_reliance": (u @ spurious) / (u @ core),
+        "class_cosine": u @ core / norm / np.linalg.norm(core),
+        "attribute_cosine": u @ spurious / norm / np.linalg.norm(spurious),
+    }

@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 import tempfile
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -45,12 +46,12 @@ def run_tests(clone, tests, pipe):
     """Pytest on some tests of a clone, to the first failure: the body of a process."""
     import pytest
 
-    sys.stdout = sys.stderr = open(os.devnull, "w")
     os.chdir(clone)
     sys.path.insert(0, str(clone))
     # Whole numbers wrap around in the streams, of which plain Python warns.
     options = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "-W", "ignore:overflow encountered:RuntimeWarning"]
-    pytest.main([*options, tests], plugins=[_FirstFailure(pipe)])
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        pytest.main([*options, tests], plugins=[_FirstFailure(pipe)])
     pipe.send(None)
 
 

@@ -38,6 +38,13 @@ def summary(head):
     return np.concatenate([head.signal, [head.bias, head.noise_norm, head.noise_spread]])
 
 
+def compare_readout(e, method, place, head):
+    accuracy = method.readout.group_accuracy[place]
+    np.testing.assert_allclose(accuracy, naive_path.accuracies(e, head), atol=1e-7)
+    for quantity, value in naive_path.readout(e, head).items():
+        assert getattr(method.readout, quantity)[place] == pytest.approx(value, rel=1e-5, abs=1e-6), quantity
+
+
 def compare_simulation(e):
     """Every method of the tables, drawn, selected, weighed, fitted and read out on NumPy's own stream."""
     found = compute(llrsim.simulate, e, REPLICATE + 1, seed=SEED)
@@ -46,8 +53,7 @@ def compare_simulation(e):
         method, expected = found[label], naive_path.summary(e, made["w"])
         assert method.outcome.ok, method.outcome
         np.testing.assert_allclose(summary(method.heads[REPLICATE]), expected, rtol=1e-6, atol=1e-7)
-        accuracy = method.readout.group_accuracy[REPLICATE]
-        np.testing.assert_allclose(accuracy, naive_path.accuracies(e, expected), atol=1e-7)
+        compare_readout(e, method, REPLICATE, expected)
         for place, w in enumerate(made["path"]):
             head = method.path.heads[REPLICATE, place]
             np.testing.assert_allclose(summary(head), naive_path.summary(e, w), rtol=1e-6, atol=1e-7)
@@ -68,8 +74,7 @@ def compare_prediction(e):
     for label, expected in heads.items():
         assert found[label].outcome.ok, found[label].outcome
         np.testing.assert_allclose(summary(found[label].heads[0]), expected, rtol=1e-6, atol=1e-7)
-        accuracy = found[label].readout.group_accuracy[0]
-        np.testing.assert_allclose(accuracy, naive_path.accuracies(e, expected), atol=1e-7)
+        compare_readout(e, found[label], 0, expected)
         np.testing.assert_allclose(found[label].mass, masses[label], atol=1e-12)
     for label, path in paths.items():
         for place, step in enumerate(found[label].path.steps):
@@ -170,3 +175,11 @@ def test_a_control_shares_out_the_mass_of_a_group_that_it_has_no_rows_of(other, 
     found = compute(llrsim.predict, e)
     assert found["other"].mass[1] > 0
     assert found["control"].mass[1] == 0
+
+
+def test_a_fresh_training_sample_is_a_quarter_of_the_training_sample():
+    plain = {factor: values[-1] for factor, values in FACTORS.items()}
+    for kind, compare, scale in (("afr", compare_simulation, 1), ("cb-llr", compare_prediction, SCALE)):
+        e = tables(plain | {"kind": kind, "collapse": "partial", "anchor": True}, scale)
+        e["method"][1]["data"] = "fresh-train"
+        compare(e)

@@ -1,7 +1,6 @@
 """The errors that `plant_errors.py` plants still have a place, and planting one is seen."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 from plant_errors import CLONE, PLANTS, plant, restore
