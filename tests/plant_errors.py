@@ -1,6 +1,6 @@
 """Plant errors in a copy of llrsim, one at a time, and tell which of them the tests notice.
 
-    python tests/plant_errors.py                    # all of `planted_errors`, an hour on one core
+    python tests/plant_errors.py                    # all of `planted_errors`, half an hour on one core
     python tests/plant_errors.py head lazy/reveal   # those in modules of these names
     python tests/plant_errors.py --plain            # a survivor meets the whole plain tier too, for minutes more each
 

@@ -7,6 +7,7 @@ SIMULATED = "test_feature_pairs::test_a_simulated_method_is_its_literal_twin"
 PREDICTED = "test_feature_pairs::test_a_predicted_method_is_its_literal_twin"
 CONTROLS = "test_feature_pairs::test_a_control_shares_out_the_mass_of_a_group_that_it_has_no_rows_of"
 FRESH = "test_feature_pairs::test_a_fresh_training_sample_is_a_quarter_of_the_training_sample"
+LAZY_HEAD = "test_lazy_engine::test_a_head_is_that_of_the_dense_solver_on_what_was_revealed"
 RULES = "test_rules_predicted::test_rules_that_change_nothing"
 
 Plants = dict[str, tuple[tuple[str, ...], list[tuple[str, str]]]]
@@ -227,6 +228,64 @@ SIMULATION: Plants = {
         ("test_simulator_choice",),
         [("lazy_seconds(plan) < dense_seconds(plan)", "lazy_seconds(plan) > dense_seconds(plan)")],
     ),
+    "simulation/solvers": (
+        (SIMULATED,),
+        [("momentum=float(solver.momentum)", "momentum=float(solver.step_size)")],
+    ),
+    "simulation/simulating": (
+        ("test_engine::test_pairing_shares_gaussians_across_laws_and_independence_does_not",),
+        [('if pairing == "independent" else ""', 'if pairing == "common" else ""')],
+    ),
+    "simulation/lazy/blocks": ((LAZY_HEAD,), [("residual[i] = weight[i] * pulls[i]", "residual[i] = pulls[i]")]),
+    "simulation/lazy/columns": ((LAZY_HEAD,), [("f += two * beside", "f += two * value")]),
+    "simulation/lazy/descent": (
+        (LAZY_HEAD,),
+        [("rate = how.step_size * clipping(size, how.clip)", "rate = how.step_size")],
+    ),
+    "simulation/lazy/engine": (
+        ("test_lazy_engine",),
+        [("np.sqrt(noise**2 @ eigenvalues)", "np.sqrt(noise**2 @ eigenvalues**2)")],
+    ),
+    "simulation/lazy/exchangeable": (
+        ("test_exchangeable::test_named_outcomes",),
+        [("count = int(self._law.rows[weight > 0.0].sum())", "count = int(self._law.rows.sum())")],
+    ),
+    "simulation/lazy/law": (("test_exchangeable",), [("self.spaces == space", "self.spaces != space")]),
+    "simulation/lazy/newton": (
+        (LAZY_HEAD,),
+        [("+= length * state.vectors[VELOCITY, q]", "-= length * state.vectors[VELOCITY, q]")],
+    ),
+    "simulation/lazy/operator": (("test_lazy_operator",), [("rows, -1.0 / scale, out=", "rows, 1.0 / scale, out=")]),
+    "simulation/lazy/query": (
+        ("test_lazy_parts",),
+        [("return penalise(state, dropped)", "return penalise(state, 0.0)")],
+    ),
+    "simulation/lazy/sample": (
+        ("test_lazy_margins::test_anchor_pulls_to_its_start",),
+        [
+            (
+                "(ridge / (ridge + anchor), anchor / (ridge + anchor))",
+                "(anchor / (ridge + anchor), ridge / (ridge + anchor))",
+            )
+        ],
+    ),
+    "simulation/lazy/support": (
+        ("test_simulator_choice",),
+        [("len(values) > MOST_EIGENSPACES", "len(values) < MOST_EIGENSPACES")],
+    ),
+    "simulation/lazy/sweeps": ((LAZY_HEAD,), [("one[i] += scale[i] * two[i]", "one[i] += two[i]")]),
+    "simulation/lazy/visitors": (
+        ("test_exchangeable", "test_lazy_parts"),
+        [("found[: len(known.here)] += along * known.here", "found[: len(known.here)] -= along * known.here")],
+    ),
+    "simulation/memory": (
+        ("test_simulator_choice",),
+        [("if by_sections(stage):\n        return 0", "if not by_sections(stage):\n        return 0")],
+    ),
+    "simulation/learned/engine": (
+        ("test_learned_engine",),
+        [("(labels * after.logit(samples", "(after.logit(samples")],
+    ),
     "simulation/lazy/exchangeable_rows": (
         ("test_exchangeable",),
         [("(self._chi(self._unseen[space]) - along @ rest) * rest", "self._chi(self._unseen[space]) * rest")],
@@ -359,6 +418,10 @@ PREDICTION: Plants = {
     "prediction/proportional/weightings": (
         ("test_weightings",),
         [("1.0 / (len(shares) * shares)", "1.0 / len(shares) * shares")],
+    ),
+    "prediction/proportional/continuation": (
+        ("test_fixed_point::test_the_hinge_has_a_phase_without_weights",),
+        [("b = np.copysign(1.0, x[-3])", "b = -np.copysign(1.0, x[-3])")],
     ),
     "prediction/proportional/newton": (
         (PREDICTED,),
