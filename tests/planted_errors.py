@@ -6,6 +6,7 @@
 SIMULATED = "test_feature_pairs::test_a_simulated_method_is_its_literal_twin"
 PREDICTED = "test_feature_pairs::test_a_predicted_method_is_its_literal_twin"
 CONTROLS = "test_feature_pairs::test_a_control_shares_out_the_mass_of_a_group_that_it_has_no_rows_of"
+FOLLOWED = "test_feature_pairs::test_a_control_has_none_where_the_method_that_it_follows_has_none"
 FRESH = "test_feature_pairs::test_a_fresh_training_sample_is_a_quarter_of_the_training_sample"
 LAZY_HEAD = "test_lazy_engine::test_a_head_is_that_of_the_dense_solver_on_what_was_revealed"
 RULES = "test_rules_predicted::test_rules_that_change_nothing"
@@ -59,7 +60,7 @@ SHARED: Plants = {
         ],
     ),
     "reweighting": (
-        ("test_rules::test_what_has_no_earlier_head_has_none_either", RULES),
+        (FOLLOWED, RULES),
         [
             ("(Rule.CONFIDENCE, Rule.LOSS, Rule.DISAGREEMENT)", "(Rule.DISAGREEMENT,)"),
             ("for at in (self.first, self.second)", "for at in (self.second,)"),

@@ -12,6 +12,7 @@ from pairwise import cover, every_pair, pairs_of
 
 import llrsim
 from llrsim.experiment import EmptyGroupWarning, ExperimentError
+from llrsim.planning import plan
 
 SEED, REPLICATE = 11, 1
 SCALE = 10  # of the samples and of d in predictions, where counts are shares
@@ -183,3 +184,12 @@ def test_a_fresh_training_sample_is_a_quarter_of_the_training_sample():
         e = tables(plain | {"kind": kind, "collapse": "partial", "anchor": True}, scale)
         e["method"][1]["data"] = "fresh-train"
         compare(e)
+
+
+def test_a_control_has_none_where_the_method_that_it_follows_has_none():
+    plain = {factor: values[-1] for factor, values in FACTORS.items()}
+    e = tables(plain | {"kind": "afr", "spectrum": True, "control": "mass-matched"}, SCALE)
+    found = compute(llrsim.predict, e)
+    assert [method.outcome.label for method in found] == ["converged", "no-prediction", "no-prediction"]
+    alone = compute(plan, e).restricted([2])
+    assert [stage.label for stage in alone.stages] == ["erm", "main", "control"]
