@@ -35,12 +35,11 @@ def rows_of(e, method, others, masses):
         c /= c.sum()
     weight = np.bincount(used, c, len(groups))
     sets = []
-    for g, annotation, rows in naive_path.annotated_rows(e, naive_path.data_of(method)):
+    for g, _, rows in naive_path.annotated_rows(e, naive_path.data_of(method)):
         mine = rows[np.isin(rows, used)]
         for value in np.unique(weight[mine].round(15)):
             same = mine[weight[mine].round(15) == value]
             sets.append((g, len(same), weight[same].sum(), len(mine) / len(rows)))
-        assert annotation in (g, naive_path.PARTNER[g])
     return Rows(*(np.array(column) for column in zip(*sets, strict=True)))
 
 
@@ -77,7 +76,7 @@ def pulled(problem, anchor, start):
 
 
 def predict(e):
-    """The head (u, b, |v|, q) of each method by label, and of descents the `paths` (T + 1, k + 3) after every step."""
+    """Heads (u, b, |v|, q), group masses (4,) and, of descents, heads after every step (T + 1, k + 3), by label."""
     others, masses, heads, paths = {}, {}, {}, {}
     k = len(e["features"]["means"][0])
     for method in e["method"]:

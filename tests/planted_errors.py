@@ -70,7 +70,7 @@ SHARED: Plants = {
         (SIMULATED, PREDICTED, "test_rules"),
         [
             ("if h != g and labels[h] == labels[g])", "if h != g and labels[h] != labels[g])"),
-            ("np.column_stack([groups, partner]).ravel()", "np.column_stack([partner, groups]).ravel()"),
+            ("annotation_noise])[1] for n in counts]", "annotation_noise])[0] for n in counts]"),
             ("present.min() if balance", "present.max() if balance"),
             ("np.divide(1.0, present.size * rows,", "np.divide(1.0, rows,"),
             ("[repeats + 1, repeats]", "[repeats, repeats + 1]"),

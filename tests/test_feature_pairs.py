@@ -53,6 +53,9 @@ def compare_simulation(e):
     for label, made in twin.items():
         method, expected = found[label], naive_path.summary(e, made["w"])
         assert method.outcome.ok, method.outcome
+        if method.stage.head.loss == "squared" and method.stage.head.solver == "exact":
+            # One factor, and a refinement or two: a wrong factor converges too, only later.
+            assert method.iterations[REPLICATE] <= 3 * method.stage.average
         np.testing.assert_allclose(summary(method.heads[REPLICATE]), expected, rtol=1e-6, atol=1e-7)
         compare_readout(e, method, REPLICATE, expected)
         for place, w in enumerate(made["path"]):
