@@ -6,6 +6,7 @@
 SIMULATED = "test_feature_pairs::test_a_simulated_method_is_its_literal_twin"
 PREDICTED = "test_feature_pairs::test_a_predicted_method_is_its_literal_twin"
 CONTROLS = "test_feature_pairs::test_a_control_shares_out_the_mass_of_a_group_that_it_has_no_rows_of"
+ADJUSTED = "test_feature_pairs::test_logits_are_adjusted_by_true_groups_under_annotation_noise"
 FOLLOWED = "test_feature_pairs::test_a_control_has_none_where_the_method_that_it_follows_has_none"
 FRESH = "test_feature_pairs::test_a_fresh_training_sample_is_a_quarter_of_the_training_sample"
 LAZY_HEAD = "test_lazy_engine::test_a_head_is_that_of_the_dense_solver_on_what_was_revealed"
@@ -162,7 +163,7 @@ SIMULATION: Plants = {
         ],
     ),
     "simulation/tables": (
-        (SIMULATED, "test_rules"),
+        (SIMULATED, ADJUSTED),
         [
             ("(stage.head.ridge, stage.anchor) for", "(stage.anchor, stage.head.ridge) for"),
             ("values[group]", "values[: len(group)]"),
@@ -244,14 +245,14 @@ SIMULATION: Plants = {
         [("rate = how.step_size * clipping(size, how.clip)", "rate = how.step_size")],
     ),
     "simulation/lazy/engine": (
-        ("test_lazy_engine",),
+        ("test_lazy_law",),
         [("np.sqrt(noise**2 @ eigenvalues)", "np.sqrt(noise**2 @ eigenvalues**2)")],
     ),
     "simulation/lazy/exchangeable": (
         ("test_exchangeable::test_named_outcomes",),
         [("count = int(self._law.rows[weight > 0.0].sum())", "count = int(self._law.rows.sum())")],
     ),
-    "simulation/lazy/law": (("test_exchangeable",), [("self.spaces == space", "self.spaces != space")]),
+    "simulation/lazy/law": (("test_exchangeable_laws",), [("self.spaces == space", "self.spaces != space")]),
     "simulation/lazy/newton": (
         (LAZY_HEAD,),
         [("+= length * state.vectors[VELOCITY, q]", "-= length * state.vectors[VELOCITY, q]")],
@@ -262,7 +263,7 @@ SIMULATION: Plants = {
         [("return penalise(state, dropped)", "return penalise(state, 0.0)")],
     ),
     "simulation/lazy/sample": (
-        ("test_lazy_margins::test_anchor_pulls_to_its_start",),
+        ("test_lazy_margins::test_anchor_pulls_to_its_start", "test_lazy_engine"),
         [
             (
                 "(ridge / (ridge + anchor), anchor / (ridge + anchor))",
@@ -276,7 +277,7 @@ SIMULATION: Plants = {
     ),
     "simulation/lazy/sweeps": ((LAZY_HEAD,), [("one[i] += scale[i] * two[i]", "one[i] += two[i]")]),
     "simulation/lazy/visitors": (
-        ("test_exchangeable", "test_lazy_parts"),
+        ("test_exchangeable_laws",),
         [("found[: len(known.here)] += along * known.here", "found[: len(known.here)] -= along * known.here")],
     ),
     "simulation/memory": (
@@ -412,12 +413,12 @@ PREDICTION: Plants = {
         [("[0.0], 1.0 / self.eigenvalues]", "[0.0], self.eigenvalues]")],
     ),
     "prediction/proportional/training": (
-        ("test_training",),
+        ("test_training::test_the_density_has_the_mass_loss_and_accuracy_it_should",),
         [("squared_positive_part(1.0 - mean, s) / (1.0 + strength) ** 2", "squared_positive_part(1.0 - mean, s)")],
     ),
     "prediction/proportional/online": (("test_online",), [("np.diag(decay) - step", "np.diag(decay) + step")]),
     "prediction/proportional/weightings": (
-        ("test_weightings",),
+        ("test_weightings::test_the_named_weightings",),
         [("1.0 / (len(shares) * shares)", "1.0 / len(shares) * shares")],
     ),
     "prediction/proportional/continuation": (
