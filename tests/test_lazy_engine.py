@@ -170,7 +170,9 @@ HEADS = {
     "hinge": FitOptions(loss="hinge", ridge=0.1),
     "max margin": FitOptions(loss="max_margin"),
     "descent": DESCENT,
-    "nesterov": FitOptions(solver=Descent(steps=20, step_size=0.1, momentum=0.8, nesterov=True, path=(1, 7))),
+    "nesterov, clipped": FitOptions(
+        solver=Descent(steps=20, step_size=0.1, momentum=0.8, nesterov=True, clip=0.2, path=(1, 7))
+    ),
     "hinge descent": FitOptions(loss="hinge", ridge=0.05, solver=Descent(steps=20, step_size=0.1, path=(1, 7))),
 }
 SAMPLES = {
