@@ -54,7 +54,7 @@ SHARED: Plants = {
             ("return min(used, int(self.reweighting.strength))", "return max(used, int(self.reweighting.strength))"),
             ("return controlled[0].rows", "return int(controlled[0].selection.counts.sum())"),
             ("training, heldout.collapse)", "training, experiment.train.collapse)"),
-            ("training, experiment.test_collapse, shares)", "training, experiment.train.collapse, shares)"),
+            ("training, experiment.test_collapse,", "training, experiment.train.collapse,"),
             ("int(counts.sum()) // 4", "int(counts.sum()) // 5"),
             ("anchor=method.anchor,", "anchor=experiment.head_of(method).ridge,"),
             ("average=method.average,", "average=1,"),
@@ -337,8 +337,12 @@ PREDICTION: Plants = {
         (PREDICTED, "test_fixed_point"),
         [
             ("else problem.ridge) + problem.anchor\n", "else problem.ridge)\n"),
-            ("float(q) * norm_over_spread(problem, V)", "float(q) / norm_over_spread(problem, V)"),
+            ("float(q / unit) * norm_over_spread(problem, V)", "float(q / unit) / norm_over_spread(problem, V)"),
         ],
+    ),
+    "prediction/free_bias": (
+        ("test_free_bias",),
+        [("return min(max(0.0, interval[0]), interval[1])", "return 0.5 * (interval[0] + interval[1])")],
     ),
     "prediction/proportional/reweighted": (
         (PREDICTED, CONTROLS),
@@ -467,6 +471,32 @@ PREDICTION: Plants = {
 }
 
 PLANTS = SHARED | SIMULATION | PREDICTION
+
+CHECKED: Plants = {
+    "arguments": (("test_arguments",), [("0 <= number < 2**64", "0 <= number < 2**63")]),
+    "simulation/certificate": (
+        ("test_certificates",),
+        [
+            ("x * x > FAR * FAR * (square[q] / count - (mean[q] / count) ** 2)", "x * x < 0.0"),
+            ("square += grad[q] * grad[q] / penalty[q]", "square += grad[q] * grad[q] * penalty[q]"),
+            ("pulls[i] * pulls[i] - linear * pulls[i])", "pulls[i] * pulls[i] + linear * pulls[i])"),
+        ],
+    ),
+    "simulation/factor_step": (
+        ("test_certificates",),
+        [("step[q] = -grad[q]", "step[q] = grad[q]"), ("- along * X[i, p - 1])", "+ along * X[i, p - 1])")],
+    ),
+    "simulation/line_search": (
+        ("test_smooth_solvers", "test_certificates"),
+        [("if first > 0.0:", "if first < 0.0:")],
+    ),
+    "simulation/free_bias": (
+        ("test_free_bias",),
+        [("bias + labels[i] * (1.0 - margins[i])", "bias - labels[i] * (1.0 - margins[i])")],
+    ),
+}
+
+PLANTS |= CHECKED
 
 SURVIVORS = {
     "prediction/proportional/newton": "wrong steps only steer: the residual decides, and the path arrives by others",

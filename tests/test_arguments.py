@@ -62,10 +62,10 @@ def test_a_wrong_array_is_named(arrays, error, message):
 
 def test_rows_of_one_class_blame_the_labels():
     for loss in ("logistic", "hinge", "max_margin"):
-        with pytest.raises(FitError, match="one-class: labels: only one class has rows"):
+        with pytest.raises(FitError, match="one-class: labels: the data have rows of one class only"):
             fit(X, np.ones(20), head=FitOptions(loss=loss))
         assert fit(X, np.ones(20), head=FitOptions(loss=loss), raising=False).status is Status.ONE_CLASS
-    with pytest.raises(FitError, match="empty: features: no rows"):
+    with pytest.raises(FitError, match="empty: features: the data have no rows to fit on"):
         fit(np.empty((0, 3)), [], head=RIDGE)
     found = fit(X, np.ones(20), head=RIDGE)  # the squared loss has a minimum there: no weights, every margin 1
     np.testing.assert_allclose([*found.weights, found.bias], [0, 0, 0, 1], atol=1e-8)

@@ -86,7 +86,7 @@ def test_an_exception_from_below_is_not_llrsims():
     with pytest.raises(ValueError) as own:
         llrsim.fit([[1.0]], [2], head=FitOptions())
     with pytest.raises(ValueError) as numpys:
-        llrsim.neural_collapse.Units([], np.ones(1), np.ones((2, 0)), np.ones(1), np.ones(1)).root @ np.ones(2)
+        llrsim.neural_collapse.Units([], np.ones(1), np.ones((2, 0)), np.ones(1), np.ones(1), 0.0).root @ np.ones(2)
     with pytest.raises(AttributeError) as missing:
         llrsim.neural_collapse.Units.centred.fget(None)
     assert [raised_by_llrsim(error.value) for error in (own, numpys, missing)] == [True, False, False]

@@ -20,7 +20,7 @@ def test_each_right_text_stands_in_its_module_once(module):
 
 
 WITHOUT_NUMBERS = {
-    *("__init__", "__main__", "_jit", "extras", "files", "kinds", "status", "prediction/__init__"),
+    *("__init__", "__main__", "_jit", "extras", "files", "kinds", "status", "time_limit", "prediction/__init__"),
     *("simulation/address", "simulation/draws", "simulation/room", "simulation/learned/keeping"),
     *("simulation/lazy/revealed", "simulation/lazy/threads"),
 }

@@ -110,8 +110,8 @@ def test_an_undecided_factor_still_says_which_is_larger(larger):
     turned = table if larger == "balance" else table.T
     split = planted(turned, BOTH, spread=0.02)
     first, second = (split.balance, split.collapse) if larger == "balance" else (split.collapse, split.balance)
-    assert interval(first.wga - second.wga, False)[0] > 0
-    low, high = interval(first.wga - 2 * second.wga, False)
+    assert interval(first.values - second.values, False)[0] > 0
+    low, high = interval(first.values - 2 * second.values, False)
     assert low < 0 < high
     other = {"balance": "collapse", "collapse": "balance"}[larger]
     assert split.verdict == f"{larger} more than {other}"
