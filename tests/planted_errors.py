@@ -134,6 +134,13 @@ SHARED: Plants = {
         ],
     ),
     "simplex": (("test_rules",), [("right[u] = -masses[u]", "right[u] = masses[u]")]),
+    "outcome/method": (
+        ("test_wga_meaning", "test_outcome"),
+        [
+            ("int(np.argmin(self.group_accuracy)) if", "int(np.argmax(self.group_accuracy)) if"),
+            ("self.worst_accuracy - self.readout.direction_wga", "self.worst_accuracy + self.readout.direction_wga"),
+        ],
+    ),
     "outcome/interval": (("test_outcome",), [("np.sqrt(count), count - 1)", "np.sqrt(count), count)")]),
 }
 
