@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from llrsim.outcome import half_width_of
-from llrsim.plots import words
+from llrsim.plots import style as words
 from llrsim.plots.style import RC, blank, look
 
 from .power_law import PowerLaw, power_law

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 from scipy.optimize import isotonic_regression
 
-from llrsim.mixture import Array
+from llrsim.model.mixture import Array
 from llrsim.plots.style import BLUE, GREEN, VERMILLION, blank
 
 from .cost_record import COST, REPEATS

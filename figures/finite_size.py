@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from llrsim.mixture import Array
+from llrsim.model.mixture import Array
 from llrsim.outcome import half_width_of
-from llrsim.plots import words
+from llrsim.plots import style as words
 from llrsim.plots.style import BLUE, VERMILLION, blank
 
 from .finite_size_record import FINITE_SIZE, N_PER_DIM

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from llrsim.experiment import Experiment, load
-from llrsim.mixture import apportion
+from llrsim.experiment.groups import apportion
 from llrsim.prediction import predict
 
 TRAIN_ROWS = 4800  # of the dense presets

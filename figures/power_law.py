@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import curve_fit
 
-from llrsim.mixture import Array
+from llrsim.model.mixture import Array
 from llrsim.outcome import half_width_of
 
 

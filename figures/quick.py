@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 import llrsim
-from llrsim.plots.sweep import layouts_of, wga_figure
+from llrsim.plots.wga import layouts_of, wga_figure
 
 
 def draw(rows: Sequence[Mapping[str, Any]]) -> Figure:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from llrsim.files import read_rows
+from llrsim._io import read_rows
 
 DATA = Path(__file__).resolve().parent / "data"
 

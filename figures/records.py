@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 import llrsim
+from llrsim._io import write_rows
 from llrsim.experiment.grid import Grid
-from llrsim.files import write_rows
-from llrsim.kinds import STUDIES
+from llrsim.experiment.schema import STUDIES
 from llrsim.plots import margin_table, path_table, wga_table
 from llrsim.plots.phase import axes_of, phase_table
 from llrsim.studies.concluding import record
-from llrsim.sweep.survey import survey
+from llrsim.sweep.results import survey
 
 from .cost_record import cost
 from .finite_size_record import finite_size

@@ -21,15 +21,15 @@ _HOME = {
     "Grid": ".experiment",
     "preset_names": ".experiment",
     "load": ".experiment",
-    "GroupMixture": ".mixture",
-    "Head": ".head",
-    "Readout": ".head",
-    "read_out": ".head",
-    "Status": ".status",
+    "GroupMixture": ".model.mixture",
+    "Head": ".model.head",
+    "Readout": ".model.head",
+    "read_out": ".model.head",
+    "Status": ".model.losses",
     "MethodOutcome": ".outcome",
     "Outcome": ".outcome",
-    "Plan": ".planning",
-    "plan": ".planning",
+    "Plan": ".model.plan",
+    "plan": ".model.plan",
     "Fit": ".simulation",
     "FitError": ".simulation",
     "fit": ".simulation",
@@ -43,7 +43,14 @@ _HOME = {
     "run_sweep": ".sweep",
 }
 
-_MODULES = ("agreement", "attribution", "collapse", "duality", "neural_collapse", "plots")
+_MODULES = {
+    "agreement": ".agreement",
+    "attribution": ".attribution",
+    "collapse": ".model.collapse",
+    "duality": ".model.duality",
+    "neural_collapse": ".model.neural_collapse",
+    "plots": ".plots",
+}
 
 __all__ = ["__version__", *_HOME, *_MODULES]
 
@@ -51,19 +58,19 @@ if TYPE_CHECKING:
     from .agreement import check
     from .attribution import explain
     from .experiment import EmptyGroupWarning, Experiment, ExperimentError, FitOptions, Grid, load, preset_names
-    from .head import Head, Readout, read_out
-    from .mixture import GroupMixture
+    from .model.head import Head, Readout, read_out
+    from .model.losses import Status
+    from .model.mixture import GroupMixture
+    from .model.plan import Plan, plan
     from .outcome import MethodOutcome, Outcome
-    from .planning import Plan, plan
     from .prediction import predict, predict_plan
     from .simulation import Fit, FitError, fit, simulate, simulate_plan
-    from .status import Status
     from .sweep import open_results, run_sweep
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return import_module(f".{name}", __name__)
+        return import_module(_MODULES[name], __name__)
     if name not in _HOME:
         raise AttributeError(f"module 'llrsim' has no attribute {name!r}; it offers {', '.join(__all__)}")
     return getattr(import_module(_HOME[name], __name__), name)

@@ -32,8 +32,8 @@ def _digest() -> str:
     for path in sorted(package.rglob("*.py")):
         source = path.read_bytes()
         kernels = any(mark in source for mark in (b"@kernel", b"@private", b"@contracted", b"@reduction"))
-        # Kernels freeze the codes of `status` when they are compiled.
-        if kernels or path.name == "status.py":
+        # Kernels freeze the codes of `Status` when they are compiled.
+        if kernels or path.name == "losses.py":
             digest.update(str(path.relative_to(package)).encode() + source)
     return digest.hexdigest()[:16]
 

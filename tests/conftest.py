@@ -3,7 +3,7 @@
 import numba
 from hypothesis import settings
 
-from llrsim.sweep.compiling import compile_kernels
+from llrsim.sweep.run import compile_kernels
 
 # Shared machines pause; a slow example is not a failure.
 settings.register_profile("llrsim", deadline=None, derandomize=True)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from llrsim.experiment import Descent, FitOptions
-from llrsim.mixture import GroupMixture
-from llrsim.simulation.lazy.law import SectionLaw
+from llrsim.model.mixture import GroupMixture
+from llrsim.simulation.lazy.noise import SectionLaw
 
 LABELS = np.array([-1.0, -1.0, 1.0, 1.0])
 MEANS = np.array([[-1.0, -1.5], [-1.0, 1.5], [1.0, -1.5], [1.0, 1.5]])

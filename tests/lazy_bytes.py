@@ -4,8 +4,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from llrsim.simulation.lazy import sample, sweeps, threads
-from llrsim.simulation.lazy.revealed import DRAWN, FINISHED, LEFT, RIGHT
+from llrsim.simulation.lazy import rows as sweeps
+from llrsim.simulation.lazy import rows as threads
+from llrsim.simulation.lazy import sample
+from llrsim.simulation.lazy.noise import DRAWN, FINISHED, LEFT, RIGHT
 
 
 def _look(state, left, right):

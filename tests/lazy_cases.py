@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 import llrsim
-from llrsim.planning import plan
+from llrsim.model.plan import plan
 from llrsim.simulation import simulate_plan
 
 FEATURES = {

@@ -8,10 +8,10 @@ from matplotlib.collections import LineCollection
 from llrsim.attribution import Attribution, CellAccuracies, Explanation
 from llrsim.experiment import load
 from llrsim.experiment.grid import Grid
-from llrsim.head import Head
+from llrsim.model.head import Head
+from llrsim.model.losses import Status
+from llrsim.model.plan import plan
 from llrsim.outcome import MethodOutcome, Outcome
-from llrsim.planning import plan
-from llrsim.status import Status
 
 RATIO, PRIOR = "heldout.minority_ratio", "heldout.class_prior"
 RATIOS, PRIORS = [0.05, 0.2, 0.8], [0.25, 0.5]

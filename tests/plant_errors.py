@@ -1,7 +1,7 @@
 """Plant errors in a copy of llrsim, one at a time, and tell which of them the tests notice.
 
     python tests/plant_errors.py                    # all of `planted_errors`, half an hour on one core
-    python tests/plant_errors.py head lazy/reveal   # those in modules of these names
+    python tests/plant_errors.py head lazy/query   # those in modules of these names
     python tests/plant_errors.py --plain            # a survivor meets the whole plain tier too, for minutes more each
 
 Each error meets the tests that are listed with it, as plain Python (a kernel that changes would compile for a minute),
@@ -72,10 +72,15 @@ def path_of(name):
     return "::".join([f"tests/{file}.py", *test])
 
 
+def file_of(module):
+    """Return the file of a key of `PLANTS`."""
+    return Path("llrsim", f"{module.partition(':')[0]}.py")
+
+
 def plant(clone, module, right, wrong):
     """Write a module of the clone with its right text replaced."""
-    path = clone / "llrsim" / f"{module}.py"
-    source = (CLONE / "llrsim" / f"{module}.py").read_text(encoding="utf-8")
+    path = clone / file_of(module)
+    source = (CLONE / file_of(module)).read_text(encoding="utf-8")
     if source.count(right) != 1:
         raise ValueError(f"{module}: {right!r} stands there {source.count(right)} times; expected once")
     path.write_text(source.replace(right, wrong), encoding="utf-8")
@@ -83,7 +88,7 @@ def plant(clone, module, right, wrong):
 
 def restore(clone, module):
     """Write a module of the clone as it was."""
-    shutil.copy(CLONE / "llrsim" / f"{module}.py", clone / "llrsim" / f"{module}.py")
+    shutil.copy(CLONE / file_of(module), clone / file_of(module))
 
 
 def main():

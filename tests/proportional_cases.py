@@ -3,9 +3,9 @@
 import naive_proportional as naive
 import numpy as np
 
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.prediction.proportional.problem import ProportionalProblem
+from llrsim.model.losses import Loss
+from llrsim.model.mixture import GroupMixture
+from llrsim.prediction.problem import ProportionalProblem
 
 LABELS = (-1.0, -1.0, 1.0, 1.0)
 

@@ -25,8 +25,8 @@ from scipy.optimize import minimize
 import llrsim
 from llrsim import FitError, FitOptions, GroupMixture, Head, Status
 from llrsim.experiment import Axis, Descent, Noise, Sweep, Train
+from llrsim.model.plan import plan
 from llrsim.outcome import MethodOutcome, Outcome
-from llrsim.planning import plan
 from llrsim.sweep import StoreError, SweepFailed
 
 PACKAGE = str(Path(llrsim.__file__).parent)

@@ -2,8 +2,8 @@
 
 from itertools import product
 
-from llrsim.studies import data_sets
-from llrsim.studies.measuring import columns
+from llrsim.studies import evidence as data_sets
+from llrsim.studies.evidence import columns
 
 SHARP, BLUNT = (0.001, 60), (0.2, 3)
 """Standard error and replicates: enough to decide everything here, and nothing."""

@@ -9,7 +9,7 @@ import pytest
 import llrsim
 from llrsim.agreement import check
 from llrsim.agreement.growth import PopulationGrowth, ProportionalGrowth
-from llrsim.head import Head
+from llrsim.model.head import Head
 
 SMALL = {
     "name": "small",

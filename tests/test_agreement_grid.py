@@ -11,9 +11,9 @@ from scipy import stats
 
 import llrsim
 from llrsim.agreement import check, size_study
-from llrsim.agreement.statistics import exponent, rejected
 from llrsim.commands import main
 from llrsim.experiment import Grid, load
+from llrsim.statistics import exponent, rejected
 
 GRID = Path(__file__).with_name("agreement_grid.toml")
 

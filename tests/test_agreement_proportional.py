@@ -11,7 +11,7 @@ import llrsim
 from llrsim.agreement import check
 from llrsim.commands import main
 from llrsim.experiment import load
-from llrsim.head import Head
+from llrsim.model.head import Head
 
 CELL = {
     "name": "cell",

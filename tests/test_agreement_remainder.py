@@ -10,7 +10,7 @@ from test_agreement_proportional import random_cell
 import llrsim
 from llrsim.agreement import check, size_study
 from llrsim.agreement.judging import _head_units, judge
-from llrsim.agreement.statistics import beyond, intercept_weights, remainder
+from llrsim.statistics import beyond, intercept_weights, remainder
 
 DIMS = (50, 100, 200)
 LOSSES = ("max_margin", "hinge", "max_margin", "squared_hinge", "logistic")

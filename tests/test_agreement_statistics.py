@@ -6,7 +6,7 @@ from scipy import stats
 
 from llrsim.agreement.judging import judge
 from llrsim.agreement.size_study import seed_of_cell
-from llrsim.agreement.statistics import (
+from llrsim.statistics import (
     allowance,
     exponent,
     extrapolate,

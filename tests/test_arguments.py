@@ -9,13 +9,13 @@ from engine_cases import experiment
 
 import llrsim
 from llrsim import Experiment, ExperimentError, FitError, FitOptions, GroupMixture, fit, load, simulate
-from llrsim.arguments import checked_seed
+from llrsim._arguments import checked_seed
 from llrsim.experiment import Axis, Descent, Sweep
-from llrsim.planning import plan
+from llrsim.model.losses import Status
+from llrsim.model.plan import plan
 from llrsim.prediction import predict_plan
 from llrsim.simulation import simulate_plan
 from llrsim.simulation.lazy import LazyGaussian
-from llrsim.status import Status
 
 RNG = np.random.default_rng(5)
 X, Y = RNG.normal(size=(20, 3)), np.where(np.arange(20) < 8, 1.0, -1.0)

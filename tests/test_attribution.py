@@ -9,11 +9,11 @@ from attribution_cases import EXACT, IMBALANCED, experiment
 from scipy.stats import ttest_1samp
 
 import llrsim
-from llrsim.agreement.statistics import extrapolate, freedom, hotelling, intercept_weights
 from llrsim.attribution import build, explain, shapley
 from llrsim.experiment import EmptyGroupWarning, ExperimentError
-from llrsim.planning import Plan, plan
+from llrsim.model.plan import Plan, plan
 from llrsim.simulation import simulate_plan
+from llrsim.statistics import extrapolate, freedom, hotelling, intercept_weights
 
 SOLVE = 1e-8  # the accuracy that follows from heads solved to 1e-9 or better
 

@@ -5,9 +5,9 @@ import pytest
 from proportional_cases import random_problem
 
 import llrsim
-from llrsim.losses import Loss
-from llrsim.prediction.proportional.averaging import mean_norm, subset_overlap
-from llrsim.prediction.proportional.fixed_point import fixed_point
+from llrsim.model.losses import Loss
+from llrsim.prediction.fixed_point import fixed_point
+from llrsim.prediction.scores import mean_norm, subset_overlap
 
 
 @pytest.mark.parametrize("loss", [Loss.SQUARED, Loss.LOGISTIC, Loss.HINGE])

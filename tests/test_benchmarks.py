@@ -18,11 +18,11 @@ from benchmarks.pairs import Pairs, Quartiles, Sides
 from benchmarks.triad import BYTES, passes, triad
 from lazy_bytes import bytes_moved
 
-from llrsim.losses import Loss
-from llrsim.prediction.proportional.fixed_point import fixed_point
-from llrsim.prediction.proportional.least_squares import ridge_head
+from llrsim.model.losses import Loss
+from llrsim.prediction.fixed_point import fixed_point
+from llrsim.prediction.ridge import ridge_head
 from llrsim.simulation import fit
-from llrsim.simulation.lazy.revealed import CHUNK
+from llrsim.simulation.lazy.noise import CHUNK
 
 N, D, RIDGE = 200, 6, 0.01
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from llrsim.sweep.comparing import difference
 from llrsim.sweep.format import CHECKED, FIELDS
-from llrsim.sweep.reader import Reader
+from llrsim.sweep.store import Reader
+from llrsim.sweep.verify import difference
 
 CORES = ("Nehalem", "Haswell", "SkylakeX")
 TESTS = Path(__file__).parent

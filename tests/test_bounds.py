@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from llrsim._jit import settings
-from llrsim.losses import Loss
+from llrsim.model.losses import Loss
 from llrsim.simulation.solvers import DESCENT, NEWTON, RIDGE, SOLVERS, Recipe
 
 HERE = Path(__file__).parent

@@ -15,10 +15,9 @@ from sklearn.datasets import load_breast_cancer
 from llrsim import FitError, FitOptions
 from llrsim._jit import kernel
 from llrsim.experiment import load
-from llrsim.losses import LOGISTIC, SQUARED, SQUARED_HINGE
+from llrsim.model.losses import LOGISTIC, SQUARED, SQUARED_HINGE, Status
 from llrsim.simulation import fit, simulate
-from llrsim.simulation.certificate import excess_bound
-from llrsim.status import Status
+from llrsim.simulation.solvers.certificate import excess_bound
 
 EXCESS = 1e-8  # of the objective, that "converged" allows at most
 CODES = {"squared": SQUARED, "logistic": LOGISTIC, "squared_hinge": SQUARED_HINGE}

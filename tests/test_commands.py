@@ -17,7 +17,7 @@ from sweep_cases import small
 
 import llrsim
 from llrsim.commands import COMMANDS, main, main_sweep
-from llrsim.sweep.interruption import Interrupted, interruptible
+from llrsim.sweep.stop import Interrupted, interruptible
 
 TESTS = Path(__file__).parent
 

@@ -5,23 +5,22 @@ import numpy as np
 import pytest
 from sizes import sized
 
-from llrsim.head import Head, read_out
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.prediction.population.descent import descend, descent_filter, gradient_flow
-from llrsim.prediction.population.objective import PopulationObjective
-from llrsim.prediction.proportional.contour import (
+from llrsim.model.head import Head, read_out
+from llrsim.model.losses import Loss, Status
+from llrsim.model.mixture import GroupMixture
+from llrsim.prediction.descent import (
     MOST_NODES,
     TOLERANCE,
     best_step,
     descent_filters,
     descent_path,
     flow_path,
+    largest_stable_step,
 )
-from llrsim.prediction.proportional.hessian import largest_stable_step
-from llrsim.prediction.proportional.least_squares import ridge_head
-from llrsim.prediction.proportional.problem import ProportionalProblem
-from llrsim.status import Status
+from llrsim.prediction.objective import PopulationObjective
+from llrsim.prediction.population import descend, descent_filter, gradient_flow
+from llrsim.prediction.problem import ProportionalProblem
+from llrsim.prediction.ridge import ridge_head
 
 ALARM = 1e-5  # false alarms of one joint test; three dozen are made
 START = np.array([-0.5, 0.4, 0.2])

@@ -18,10 +18,11 @@ from test_shards import CASES, stored
 from threadpoolctl import threadpool_info
 
 from llrsim.commands import main
-from llrsim.sweep import ClusterError, Interrupted, WorkerDied, cluster, run_sweep, runner, units
-from llrsim.sweep.cluster import ClusterWorkers
+from llrsim.sweep import ClusterError, Interrupted, WorkerDied, run_sweep, units
+from llrsim.sweep import run as runner
+from llrsim.sweep import workers as cluster
 from llrsim.sweep.format import CHECKED
-from llrsim.sweep.remote import numbers
+from llrsim.sweep.workers import ClusterWorkers, numbers
 
 MANY = small(sweep__replicates=400)
 

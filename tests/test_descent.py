@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 from sizes import sized
 
-from llrsim.descent_rule import stability
-from llrsim.losses import Loss
-from llrsim.simulation.descent import descend, largest_stable_step
+from llrsim.model.descent import stability
+from llrsim.model.draws import shuffle
+from llrsim.model.losses import Loss, Status
 from llrsim.simulation.solvers import DESCENT, Recipe
-from llrsim.status import Status
-from llrsim.stream import shuffle
+from llrsim.simulation.solvers.descent import descend, largest_stable_step
 
 # The streams' 64-bit numbers wrap around, of which NumPy warns when they are not compiled.
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")

@@ -9,9 +9,9 @@ from scipy.integrate import quad
 from scipy.stats import norm
 from test_neural_collapse import draw, general_mixture, orthogonal_mixture
 
-from llrsim.duality import from_data, from_mixture
-from llrsim.head import Head
-from llrsim.neural_collapse import units_of_mixture
+from llrsim.model.duality import from_data, from_mixture
+from llrsim.model.head import Head
+from llrsim.model.neural_collapse import units_of_mixture
 
 
 def full_weights(rng, mixture, head):

@@ -5,7 +5,7 @@ import pytest
 
 import llrsim
 from llrsim.studies import e13
-from llrsim.studies.measuring import columns
+from llrsim.studies.evidence import columns
 
 SHARP, BLUNT = (0.001, 30), (0.2, 3)
 """Standard error and replicates: enough to decide everything here, and nothing."""

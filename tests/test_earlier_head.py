@@ -6,15 +6,14 @@ import pytest
 from proportional_cases import twin
 
 from llrsim.experiment import FitOptions
-from llrsim.head import Head
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.prediction.proportional.earlier_head import afr_weight, weighted_by_score, with_noise_direction
-from llrsim.prediction.proportional.fixed_point import fixed_point
-from llrsim.prediction.proportional.problem import ProportionalProblem
+from llrsim.model.head import Head
+from llrsim.model.losses import Loss, Status
+from llrsim.model.mixture import GroupMixture
+from llrsim.prediction.fixed_point import fixed_point
+from llrsim.prediction.problem import ProportionalProblem
+from llrsim.prediction.scores import afr_weight, weighted_by_score, with_noise_direction
 from llrsim.simulation import fit
-from llrsim.simulation.fitting import Fit
-from llrsim.status import Status
+from llrsim.simulation.solvers import Fit
 
 FIRST = Head.of([1.2, 1.5], -0.3, 1.1)
 COUNTS = np.array([200.0, 40.0, 32.0, 128.0])

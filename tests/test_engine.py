@@ -8,10 +8,9 @@ from engine_cases import TRAIN, experiment
 from scipy.optimize import minimize
 
 import llrsim
-from llrsim.drawing import draw
-from llrsim.planning import plan
+from llrsim.model.draws import Role, draw, root_key
+from llrsim.model.plan import plan
 from llrsim.simulation import fit, simulate, simulate_plan
-from llrsim.stream import Role, root_key
 
 
 def redrawn(e, role, replicate, seed):

@@ -5,8 +5,8 @@ import pytest
 from engine_cases import experiment
 
 import llrsim
+from llrsim.model.losses import Status
 from llrsim.simulation import FitError, fit, simulate
-from llrsim.status import Status
 
 
 def test_separable_data_without_penalty_is_a_named_outcome():

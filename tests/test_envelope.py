@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from proportional_cases import random_problem, twin
 
-from llrsim.losses import Loss
-from llrsim.prediction.proportional.envelope import Moments, logistic_moments, logistic_prox, moments
+from llrsim.model.losses import Loss
+from llrsim.prediction.envelope import Moments, logistic_moments, logistic_prox, moments
 
 LOSSES = list(Loss)
 

@@ -15,13 +15,13 @@ import pytest
 import llrsim
 from llrsim import EmptyGroupWarning, ExperimentError, FitError, FitOptions, fit
 from llrsim.agreement import FormulaError
-from llrsim.agreement.formula.names import UndefinedName
-from llrsim.status import Status
-from llrsim.sweep.block import Failure
+from llrsim.agreement.claim import UndefinedName
+from llrsim.model.losses import Status
 from llrsim.sweep.folder import StoreError
-from llrsim.sweep.interruption import Interrupted, WorkerDied
-from llrsim.sweep.remote import ClusterError
-from llrsim.sweep.runner import SweepFailed
+from llrsim.sweep.run import SweepFailed
+from llrsim.sweep.stop import Interrupted, WorkerDied
+from llrsim.sweep.units import Failure
+from llrsim.sweep.workers import ClusterError
 
 EXAMPLES = [
     EmptyGroupWarning("train: group 1 has none of the 9 rows"),

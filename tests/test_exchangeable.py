@@ -5,13 +5,12 @@ import pytest
 from exchangeable_cases import DESCENT, NESTEROV, RIDGE, law_of, uneven
 
 from llrsim.experiment import Descent, FitOptions
+from llrsim.model.draws import root_key
+from llrsim.model.losses import Status
 from llrsim.simulation import fit as dense_fit
 from llrsim.simulation.lazy import exchangeable
-from llrsim.simulation.lazy.exchangeable import ExchangeableSample
-from llrsim.simulation.lazy.exchangeable_rows import ExchangeableRows
-from llrsim.simulation.lazy.law import LazyHead
-from llrsim.status import Status
-from llrsim.stream import root_key
+from llrsim.simulation.lazy.exchangeable import ExchangeableRows, ExchangeableSample
+from llrsim.simulation.lazy.noise import LazyHead
 
 
 class Recorded(ExchangeableRows):

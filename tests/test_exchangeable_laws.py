@@ -13,18 +13,16 @@ from scipy import stats
 
 from llrsim._jit import single_blas_thread
 from llrsim.experiment import Descent, FitOptions
-from llrsim.losses import Loss
-from llrsim.methods import Selection
-from llrsim.planning import Plan, Sample, Stage
-from llrsim.prediction.proportional.contour import descent_path
-from llrsim.prediction.proportional.least_squares import ridge_head
-from llrsim.prediction.proportional.problem import ProportionalProblem
+from llrsim.model.draws import root_key
+from llrsim.model.losses import Loss, Status
+from llrsim.model.methods import Selection
+from llrsim.model.plan import Plan, Sample, Stage
+from llrsim.prediction.descent import descent_path
+from llrsim.prediction.problem import ProportionalProblem
+from llrsim.prediction.ridge import ridge_head
 from llrsim.simulation import simulate_plan
 from llrsim.simulation.lazy import exchangeable
-from llrsim.simulation.lazy.exchangeable import ExchangeableSample
-from llrsim.simulation.lazy.exchangeable_rows import ExchangeableRows
-from llrsim.status import Status
-from llrsim.stream import root_key
+from llrsim.simulation.lazy.exchangeable import ExchangeableRows, ExchangeableSample
 
 PULLED = FitOptions(loss="squared", ridge=0.02)
 FALSE_ALARM = 1e-5  # of each family of tests

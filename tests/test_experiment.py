@@ -13,16 +13,8 @@ from experiment_tables import SMALL, changed, examples, experiments
 from hypothesis import given
 
 from llrsim import experiment as description
-from llrsim.experiment import (
-    Axis,
-    Collapse,
-    Descent,
-    Experiment,
-    ExperimentError,
-    FitOptions,
-    load,
-)
-from llrsim.experiment.changes import parse_settings
+from llrsim.experiment import Axis, Collapse, Descent, Experiment, ExperimentError, FitOptions, load
+from llrsim.experiment.experiment import parse_settings
 
 pytestmark = pytest.mark.filterwarnings("ignore::llrsim.experiment.EmptyGroupWarning")
 

@@ -9,8 +9,8 @@ from experiment_tables import SMALL, examples, experiments
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llrsim._io import read_rows
 from llrsim.experiment import Coordinates, Experiment, ExperimentError, Features, Noise, Train, load
-from llrsim.files import read_rows
 
 FILES = {
     "syntax": ("[features\n", r"file\.toml: not valid TOML: .*line 1"),

@@ -13,7 +13,7 @@ from pairwise import cover, every_pair, pairs_of
 
 import llrsim
 from llrsim.experiment import EmptyGroupWarning, ExperimentError
-from llrsim.planning import plan
+from llrsim.model.plan import plan
 
 SEED, REPLICATE = 11, 1
 SCALE = 10  # of the samples and of d in predictions, where counts are shares

@@ -5,16 +5,15 @@ import numpy as np
 import pytest
 from proportional_cases import random_mixture, random_problem, twin
 
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.prediction.population.minimise import minimise
-from llrsim.prediction.population.objective import PopulationObjective
-from llrsim.prediction.proportional.equations import equations
-from llrsim.prediction.proportional.fixed_point import fixed_point
-from llrsim.prediction.proportional.least_squares import ridge_head
-from llrsim.prediction.proportional.problem import ProportionalProblem
-from llrsim.prediction.proportional.separability import separable
-from llrsim.status import Status
+from llrsim.model.losses import Loss, Status
+from llrsim.model.mixture import GroupMixture
+from llrsim.prediction.equations import equations
+from llrsim.prediction.fixed_point import fixed_point
+from llrsim.prediction.objective import PopulationObjective
+from llrsim.prediction.population import minimise
+from llrsim.prediction.problem import ProportionalProblem
+from llrsim.prediction.ridge import ridge_head
+from llrsim.prediction.separability import separable
 
 KINKED = (Loss.HINGE, Loss.SQUARED_HINGE, Loss.MAX_MARGIN)
 SPECTRUM = np.repeat([0.3, 1.0, 4.0], 40)

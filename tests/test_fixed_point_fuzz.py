@@ -5,11 +5,10 @@ import numpy as np
 import pytest
 from proportional_cases import twin
 
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.prediction.proportional.fixed_point import doubled_nodes, fixed_point
-from llrsim.prediction.proportional.problem import ProportionalProblem
-from llrsim.status import Status
+from llrsim.model.losses import Loss, Status
+from llrsim.model.mixture import GroupMixture
+from llrsim.prediction.fixed_point import doubled_nodes, fixed_point
+from llrsim.prediction.problem import ProportionalProblem
 
 
 def random_experiment(rng):

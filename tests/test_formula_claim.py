@@ -9,8 +9,8 @@ import sympy
 from formula_cases import BALANCED, RETRAINED, t1, t1_wga
 
 import llrsim
+from llrsim.agreement.claim import UndefinedName, names_of
 from llrsim.agreement.formula import Formula, FormulaError
-from llrsim.agreement.formula.names import UndefinedName, names_of
 
 
 def values(names, *asked):

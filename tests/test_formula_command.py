@@ -14,10 +14,10 @@ import pytest
 from formula_cases import BALANCED
 
 import llrsim
-from llrsim.agreement.formula import study
-from llrsim.agreement.formula.claim import FormulaError
+from llrsim._io import within
+from llrsim.agreement import formula as study
+from llrsim.agreement.claim import FormulaError
 from llrsim.commands import main
-from llrsim.time_limit import within
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 THEORY = """
@@ -102,7 +102,7 @@ def test_a_formula_that_does_not_return_is_stopped_by_the_budget(here, kind):
     (here / "endless.py").write_text(ENDLESS[kind])
     argv = ["check", "balanced.toml", "--limit", "population", "--formula", "endless.py:f", "--budget", "0.2s"]
     code = (
-        "import sys, llrsim.agreement.formula.study as study; study.LEAST_SECONDS = 1.0\n"
+        "import sys, llrsim.agreement.formula as study; study.LEAST_SECONDS = 1.0\n"
         f"from llrsim.commands import main; sys.exit(main({argv}))"
     )
     began = time.monotonic()
@@ -211,7 +211,7 @@ def test_the_readme_shows_what_is_printed(capsys, tmp_path, monkeypatch):
 
 
 def test_the_readme_lists_the_names():
-    from llrsim.agreement.formula import names
+    from llrsim.agreement import claim as names
 
     listed = re.findall(r"^\| (`.*?`) \|", names.__doc__, flags=re.MULTILINE)
     assert listed == [row for row in re.findall(r"^\| (`.*?`) \|", README, flags=re.MULTILINE) if row in listed]

@@ -8,10 +8,10 @@ from formula_cases import BALANCED, LOGISTIC, t1, t1_off, t1_wga, t1_wga_off, t8
 from scipy import integrate, stats
 
 import llrsim
-from llrsim.agreement.formula.claim import Claim, Formula
-from llrsim.agreement.formula.judging import FIRST_LOOK, Budget, judge
-from llrsim.agreement.formula.sampling import SimulatedDraws, Sizes
-from llrsim.agreement.formula.sequence import half_width, interval
+from llrsim.agreement.claim import Claim, Formula
+from llrsim.agreement.formula import FIRST_LOOK, Budget, SimulatedDraws, Sizes, judge
+from llrsim.statistics import anytime_half_width as half_width
+from llrsim.statistics import interval
 
 
 def crossings(draws, level, scale=1.0, first=2):
@@ -33,7 +33,7 @@ def test_the_interval_ends_where_the_bayes_factor_is_one_over_the_level(monkeypa
     level, rows = 0.3, np.array([0.3, -0.2, 1.4, 0.8, 0.1, 1.1, 0.6])
     odds = 2 * np.log(1 / level)
     g = odds + np.log(1 + odds)
-    monkeypatch.setattr("llrsim.agreement.formula.sequence.TUNED_FOR", 1)
+    monkeypatch.setattr("llrsim.statistics.TUNED_FOR", 1)
     (end,), _ = interval(rows[:, None], level)
 
     def density(shift, scale):

@@ -9,10 +9,7 @@ import pytest
 from formula_cases import BALANCED, RETRAINED, t1, t1_off, t1_wga
 
 import llrsim
-from llrsim.agreement.formula import FormulaError
-from llrsim.agreement.formula.judging import judge
-from llrsim.agreement.formula.sampling import SimulatedDraws, Sizes
-from llrsim.agreement.formula.study import method_of
+from llrsim.agreement.formula import FormulaError, SimulatedDraws, Sizes, judge, method_of
 
 
 def test_a_formula_that_fails_in_one_cell_is_refused_before_anything_is_simulated(monkeypatch):
@@ -102,7 +99,7 @@ def test_the_level_is_split_over_the_cells(monkeypatch):
         levels.append(level)
         return judge(draw, claim, level=level, **options)
 
-    monkeypatch.setattr("llrsim.agreement.formula.study.judge", recorded)
+    monkeypatch.setattr("llrsim.agreement.formula.judge", recorded)
     llrsim.check(llrsim.load(SWEPT), formula=t1, limit="population", cells=3, budget=64, false_alarm=0.03)
     assert levels == [pytest.approx(0.01)] * 3
 

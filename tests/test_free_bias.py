@@ -10,8 +10,7 @@ from scipy.special import ndtr
 from test_interior_point import clarabel_head
 
 from llrsim import FitOptions, fit, load, open_results, plan, predict, run_sweep, simulate_plan
-from llrsim.losses import Loss
-from llrsim.status import Status
+from llrsim.model.losses import Loss, Status
 
 RIDGE = 10.0
 SIMULATORS = ["dense", "lazy"]

@@ -37,7 +37,8 @@ def uncalled(ends):
     for name in llrsim.__all__:
         value = getattr(llrsim, name)
         own = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '')}"
-        if not any(key.startswith((f"{own}:", f"{own}.", f"llrsim.{name}.")) for key in ends):
+        module = getattr(value, "__name__", name)
+        if not any(key.startswith((f"{own}:", f"{own}.", f"{module}.")) for key in ends):
             found.add(name)
     return found
 

@@ -8,11 +8,11 @@ import pytest
 from random_experiments import random_experiment
 
 from llrsim.experiment import EmptyGroupWarning, ExperimentError, FitOptions
+from llrsim.model.losses import Status
 from llrsim.prediction import predict
-from llrsim.prediction.population.least_squares import ROUNDING
-from llrsim.prediction.population.objective import SMOOTHING
+from llrsim.prediction.formulas import ROUNDING
+from llrsim.prediction.objective import SMOOTHING
 from llrsim.simulation import fit, simulate
-from llrsim.status import Status
 
 CERTIFIED = 1e-9
 KINK = ROUNDING / SMOOTHING  # of the hinge in the population, whose gradient is known no better where groups are points

@@ -11,7 +11,7 @@ import pytest
 from golden.rows import FILES, options, read
 
 import llrsim
-from llrsim.sweep.export import write_csv
+from llrsim.sweep.results import write_csv
 
 PREDICTED, FITTED = 1e-9, 1e-7
 COUNTED = 2 / 4000  # test rows of a group in e13

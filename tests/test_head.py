@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llrsim.head import Head, average, group_accuracy, read_out
-from llrsim.mixture import GroupMixture
+from llrsim.model.head import Head, average, group_accuracy, read_out
+from llrsim.model.mixture import GroupMixture
 
 
 def random_mixture(rng, groups=4, k=2, d=6):

@@ -4,10 +4,10 @@ import naive_contour as naive
 import numpy as np
 import pytest
 
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.prediction.proportional.hessian import largest_stable_step, top_eigenvalue
-from llrsim.prediction.proportional.problem import ProportionalProblem
+from llrsim.model.losses import Loss
+from llrsim.model.mixture import GroupMixture
+from llrsim.prediction.descent import largest_stable_step, top_eigenvalue
+from llrsim.prediction.problem import ProportionalProblem
 
 SHARES = np.array([0.2, 0.1, 0.15, 0.55])
 

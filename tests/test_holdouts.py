@@ -10,9 +10,9 @@ from made_up_outcomes import outcome
 import llrsim
 from llrsim.agreement.judging import judge
 from llrsim.experiment import Grid
-from llrsim.head import Head
+from llrsim.model.head import Head
 from llrsim.studies import study
-from llrsim.studies.measuring import of_part
+from llrsim.studies.evidence import of_part
 
 REPLICATES = 41
 TUNING = ("tuning_wga", "tuning_gain")

@@ -13,8 +13,7 @@ from sweep_cases import small
 
 from llrsim.commands import main
 from llrsim.sweep import StoreError, run_sweep
-from llrsim.sweep.checksums import checksum
-from llrsim.sweep.format import CHECKED, FILE
+from llrsim.sweep.format import CHECKED, FILE, checksum
 
 NAME = f"../../{HOSTILE}"
 LOOKING = ("status", "verify", "export", "report", "merge")

@@ -8,10 +8,9 @@ from scipy.optimize import linprog
 from sizes import sized
 from sklearn.svm import SVC
 
-from llrsim.losses import Loss
-from llrsim.simulation.interior_point import interior_point
+from llrsim.model.losses import Loss, Status
 from llrsim.simulation.solvers import INTERIOR_POINT, Recipe
-from llrsim.status import Status
+from llrsim.simulation.solvers.interior_point import interior_point
 
 TOL = 1e-9
 

@@ -14,10 +14,10 @@ import pytest
 from sweep_cases import small
 
 from llrsim.commands import main
-from llrsim.sweep import StoreError, run_sweep, runner, units
-from llrsim.sweep.reader import Reader
-from llrsim.sweep.status import status_of
-from llrsim.sweep.store import Store
+from llrsim.sweep import StoreError, run_sweep, units
+from llrsim.sweep import run as runner
+from llrsim.sweep.results import status_of
+from llrsim.sweep.store import Reader, Store
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forks"),

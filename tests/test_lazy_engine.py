@@ -10,13 +10,13 @@ from naive_descent import gradient
 from scipy.special import digamma
 
 from llrsim.experiment import Descent, FitOptions
-from llrsim.planning import plan
+from llrsim.model.draws import root_key
+from llrsim.model.losses import Status
+from llrsim.model.plan import plan
 from llrsim.simulation import fit, memory, simulate_plan
 from llrsim.simulation.lazy import engine
-from llrsim.simulation.lazy.law import SectionLaw
+from llrsim.simulation.lazy.noise import SectionLaw
 from llrsim.simulation.lazy.sample import LazySample
-from llrsim.status import Status
-from llrsim.stream import root_key
 
 ERM = {"kind": "erm"}
 DESCENT = FitOptions(loss="logistic", ridge=0.05, solver=Descent(steps=20, step_size=0.3, momentum=0.5, path=(1, 7)))

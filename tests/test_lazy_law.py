@@ -12,9 +12,9 @@ from lazy_cases import FEATURES, SHARES, entries, experiment, joint_p_value, p_v
 from naive_lazy import MISTAKES, descents
 from scipy import stats
 
-from llrsim.drawing import square_roots
-from llrsim.planning import plan
-from llrsim.status import Status
+from llrsim.model.draws import square_roots
+from llrsim.model.losses import Status
+from llrsim.model.plan import plan
 
 LEVEL = 1e-5
 slow = pytest.mark.slow

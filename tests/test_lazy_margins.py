@@ -10,18 +10,27 @@ import pytest
 from scipy import stats
 
 from llrsim.experiment import FitOptions
+from llrsim.model.draws import root_key
+from llrsim.model.losses import Status
 from llrsim.simulation import fit as dense_fit
-from llrsim.simulation.fitting import Fit
-from llrsim.simulation.lazy.law import LazyHead, SectionLaw
-from llrsim.simulation.lazy.multipliers import bounds, row_length, unbalanced
-from llrsim.simulation.lazy.newton import minimise
+from llrsim.simulation.lazy.fits import bounds, minimise, row_length, unbalanced
+from llrsim.simulation.lazy.noise import (
+    HEAD,
+    LEFT,
+    MIXING,
+    MULTIPLIER,
+    RIGHT,
+    ROOT,
+    SCALE,
+    SLOPES,
+    SPACE,
+    LazyHead,
+    SectionLaw,
+)
 from llrsim.simulation.lazy.query import look_once
-from llrsim.simulation.lazy.revealed import HEAD, LEFT, MIXING, MULTIPLIER, RIGHT, ROOT, SCALE, SLOPES, SPACE
+from llrsim.simulation.lazy.rows import drive
 from llrsim.simulation.lazy.sample import LazySample
-from llrsim.simulation.lazy.threads import drive
-from llrsim.simulation.solvers import recipe
-from llrsim.status import Status
-from llrsim.stream import root_key
+from llrsim.simulation.solvers import Fit, recipe
 
 MEANS = np.array([[-1.0, -1.5], [-1.0, 1.5], [1.0, -1.5], [1.0, 1.5]])
 FACTOR = np.array([[0.6, 0.0], [0.2, 0.3]])

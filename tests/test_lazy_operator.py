@@ -8,10 +8,11 @@ from numpy.linalg import norm
 from sizes import sized
 
 from llrsim.simulation import lazy
-from llrsim.simulation.lazy import LazyGaussian, operator, threads
+from llrsim.simulation.lazy import LazyGaussian, operator
+from llrsim.simulation.lazy import rows as threads
+from llrsim.simulation.lazy.noise import CHUNK, CORRECTION
 from llrsim.simulation.lazy.operator import FIRST_ROOM
-from llrsim.simulation.lazy.revealed import CHUNK, CORRECTION
-from llrsim.simulation.lazy.sweeps import sweep_chunk
+from llrsim.simulation.lazy.rows import sweep_chunk
 
 # The streams' 64-bit numbers wrap around, of which NumPy warns when they are not compiled.
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")

@@ -10,7 +10,7 @@ from numpy.linalg import norm
 from scipy import stats
 
 from llrsim.simulation.lazy import LazyGaussian
-from llrsim.simulation.lazy.revealed import CORRECTION, DIMS, GRADIENT, MIXING, USED
+from llrsim.simulation.lazy.noise import CORRECTION, DIMS, GRADIENT, MIXING, USED
 
 FALSE_ALARM = 1e-4
 """Of each family of tests, at fixed seeds."""

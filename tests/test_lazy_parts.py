@@ -7,11 +7,10 @@ from numpy.linalg import norm
 from scipy import stats
 
 from llrsim.experiment import FitOptions
-from llrsim.simulation.lazy import exchangeable_rows
-from llrsim.simulation.lazy.exchangeable_rows import ExchangeableRows
-from llrsim.simulation.lazy.law import SectionLaw
-from llrsim.simulation.lazy.query import look_once
-from llrsim.simulation.lazy.revealed import (
+from llrsim.model.draws import root_key
+from llrsim.simulation.lazy import exchangeable as exchangeable_rows
+from llrsim.simulation.lazy.exchangeable import ExchangeableRows
+from llrsim.simulation.lazy.noise import (
     DIMS,
     GRADIENT,
     HEAD,
@@ -22,11 +21,12 @@ from llrsim.simulation.lazy.revealed import (
     SLOPES,
     USED,
     WEIGHT,
+    SectionLaw,
 )
+from llrsim.simulation.lazy.query import look_once
+from llrsim.simulation.lazy.rows import drive
 from llrsim.simulation.lazy.sample import LazySample
-from llrsim.simulation.lazy.threads import drive
 from llrsim.simulation.solvers import recipe
-from llrsim.stream import root_key
 
 LOGISTIC = FitOptions(loss="logistic", ridge=0.05)
 
@@ -50,7 +50,7 @@ def test_the_length_of_a_gradient_counts_what_a_dropped_query_would_reveal():
 def test_exchangeable_rows_say_how_large_a_dropped_query_is(monkeypatch):
     law = law_of((12, 5, 6, 9), (40, 60))
     rows = ExchangeableRows(law, root_key(4), 0)
-    monkeypatch.setattr(exchangeable_rows, "TOLERANCE", 2.0)
+    monkeypatch.setattr(exchangeable_rows, "NEW_DIRECTION", 2.0)
     residual = np.random.default_rng(0).standard_normal(rows.columns.shape[1])
     noise = residual.reshape(-1, 4) * law.noise_scale
     unseen = law.multiplicities @ law.eigenvalues

@@ -8,9 +8,9 @@ from exchangeable_cases import law_of, uneven
 from lazy_cases import experiment, simulated
 
 from llrsim.experiment import Descent, FitOptions
+from llrsim.model.draws import root_key
+from llrsim.model.losses import Status
 from llrsim.simulation.lazy.sample import LazySample
-from llrsim.status import Status
-from llrsim.stream import root_key
 
 LOUD = {"steps": 400, "step_size": 50.0}
 MOMENTA = [(0.0, False, 2.0), (0.5, False, 3.0), (0.5, True, 1.5)]

@@ -9,12 +9,12 @@ from scipy.stats import binom, chi2
 import llrsim
 from llrsim import prediction
 from llrsim.experiment import ExperimentError
+from llrsim.model.losses import Status
+from llrsim.model.plan import plan
 from llrsim.outcome import binomial_interval
-from llrsim.planning import plan
 from llrsim.simulation import memory, simulate_plan
-from llrsim.simulation.learned import engine
-from llrsim.simulation.learned.keeping import Kept
-from llrsim.status import Status
+from llrsim.simulation import network as engine
+from llrsim.simulation.network import Kept
 
 TEST_ROWS = 400
 LEARNED = {"kind": "trained", "width": 12, "steps": 60, "step_size": 0.5, "momentum": 0.9, "test_rows": TEST_ROWS}

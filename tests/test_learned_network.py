@@ -7,10 +7,18 @@ import numpy as np
 import pytest
 
 from llrsim.experiment import Network
-from llrsim.simulation.learned.counting import best_wga, group_shares
-from llrsim.simulation.learned.keeping import Kept, digest
-from llrsim.simulation.learned.network import Raw, TwoLayer, loss_and_gradient, trained, untrained
-from llrsim.stream import root_key
+from llrsim.model.draws import root_key
+from llrsim.simulation.network import (
+    Kept,
+    Raw,
+    TwoLayer,
+    best_wga,
+    digest,
+    group_shares,
+    loss_and_gradient,
+    trained,
+    untrained,
+)
 
 RNG = np.random.default_rng(3)
 INPUTS, LABELS = RNG.standard_normal((12, 3)), np.where(np.arange(12) % 3 == 0, 1.0, -1.0)

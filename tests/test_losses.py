@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llrsim._jit import kernel
-from llrsim.losses import (
+from llrsim.model.losses import (
     LOGISTIC,
     SQUARED,
     SQUARED_HINGE,

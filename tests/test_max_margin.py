@@ -8,12 +8,11 @@ from scipy.optimize import brentq
 from scipy.sparse import csc_matrix, diags
 from scipy.stats import norm
 
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.prediction.proportional.max_margin import max_margin
-from llrsim.prediction.proportional.problem import ProportionalProblem
-from llrsim.prediction.proportional.separability import threshold
-from llrsim.status import Status
+from llrsim.model.losses import Loss, Status
+from llrsim.model.mixture import GroupMixture
+from llrsim.prediction.max_margin import max_margin
+from llrsim.prediction.problem import ProportionalProblem
+from llrsim.prediction.separability import threshold
 
 MEANS = np.array([[-1.4, -1.2], [-1.4, 1.2], [1.4, -1.2], [1.4, 1.2]])
 COVARIANCES = np.array([np.eye(2), 0.5 * np.eye(2), [[1.0, 0.3], [0.3, 0.6]], np.diag([0.2, 2.0])])

@@ -13,9 +13,8 @@ from llrsim.sweep import StoreError, run_sweep
 from llrsim.sweep import verify_results as verify
 from llrsim.sweep.folder import locked
 from llrsim.sweep.format import CHECKED, FILE
-from llrsim.sweep.mending import remove_damaged
-from llrsim.sweep.reader import Reader
-from llrsim.sweep.store import Store
+from llrsim.sweep.store import Reader, Store
+from llrsim.sweep.verify import remove_damaged
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llrsim.methods import select
-from llrsim.mixture import apportion
+from llrsim.experiment.groups import apportion
+from llrsim.model.methods import select
 
 LABELS = np.array([-1.0, -1.0, 1.0, 1.0])
 WATERBIRDS = np.array([467, 466, 133, 133])

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from llrsim.collapse import class_centres, collapse
-from llrsim.mixture import GroupMixture
+from llrsim.model.collapse import class_centres, collapse
+from llrsim.model.mixture import GroupMixture
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import naive_neural_collapse as naive
 import numpy as np
 import pytest
 
-from llrsim.collapse import class_centres, collapse
-from llrsim.mixture import GroupMixture
-from llrsim.neural_collapse import data_limit, from_data, from_mixture, nc1_of_data, units_of_mixture
+from llrsim.model.collapse import class_centres, collapse
+from llrsim.model.mixture import GroupMixture
+from llrsim.model.neural_collapse import data_limit, from_data, from_mixture, nc1_of_data, units_of_mixture
 
 NAMES = ("nc1", "nc2_norms", "nc2_angles", "cdnv", "vci")
 

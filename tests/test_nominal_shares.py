@@ -9,10 +9,10 @@ from sweep_cases import EVERY_METHOD, small
 
 import llrsim
 from llrsim.commands import main_sweep
-from llrsim.planning import plan
+from llrsim.model.plan import plan
 from llrsim.sweep import run_sweep
-from llrsim.sweep.reader import Reader
-from llrsim.sweep.verifying import verify_results
+from llrsim.sweep.store import Reader
+from llrsim.sweep.verify import verify_results
 
 RATIO = "heldout.minority_ratio"
 RATIOS = [0.2, 0.21]

@@ -5,13 +5,12 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.prediction.population.descent import gradient_flow
-from llrsim.prediction.population.objective import PopulationObjective
-from llrsim.prediction.proportional.online import online_path
-from llrsim.prediction.proportional.problem import ProportionalProblem
-from llrsim.status import Status
+from llrsim.model.losses import Loss, Status
+from llrsim.model.mixture import GroupMixture
+from llrsim.prediction.descent import online_path
+from llrsim.prediction.objective import PopulationObjective
+from llrsim.prediction.population import gradient_flow
+from llrsim.prediction.problem import ProportionalProblem
 
 ALARM = 1e-5  # false alarms of one joint test; nine are made
 START = np.array([-0.5, 0.4, 0.2])

@@ -11,11 +11,11 @@ from scipy.stats import t, ttest_1samp
 
 import llrsim
 from llrsim.experiment import Descent, Method
-from llrsim.head import read_out
+from llrsim.model.head import read_out
+from llrsim.model.losses import Status
 from llrsim.outcome import MethodOutcome, half_width, half_width_of, plain
 from llrsim.prediction import predict
 from llrsim.simulation import simulate
-from llrsim.status import Status
 
 REPLICATES = 5
 

@@ -16,19 +16,20 @@ from sweep_cases import small
 import llrsim
 from llrsim.commands import main_sweep
 from llrsim.experiment import ExperimentError
-from llrsim.experiment.changes import _tables
+from llrsim.experiment.experiment import _tables
 from llrsim.experiment.grid import Grid
 from llrsim.experiment.tables import from_tables
-from llrsim.losses import Loss
-from llrsim.planning import plan
+from llrsim.model.losses import Loss
+from llrsim.model.plan import plan
 from llrsim.plots import phase
 from llrsim.prediction import predict_plan
-from llrsim.prediction.proportional.problem import ProportionalProblem
-from llrsim.prediction.proportional.separability import threshold
-from llrsim.sweep import StoreError, run_sweep, runner, units
-from llrsim.sweep.predicting import Chain
-from llrsim.sweep.reader import Reader
-from llrsim.sweep.survey import FINEST, survey
+from llrsim.prediction.problem import ProportionalProblem
+from llrsim.prediction.separability import threshold
+from llrsim.sweep import StoreError, run_sweep, units
+from llrsim.sweep import run as runner
+from llrsim.sweep.results import FINEST, survey
+from llrsim.sweep.store import Reader
+from llrsim.sweep.units import Chain
 
 RATIO, SIZE = "heldout.minority_ratio", "heldout.n_per_dim"
 AXES = {SIZE: {"linear": [4.0, 12.0], "num": 4}, RATIO: {"log10": [-1.0, 0.0], "num": 6}}
@@ -70,7 +71,7 @@ def test_predictions_of_a_run_are_those_of_each_cell_alone(whole):
 SWEEP = """
 import sys
 from test_phase import AXES, RATIO, diagram
-from llrsim.sweep import run_sweep, runner
+from llrsim.sweep import run as runner, run_sweep
 runner.MANY = 0
 runner.LARGEST_BLOCK = 1
 run_sweep(diagram(AXES | {RATIO: {"log10": [-1.0, 0.0], "num": 150}}), out=sys.argv[1], jobs=2, predict_only=True)

@@ -9,9 +9,10 @@ from matplotlib.colors import to_rgba
 from scipy.stats import t
 
 from llrsim.attribution import SWITCHES, Explanation
-from llrsim.kinds import KINDS
-from llrsim.plots import attribution_bars, style, wga_lines, wga_table, words
-from llrsim.status import Status
+from llrsim.experiment.schema import KINDS
+from llrsim.model.losses import Status
+from llrsim.plots import attribution_bars, style, wga_lines, wga_table
+from llrsim.plots import style as words
 
 
 @pytest.fixture(scope="module")

@@ -4,18 +4,18 @@ import naive_population as naive
 import numpy as np
 import pytest
 
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.prediction.population.descent import (
+from llrsim.model.losses import Loss
+from llrsim.model.mixture import GroupMixture
+from llrsim.prediction.formulas import least_squares
+from llrsim.prediction.objective import PopulationObjective
+from llrsim.prediction.population import (
     descend,
     descent_filter,
     flow_filter,
     gradient_flow,
     largest_stable_step,
+    minimise,
 )
-from llrsim.prediction.population.least_squares import least_squares
-from llrsim.prediction.population.minimise import minimise
-from llrsim.prediction.population.objective import PopulationObjective
 
 EXACT = 1e-12
 START = np.array([0.6, -0.2, 0.1])

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from llrsim.gaussian import DENSITY_TABLE, cumulative, density, positive_part, squared_positive_part
-from llrsim.losses import Loss
-from llrsim.prediction.population.expected_loss import expected_logistic, expected_loss, logistic_stride
+from llrsim.model.gaussian import DENSITY_TABLE, cumulative, density, positive_part, squared_positive_part
+from llrsim.model.losses import Loss
+from llrsim.prediction.objective import expected_logistic, expected_loss, logistic_stride
 
 QUAD = 1e-9
 LAWS = [(-3.0, 0.2), (0.3, 0.7), (1.0, 1.0), (2.0, 3.0), (4.0, 9.0), (30.0, 20.0)]

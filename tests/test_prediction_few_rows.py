@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import llrsim
-from llrsim.status import Status
+from llrsim.model.losses import Status
 
 
 def experiment(

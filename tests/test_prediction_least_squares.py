@@ -6,17 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from llrsim.collapse import class_centres, collapse
-from llrsim.head import Head, read_out
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.prediction.population.least_squares import (
+from llrsim.model.collapse import class_centres, collapse
+from llrsim.model.head import Head, read_out
+from llrsim.model.losses import Loss
+from llrsim.model.mixture import GroupMixture
+from llrsim.prediction.formulas import (
     fully_collapsed_accuracies,
     least_squares,
     orthogonal_least_squares,
     spurious_weight_ratio,
 )
-from llrsim.prediction.population.objective import PopulationObjective
+from llrsim.prediction.objective import PopulationObjective
 
 EXACT = 1e-12
 SIX_DIGITS = 5e-7

@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llrsim.collapse import class_centres, collapse
-from llrsim.head import Head, read_out
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.prediction.population.minimise import minimise
-from llrsim.prediction.population.objective import PopulationObjective
-from llrsim.status import Status
+from llrsim.model.collapse import class_centres, collapse
+from llrsim.model.head import Head, read_out
+from llrsim.model.losses import Loss, Status
+from llrsim.model.mixture import GroupMixture
+from llrsim.prediction.objective import PopulationObjective
+from llrsim.prediction.population import minimise
 
 EXACT, SOLVE = 1e-12, 1e-8
 SIX_DIGITS = 5e-7

@@ -19,16 +19,14 @@ from llrsim.experiment import (
     Noise,
     Train,
 )
-from llrsim.head import read_out
-from llrsim.losses import Loss
-from llrsim.methods import select
-from llrsim.mixture import GroupMixture
-from llrsim.planning import plan
-from llrsim.prediction.population.annotation import effective_correlation
-from llrsim.prediction.population.least_squares import orthogonal_least_squares
-from llrsim.prediction.population.minimise import minimise
-from llrsim.prediction.population.objective import PopulationObjective
-from llrsim.status import Status
+from llrsim.model.head import read_out
+from llrsim.model.losses import Loss, Status
+from llrsim.model.methods import select
+from llrsim.model.mixture import GroupMixture
+from llrsim.model.plan import plan
+from llrsim.prediction.formulas import effective_correlation, orthogonal_least_squares
+from llrsim.prediction.objective import PopulationObjective
+from llrsim.prediction.population import minimise
 
 EXACT = 1e-12
 predict = partial(prediction.predict, limit="population")

@@ -6,7 +6,7 @@ import pytest
 import llrsim
 from figures import fit_presets as fit
 from llrsim.experiment import preset_names
-from llrsim.kinds import STUDIES
+from llrsim.experiment.schema import STUDIES
 
 DATA = {data.name: data for data in fit.DATA_SETS}
 

@@ -4,14 +4,13 @@ import naive_contour as naive
 import numpy as np
 import pytest
 
-from llrsim.collapse import class_centres, collapse
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.prediction.population.least_squares import least_squares
-from llrsim.prediction.population.objective import PopulationObjective
-from llrsim.prediction.proportional.least_squares import TOLERANCE, balanced_direction_weights, ridge_head
-from llrsim.prediction.proportional.problem import ProportionalProblem
-from llrsim.status import Status
+from llrsim.model.collapse import class_centres, collapse
+from llrsim.model.losses import Loss, Status
+from llrsim.model.mixture import GroupMixture
+from llrsim.prediction.formulas import least_squares
+from llrsim.prediction.objective import PopulationObjective
+from llrsim.prediction.problem import ProportionalProblem
+from llrsim.prediction.ridge import TOLERANCE, balanced_direction_weights, ridge_head
 
 EXACT = 1e-12
 ALARM = 1e-5  # false alarms of one joint test; a dozen are made

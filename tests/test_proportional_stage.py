@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import llrsim
-from llrsim.collapse import class_centres, collapse
 from llrsim.experiment import (
     Collapse,
     Coordinates,
@@ -19,12 +18,12 @@ from llrsim.experiment import (
     Noise,
     Train,
 )
-from llrsim.losses import Loss
-from llrsim.planning import features, plan
+from llrsim.model.collapse import class_centres, collapse
+from llrsim.model.losses import Loss, Status
+from llrsim.model.plan import features, plan
 from llrsim.prediction import predict, predict_plan
-from llrsim.prediction.proportional.fixed_point import fixed_point
-from llrsim.prediction.proportional.problem import ProportionalProblem
-from llrsim.status import Status
+from llrsim.prediction.fixed_point import fixed_point
+from llrsim.prediction.problem import ProportionalProblem
 
 
 def experiment(*methods, heldout=None, train_collapse=0.5, spectrum=None, noise_std=1.0, **head):

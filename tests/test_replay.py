@@ -9,9 +9,9 @@ import pytest
 from scipy.special import ndtr
 
 import llrsim
-from llrsim.mixture import apportion
+from llrsim.experiment.groups import apportion
+from llrsim.model.draws import Role, fill_normal, key, root_key, shuffle
 from llrsim.simulation import simulate
-from llrsim.stream import Role, fill_normal, key, root_key, shuffle
 
 SEED, REPLICATE = 5, 1
 LABELS = np.array([-1.0, -1.0, 1.0, 1.0])

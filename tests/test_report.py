@@ -11,12 +11,11 @@ import pytest
 from report_cases import HOSTILE, half_done, hostile, swept, tiny
 
 import llrsim
+from llrsim._io import read_rows
 from llrsim.commands import main
-from llrsim.files import read_rows
 from llrsim.report import write_report
-from llrsim.report.columns import table
-from llrsim.report.markup import VOID
-from llrsim.report.tables import FIRST, SHORT, folded
+from llrsim.report.chapter import VOID, table
+from llrsim.report.page import FIRST, SHORT, folded
 from llrsim.studies import study
 from llrsim.studies.concluding import conclude
 from llrsim.sweep import open_results, run_sweep

@@ -14,11 +14,10 @@ import pytest
 from sweep_cases import small
 
 import llrsim
-from llrsim.extras import data_frame
+from llrsim._io import data_frame
 from llrsim.sweep import finish, open_results, run_sweep
-from llrsim.sweep.checksums import checksum
-from llrsim.sweep.export import WRITERS
-from llrsim.sweep.format import CHECKED, FILE
+from llrsim.sweep.format import CHECKED, FILE, checksum
+from llrsim.sweep.results import WRITERS
 
 
 def rewritten(folder, values):

@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from llrsim.simulation import room as module
-from llrsim.simulation.room import room
+from llrsim.simulation import dense as module
+from llrsim.simulation.dense import room
 
 
 def test_a_thread_reuses_what_it_has_and_gets_the_shapes_it_asks_for():

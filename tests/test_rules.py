@@ -7,11 +7,11 @@ from scipy.optimize import minimize
 from test_engine import redrawn, summary
 
 import llrsim
-from llrsim.planning import plan
-from llrsim.reweighting import Rule
-from llrsim.simplex import propose
+from llrsim.model.methods import Rule
+from llrsim.model.plan import plan
+from llrsim.model.simplex import propose
 from llrsim.simulation import simulate
-from llrsim.simulation.weighing import reweigh
+from llrsim.simulation.engine import reweigh
 
 SEED, REPLICATE, RIDGE = 3, 1, 0.05
 EARLY = {"steps": 4, "step_size": 0.5}

@@ -6,14 +6,14 @@ import pytest
 from scipy.special import ndtr
 
 import llrsim
-from llrsim.head import Head
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.planning import plan
-from llrsim.prediction.proportional.earlier_head import hardest_weight, lowest_margins, score_law, weighted_by_score
-from llrsim.prediction.proportional.problem import ProportionalProblem
-from llrsim.prediction.proportional.stage import _solved  # the solution that a stage reads its head from
-from llrsim.prediction.proportional.training import training
+from llrsim.model.head import Head
+from llrsim.model.losses import Loss
+from llrsim.model.mixture import GroupMixture
+from llrsim.model.plan import plan
+from llrsim.prediction.problem import ProportionalProblem
+from llrsim.prediction.scores import hardest_weight, lowest_margins, score_law, weighted_by_score
+from llrsim.prediction.stage import _solved
+from llrsim.prediction.training import training
 
 COUNTS = np.array([200.0, 40.0, 32.0, 128.0])
 FIRST = Head.of([1.2, 1.5], -0.3, 1.1)

@@ -6,7 +6,7 @@ from sweep_cases import small
 
 import llrsim
 from llrsim.experiment import ExperimentError
-from llrsim.planning import plan
+from llrsim.model.plan import plan
 from llrsim.sweep import open_results, run_sweep
 
 METHODS = [

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog, minimize
 
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.prediction.proportional.problem import ProportionalProblem
-from llrsim.prediction.proportional.separability import separable, shortfall, threshold
+from llrsim.model.losses import Loss
+from llrsim.model.mixture import GroupMixture
+from llrsim.prediction.problem import ProportionalProblem
+from llrsim.prediction.separability import separable, shortfall, threshold
 
 QUAD, MEANS = 1e-9, np.array([[-1.4, -1.2], [-1.4, 1.2], [1.4, -1.2], [1.4, 1.2]])
 

@@ -10,11 +10,10 @@ from test_learned_sweep import experiment as learned
 
 from llrsim.commands import main
 from llrsim.sweep import Shard, StoreError, merge_results, run_sweep, units
-from llrsim.sweep.block import Place, Unit
-from llrsim.sweep.checksums import checksum
 from llrsim.sweep.folder import NUMERICS
-from llrsim.sweep.format import CHECKED, FILE
-from llrsim.sweep.reader import Reader
+from llrsim.sweep.format import CHECKED, FILE, checksum
+from llrsim.sweep.store import Reader
+from llrsim.sweep.units import Place, Unit
 
 
 def stored(folder):
@@ -265,6 +264,6 @@ def test_the_commands(tmp_path, capsys):
 
 
 def test_default_folders_of_shards_differ(tmp_path, monkeypatch):
-    from llrsim.sweep.runner import default_folder
+    from llrsim.sweep.run import default_folder
 
     assert len({default_folder(small(), shard) for shard in (None, Shard(1, 2), Shard(2, 2), Shard(1, 3))}) == 4

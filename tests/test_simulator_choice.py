@@ -11,12 +11,12 @@ from sweep_cases import small
 
 import llrsim
 from llrsim.experiment import ExperimentError
-from llrsim.planning import plan
+from llrsim.model.losses import Status
+from llrsim.model.plan import plan
 from llrsim.simulation import memory, simulate, simulate_plan
 from llrsim.simulation.choice import LEAST_RIDGE, SMALL, chosen, dense_seconds, lazy_seconds
-from llrsim.simulation.draws import Draws
+from llrsim.simulation.engine import Draws
 from llrsim.simulation.lazy.support import MOST_EIGENSPACES, obstacle
-from llrsim.status import Status
 from llrsim.sweep.units import simulate_unit
 
 __all__ = ["engine"]

@@ -9,11 +9,11 @@ from sweep_cases import small
 import llrsim
 from llrsim import Grid
 from llrsim.commands import main
-from llrsim.planning import plan
+from llrsim.model.plan import plan
 from llrsim.simulation import memory
 from llrsim.simulation.choice import chosen, chosen_for_factorial
 from llrsim.sweep import StoreError, open_results, run_sweep
-from llrsim.sweep.compiling import compile_kernels, simulators_of
+from llrsim.sweep.run import compile_kernels, simulators_of
 
 __all__ = ["engine"]
 
@@ -37,7 +37,7 @@ class TestFactorials:
         assert unpaired["dfr"].to_dict()["paired"] is False
 
     def test_lazy_where_memory_does_not_hold_it(self, engine, monkeypatch):
-        monkeypatch.setattr("llrsim.attribution.explanation.chosen_for_factorial", lambda *_: "lazy")
+        monkeypatch.setattr("llrsim.attribution.chosen_for_factorial", lambda *_: "lazy")
         assert self.explained(replicates=2)["llr"].paired is False
         assert len(engine) == 1
 
@@ -98,7 +98,7 @@ class TestSweeps:
         def by_balance(plan, simulator):
             return "lazy" if plan.stages[1].selection.used.sum() < plan.samples[1].counts.sum() else "dense"
 
-        monkeypatch.setattr("llrsim.simulation.simulating.chosen", by_balance)
+        monkeypatch.setattr("llrsim.simulation.chosen", by_balance)
         unequal = experiment.with_values({"heldout.minority_ratio": 0.25})
         results = run_sweep(unequal, out=tmp_path, jobs=1)
         told = [(row["method"], row["simulator"], row["paired"]) for row in results.rows()]

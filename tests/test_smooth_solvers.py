@@ -12,12 +12,21 @@ from sizes import sized
 from sklearn.linear_model import LogisticRegression
 
 from llrsim._jit import kernel
-from llrsim.losses import LOGISTIC, SQUARED, SQUARED_HINGE
-from llrsim.simulation.passes import curvature_product, gradient
-from llrsim.simulation.ridge import ridge
-from llrsim.simulation.smooth import _newton_step, minimise
+from llrsim.model.losses import (
+    CONVERGED,
+    EMPTY,
+    LOGISTIC,
+    NOT_CONVERGED,
+    NOT_UNIQUE,
+    ONE_CLASS,
+    SEPARABLE,
+    SQUARED,
+    SQUARED_HINGE,
+)
 from llrsim.simulation.solvers import NEWTON, RIDGE, Recipe
-from llrsim.status import CONVERGED, EMPTY, NOT_CONVERGED, NOT_UNIQUE, ONE_CLASS, SEPARABLE
+from llrsim.simulation.solvers.newton import _newton_step, minimise
+from llrsim.simulation.solvers.passes import curvature_product, gradient
+from llrsim.simulation.solvers.ridge import ridge
 
 CODES = {"squared": SQUARED, "logistic": LOGISTIC, "squared_hinge": SQUARED_HINGE}
 TOL = 1e-9

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 import llrsim
 from llrsim.experiment import ExperimentError
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.neural_collapse import from_mixture
-from llrsim.planning import features
-from llrsim.prediction.proportional.problem import ProportionalProblem
+from llrsim.model.losses import Loss
+from llrsim.model.mixture import GroupMixture
+from llrsim.model.neural_collapse import from_mixture
+from llrsim.model.plan import features
+from llrsim.prediction.problem import ProportionalProblem
 
 EXACT = 1e-12
 BILLION = 10**9

@@ -13,13 +13,11 @@ from sweep_cases import small
 
 import llrsim
 from llrsim.experiment.identity import canonical_json
-from llrsim.planning import plan
+from llrsim.model.plan import plan
 from llrsim.sweep import StoreError
-from llrsim.sweep.checksums import checksum, sealed
 from llrsim.sweep.folder import NUMERICS, fixed_keys, folder_name, is_network, locked, sqlite_errors
-from llrsim.sweep.format import CREATE, FIELDS, FILE, decode, encode
-from llrsim.sweep.reader import Reader
-from llrsim.sweep.store import Cell, Store
+from llrsim.sweep.format import CREATE, FIELDS, FILE, checksum, decode, encode, sealed
+from llrsim.sweep.store import Cell, Reader, Store
 
 AXES = [canonical_json({"train.n": n}) for n in range(5)]
 

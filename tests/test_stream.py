@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from llrsim.stream import Role, chi, fill_normal, key, next_uint64, root_key, shuffle
+from llrsim.model.draws import Role, chi, fill_normal, key, next_uint64, root_key, shuffle
 
 # 64-bit numbers wrap around, of which NumPy warns when they are not compiled.
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")

@@ -21,12 +21,11 @@ from study_cases import (
 )
 
 import llrsim
-from llrsim.attribution.effects import Effect
-from llrsim.attribution.split import verdict_of
-from llrsim.kinds import STUDIES
+from llrsim.attribution.split import Effect, verdict_of
+from llrsim.experiment.schema import STUDIES
 from llrsim.studies import Finding, settled, study
-from llrsim.studies.judging import above, below, foremost, within
-from llrsim.studies.separation import predicted_splits
+from llrsim.studies.e03 import predicted_splits
+from llrsim.studies.evidence import above, below, foremost, within
 
 IMPORTED = ("TYPE_CHECKING", "NUMERICS")  # constants of others, which are no thresholds
 HELD = [name for name in llrsim.preset_names() if name in STUDIES]

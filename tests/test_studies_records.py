@@ -7,10 +7,10 @@ import pytest
 
 import llrsim
 from figures.reading import read
-from llrsim.kinds import STUDIES
+from llrsim.experiment.schema import STUDIES
 from llrsim.studies import study
-from llrsim.studies.measuring import of_part
-from llrsim.studies.separation import by_kind, predicted_splits, simulated_cells
+from llrsim.studies.e03 import by_kind, predicted_splits, simulated_cells
+from llrsim.studies.evidence import of_part
 
 HELD = [name for name in llrsim.preset_names() if name in STUDIES]
 

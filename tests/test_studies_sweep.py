@@ -9,12 +9,11 @@ import pytest
 import llrsim
 from llrsim.commands import main_sweep
 from llrsim.experiment.identity import study_hash
-from llrsim.kinds import STUDIES
+from llrsim.experiment.schema import STUDIES
 from llrsim.studies import e03, study
 from llrsim.studies.concluding import conclude, record
-from llrsim.studies.ledger import Ledger
-from llrsim.studies.measuring import correlation
-from llrsim.studies.shares import Shares, Variant
+from llrsim.studies.e03 import Ledger, Shares, Variant
+from llrsim.studies.evidence import correlation
 
 
 def test_a_finished_sweep_leaves_table_figure_and_verdict(tmp_path, capsys):

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 import llrsim
-from llrsim.head import Head, read_out
-from llrsim.losses import Loss
-from llrsim.prediction.proportional.problem import ProportionalProblem
-from llrsim.prediction.proportional.separability import threshold
+from llrsim.model.head import Head, read_out
+from llrsim.model.losses import Loss
+from llrsim.prediction.problem import ProportionalProblem
+from llrsim.prediction.separability import threshold
 from llrsim.studies import study
 from llrsim.studies.attainable import best_attainable
-from llrsim.studies.measuring import of_part
-from llrsim.studies.shares import Shares, Variant
+from llrsim.studies.e03 import Shares, Variant
+from llrsim.studies.evidence import of_part
 
 SCALES = [
     {

@@ -16,13 +16,10 @@ from sweep_cases import small
 import llrsim
 from llrsim.experiment.grid import Grid
 from llrsim.sweep import Interrupted, StoreError, SweepFailed, open_results, run_sweep, units
-from llrsim.sweep.dry_run import dry_run
-from llrsim.sweep.export import write_csv
 from llrsim.sweep.folder import is_held, locked
-from llrsim.sweep.progress import SweepProgress
-from llrsim.sweep.reader import Reader
-from llrsim.sweep.runner import LARGEST_BLOCK, _next_size
-from llrsim.sweep.status import status_of
+from llrsim.sweep.results import status_of, write_csv
+from llrsim.sweep.run import LARGEST_BLOCK, SweepProgress, _next_size, dry_run
+from llrsim.sweep.store import Reader
 from llrsim.sweep.units import Block
 
 

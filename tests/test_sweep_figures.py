@@ -12,9 +12,10 @@ from sweep_cases import small
 
 from llrsim import __version__, explain
 from llrsim.commands import main_sweep
-from llrsim.plots import save, style, sweep, sweep_figures, wga_lines, wga_table
+from llrsim.plots import save, style, sweep_figures, wga_lines, wga_table
+from llrsim.plots import wga as sweep
 from llrsim.report import write_report
-from llrsim.report.figures import picture
+from llrsim.report.chapter import picture
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,8 @@ from scipy.optimize import minimize_scalar
 from test_theory_numbers import EXACT
 from theory_cases import evaluate, symbols_of, two_groups
 
-from llrsim.losses import Loss
-from llrsim.prediction.proportional.contour import descent_filters, descent_path, flow_path
-from llrsim.prediction.proportional.hessian import top_eigenvalue
-from llrsim.prediction.proportional.online import online_path
+from llrsim.model.losses import Loss
+from llrsim.prediction.descent import descent_filters, descent_path, flow_path, online_path, top_eigenvalue
 
 
 @pytest.mark.parametrize("momentum", [0.3, 0.9])

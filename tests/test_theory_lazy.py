@@ -4,11 +4,10 @@ import numpy as np
 from scipy import stats
 from test_theory_numbers import evaluate
 
+from llrsim.model.draws import root_key
 from llrsim.simulation.lazy import LazyGaussian
-from llrsim.simulation.lazy.exchangeable_rows import ExchangeableRows
-from llrsim.simulation.lazy.law import SectionLaw
-from llrsim.simulation.lazy.revealed import nothing_revealed
-from llrsim.stream import root_key
+from llrsim.simulation.lazy.exchangeable import ExchangeableRows
+from llrsim.simulation.lazy.noise import SectionLaw, nothing_revealed
 
 NORMAL = stats.norm
 FALSE_ALARM = 4.9  # standard errors: once in a million

@@ -15,26 +15,29 @@ from test_theory import CLONE, PACKAGE, ledger, named
 
 FILES = [
     *(PACKAGE / "prediction").rglob("*.py"),
-    *(PACKAGE / name for name in ("head.py", "collapse.py", "neural_collapse.py", "methods.py")),
-    PACKAGE / "attribution" / "effects.py",
+    *(PACKAGE / "model" / f"{name}.py" for name in ("head", "collapse", "neural_collapse", "methods")),
+    PACKAGE / "attribution" / "split.py",
 ]
 
 # What holds no theory: how a number is found, or what is done with it.
 WITHOUT_THEORY = {
-    "expected_loss.logistic_stride": "nodes of a quadrature",
+    "objective.logistic_stride": "nodes of a quadrature",
     "fixed_point.doubled_nodes": "nodes of a quadrature",
-    "newton.newton": "root of given equations",
-    "continuation.solve": "root of given equations, from easier ones",
-    "contour.follow": "root of a given equation, along a contour",
+    "equations.newton": "root of given equations",
+    "fixed_point.solve": "root of given equations, from easier ones",
+    "descent.follow": "root of a given equation, along a contour",
     "fixed_point.kept_from_zero": "a problem that kernels can divide by, for the given one",
     "fixed_point.in_units_of_features": "the given problem in other units",
     "free_bias.optimal_biases": "where a slope, given as a function, is rounding",
     "free_bias.nearest_to_zero": "a point of an interval",
     "separability.noisy": "a problem that kernels can divide by, for the given one",
-    "contour.best_step": "largest of given numbers",
+    "descent.best_step": "largest of given numbers",
     "weightings.weightings": "search over weights, by the scores of each",
     "weightings.weighed": "the same search for a stage",
-    "effects.interval": "of replicates",
+    "split.interval": "of replicates",
+    "split.dominates": "a decision by intervals",
+    "split.has_gain": "a decision by intervals",
+    "split.verdict_of": "a decision by intervals",
 }
 
 

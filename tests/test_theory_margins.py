@@ -7,17 +7,17 @@ from scipy.stats import norm
 from test_theory_numbers import EXACT
 from theory_cases import close, evaluate, head_symbols, symbols_of, two_groups
 
-from llrsim import gaussian
-from llrsim.head import Head
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.prediction.proportional.earlier_head import afr_weight, weighted_by_score, with_noise_direction
-from llrsim.prediction.proportional.fixed_point import fixed_point
-from llrsim.prediction.proportional.hessian import design, normal_matrix
-from llrsim.prediction.proportional.least_squares import balanced_direction_weights, ridge_head, solve
-from llrsim.prediction.proportional.max_margin import max_margin
-from llrsim.prediction.proportional.problem import ProportionalProblem
-from llrsim.prediction.proportional.separability import least_shortfall, separable, shortfall, threshold
+from llrsim.model import gaussian
+from llrsim.model.head import Head
+from llrsim.model.losses import Loss
+from llrsim.model.mixture import GroupMixture
+from llrsim.prediction.descent import design, normal_matrix
+from llrsim.prediction.fixed_point import fixed_point
+from llrsim.prediction.max_margin import max_margin
+from llrsim.prediction.problem import ProportionalProblem
+from llrsim.prediction.ridge import balanced_direction_weights, ridge_head, solve
+from llrsim.prediction.scores import afr_weight, weighted_by_score, with_noise_direction
+from llrsim.prediction.separability import least_shortfall, separable, shortfall, threshold
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -6,29 +6,21 @@ from test_theory_numbers import EXACT, fit, two_by_two
 from theory_cases import close, evaluate, two_groups
 
 import llrsim
-from llrsim.collapse import class_centres, collapse
-from llrsim.head import Head
-from llrsim.losses import Loss
-from llrsim.methods import adjust, select
-from llrsim.mixture import GroupMixture
-from llrsim.planning import features, plan
+from llrsim.model.collapse import class_centres, collapse
+from llrsim.model.head import Head
+from llrsim.model.losses import Loss, Status
+from llrsim.model.methods import adjust, select
+from llrsim.model.mixture import GroupMixture
+from llrsim.model.plan import features, plan
 from llrsim.prediction import margin_law
-from llrsim.prediction.population.stage import predict_stage as predict_in_population
-from llrsim.prediction.proportional.earlier_head import (
-    afr_weight,
-    hardest_weight,
-    lowest_margins,
-    score_law,
-    weighted_by_score,
-)
-from llrsim.prediction.proportional.equations import equations
-from llrsim.prediction.proportional.fixed_point import FixedPoint, fixed_point
-from llrsim.prediction.proportional.least_squares import ridge_head
-from llrsim.prediction.proportional.problem import ProportionalProblem
-from llrsim.prediction.proportional.reweighted import GAP
-from llrsim.prediction.proportional.stage import predict_stage as predict_in_proportion
-from llrsim.prediction.proportional.training import training
-from llrsim.status import Status
+from llrsim.prediction.equations import equations
+from llrsim.prediction.fixed_point import FixedPoint, fixed_point
+from llrsim.prediction.population import predict_stage as predict_in_population
+from llrsim.prediction.problem import ProportionalProblem
+from llrsim.prediction.ridge import ridge_head
+from llrsim.prediction.scores import GAP, afr_weight, hardest_weight, lowest_margins, score_law, weighted_by_score
+from llrsim.prediction.stage import predict_stage as predict_in_proportion
+from llrsim.prediction.training import training
 
 LABELS = np.array([-1.0, -1.0, 1.0, 1.0])
 
@@ -243,6 +235,7 @@ def test_worst_masses():
 
 
 def test_group_dro_is_at_the_maximum_of_its_dual():
+    """The masses that `reweighted` settles on leave no slope along the simplex, up to GAP."""
     experiment = described(method=[{"kind": "group-dro"}], head={"loss": "logistic", "ridge": 0.05})
     outcome = llrsim.predict(experiment)["group-dro"]
     stage = plan(experiment).stages[0]

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from sympy import lambdify
 
-from llrsim import head
 from llrsim.attribution import shapley
-from llrsim.collapse import class_centres, collapse
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.neural_collapse import from_mixture, units_of_mixture
+from llrsim.model import head
+from llrsim.model.collapse import class_centres, collapse
+from llrsim.model.losses import Loss
+from llrsim.model.mixture import GroupMixture
+from llrsim.model.neural_collapse import from_mixture, units_of_mixture
 from llrsim.prediction import (
     PopulationObjective,
     effective_correlation,
@@ -22,7 +22,7 @@ from llrsim.prediction import (
     orthogonal_least_squares,
     spurious_weight_ratio,
 )
-from llrsim.prediction.population.descent import descent_filter, flow_filter
+from llrsim.prediction.population import descent_filter, flow_filter
 
 EXACT = 1e-12
 

@@ -7,20 +7,19 @@ import pytest
 from test_theory_numbers import EXACT, random_mixture, two_by_two
 from theory_cases import close, evaluate, head_symbols, symbols_of, two_groups
 
-from llrsim import descent_rule
 from llrsim.attribution import interaction, joint_interaction, shapley
-from llrsim.gaussian import DENSITY_TABLE
-from llrsim.head import Head, average, group_accuracy, logit_law, read_out, score, worst_class_accuracy
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.neural_collapse import data_limit, from_data, nc1_of_data, units_of_data
+from llrsim.model import descent as descent_rule
+from llrsim.model.gaussian import DENSITY_TABLE
+from llrsim.model.head import Head, average, group_accuracy, logit_law, read_out, score, worst_class_accuracy
+from llrsim.model.losses import Loss
+from llrsim.model.mixture import GroupMixture
+from llrsim.model.neural_collapse import data_limit, from_data, nc1_of_data, units_of_data
 from llrsim.prediction import PopulationObjective, gradient_flow
-from llrsim.prediction.population.descent import descend, largest_stable_step
-from llrsim.prediction.population.expected_loss import expected_logistic, expected_loss, logistic_stride
-from llrsim.prediction.population.objective import expand
-from llrsim.prediction.proportional import hessian
-from llrsim.prediction.proportional.contour import flow_filters
-from llrsim.prediction.proportional.weightings import scores
+from llrsim.prediction import descent as hessian
+from llrsim.prediction.descent import flow_filters
+from llrsim.prediction.objective import expand, expected_logistic, expected_loss, logistic_stride
+from llrsim.prediction.population import descend, largest_stable_step
+from llrsim.prediction.weightings import scores
 
 NAMES = ("value", "slope", "curvature", "curvature_x", "curvature_xx")
 

@@ -9,18 +9,11 @@ from sklearn.linear_model import LogisticRegression
 from test_theory_numbers import EXACT
 from theory_cases import close, compiled, evaluate, head_symbols, symbols_of, two_groups
 
-from llrsim.losses import Loss
-from llrsim.prediction.proportional.averaging import mean_norm, subset_overlap
-from llrsim.prediction.proportional.envelope import (
-    Moments,
-    clipped_moments,
-    logistic_moments,
-    logistic_prox,
-    moments,
-    scaled,
-)
-from llrsim.prediction.proportional.equations import equations
-from llrsim.prediction.proportional.fixed_point import fixed_point, norm_over_spread
+from llrsim.model.losses import Loss
+from llrsim.prediction.envelope import Moments, clipped_moments, logistic_moments, logistic_prox, moments, scaled
+from llrsim.prediction.equations import equations
+from llrsim.prediction.fixed_point import fixed_point, norm_over_spread
+from llrsim.prediction.scores import mean_norm, subset_overlap
 
 
 @pytest.mark.parametrize("loss", list(Loss))

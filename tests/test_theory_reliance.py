@@ -7,15 +7,15 @@ from scipy.special import ndtr, ndtri
 from test_theory_numbers import EXACT, two_by_two
 from theory_cases import evaluate
 
-from llrsim import head
 from llrsim.attribution import shapley
-from llrsim.collapse import class_centres, collapse
-from llrsim.gaussian import DENSITY_TABLE
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
+from llrsim.model import head
+from llrsim.model.collapse import class_centres, collapse
+from llrsim.model.gaussian import DENSITY_TABLE
+from llrsim.model.losses import Loss
+from llrsim.model.mixture import GroupMixture
 from llrsim.prediction import PopulationObjective, least_squares
-from llrsim.prediction.population.expected_loss import expected_loss
-from llrsim.prediction.population.minimise import minimise
+from llrsim.prediction.objective import expected_loss
+from llrsim.prediction.population import minimise
 
 SEEDS = range(5)
 

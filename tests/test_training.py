@@ -6,11 +6,11 @@ from proportional_cases import random_mixture, random_problem
 from scipy.special import ndtr
 
 from llrsim.experiment import FitOptions
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.prediction.proportional.fixed_point import fixed_point
-from llrsim.prediction.proportional.problem import ProportionalProblem
-from llrsim.prediction.proportional.training import training
+from llrsim.model.losses import Loss
+from llrsim.model.mixture import GroupMixture
+from llrsim.prediction.fixed_point import fixed_point
+from llrsim.prediction.problem import ProportionalProblem
+from llrsim.prediction.training import training
 from llrsim.simulation import fit
 
 COUNTS = np.array([240, 80, 120, 360])

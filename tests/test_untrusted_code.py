@@ -13,10 +13,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 DOOR = "commands/formula_file.py"  # the user's own formula, named on the command line
 
 NAMED = {
-    "__init__.py": ["import_module(f'.{name}', __name__)", "import_module(_HOME[name], __name__)"],
+    "__init__.py": ["import_module(_MODULES[name], __name__)", "import_module(_HOME[name], __name__)"],
     "sweep/__init__.py": ["import_module(_HOME[name], __name__)"],
     "studies/__init__.py": ["import_module(f'.{name}', __name__)"],
-    "extras.py": ["import_module(name)"],
+    "_io.py": ["import_module(name)"],
 }
 """Imports of modules of llrsim's own by name, of a study among `STUDIES`, and of optional packages."""
 

@@ -5,7 +5,7 @@ import pytest
 from attribution_cases import EVEN, IMBALANCED, experiment, split_of
 
 from llrsim.attribution import explain
-from llrsim.attribution.effects import interval
+from llrsim.attribution.split import interval
 
 BOTH = ("composition", "collapse")
 

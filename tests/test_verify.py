@@ -11,13 +11,13 @@ from sweep_cases import every, small
 
 import llrsim
 from llrsim.commands import main
-from llrsim.sweep import StoreError, run_sweep, verifying
+from llrsim.sweep import StoreError, run_sweep
+from llrsim.sweep import verify as verifying
 from llrsim.sweep import verify_results as verify
-from llrsim.sweep.checksums import as_read, checksum, sealed
-from llrsim.sweep.comparing import difference
-from llrsim.sweep.format import CHECKED, FIELDS, FILE, encode
-from llrsim.sweep.provenance import environment
-from llrsim.sweep.reader import Reader
+from llrsim.sweep.environment import environment
+from llrsim.sweep.format import CHECKED, FIELDS, FILE, as_read, checksum, encode, sealed
+from llrsim.sweep.store import Reader
+from llrsim.sweep.verify import difference
 
 
 @pytest.fixture(scope="module", params=["dense", "lazy"])

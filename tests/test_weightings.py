@@ -6,11 +6,11 @@ from proportional_cases import random_mixture
 from scipy.special import ndtr
 
 import llrsim
-from llrsim.losses import Loss
-from llrsim.prediction.proportional import weightings as module
-from llrsim.prediction.proportional.least_squares import ridge_head
-from llrsim.prediction.proportional.problem import ProportionalProblem
-from llrsim.prediction.proportional.weightings import scores, weightings
+from llrsim.model.losses import Loss
+from llrsim.prediction import weightings as module
+from llrsim.prediction.problem import ProportionalProblem
+from llrsim.prediction.ridge import ridge_head
+from llrsim.prediction.weightings import scores, weightings
 
 
 def problem(loss, ridge=0.05):

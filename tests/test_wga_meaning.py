@@ -16,25 +16,23 @@ from scipy.stats import binom, t
 from sweep_cases import small
 
 import llrsim
+from llrsim._io import read_rows, write_rows
 from llrsim.commands import main
-from llrsim.files import read_rows, write_rows
+from llrsim.model.losses import Status
 from llrsim.outcome import interval_of_least, of_least_mean
 from llrsim.plots import wga_table
 from llrsim.plots.wga import WGA_LABEL
 from llrsim.report import write_report
-from llrsim.report.columns import MEANINGS
-from llrsim.report.columns import swept as report_rows
-from llrsim.status import Status
+from llrsim.report.chapter import MEANINGS
+from llrsim.report.chapter import swept as report_rows
 from llrsim.studies import study
 from llrsim.studies.concluding import TABLE, conclude
-from llrsim.studies.measuring import gain_in_replicates, measured_cells
+from llrsim.studies.evidence import gain_in_replicates, measured_cells
 from llrsim.sweep import StoreError, open_results, run_sweep
-from llrsim.sweep.checksums import checksum
 from llrsim.sweep.folder import NUMERICS
-from llrsim.sweep.format import CHECKED, FILE
-from llrsim.sweep.merging import merge_results
-from llrsim.sweep.status import status_of
-from llrsim.sweep.verifying import verify_results
+from llrsim.sweep.format import CHECKED, FILE, checksum
+from llrsim.sweep.results import status_of
+from llrsim.sweep.verify import merge_results, verify_results
 
 REPLICATES, GROUPS = 6, 4
 AXES = "heldout.minority_ratio", "train.n"

@@ -7,9 +7,9 @@ import pytest
 from sympy import lambdify
 from test_theory_numbers import EXACT, derived
 
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.prediction.proportional.problem import ProportionalProblem
+from llrsim.model.losses import Loss
+from llrsim.model.mixture import GroupMixture
+from llrsim.prediction.problem import ProportionalProblem
 
 SPECTRUM = np.repeat([0.5, 2.0], [40, 80])
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from msgspec import structs
 
-from ..mixture import apportion
+from ..experiment.groups import apportion
 from ..outcome import Limit, MethodOutcome
 
 if TYPE_CHECKING:

@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..head import logit_law
-from ..mixture import Array
+from ..model.head import logit_law
+from ..model.mixture import Array
 from ..outcome import MethodOutcome, half_width, half_width_of
-from .result import MethodAgreement
-from .statistics import (
+from ..statistics import (
     allowance,
     beyond,
     exponent,
@@ -26,6 +25,7 @@ from .statistics import (
     remainder,
     smallest_t,
 )
+from .result import MethodAgreement
 
 
 class Judgement(NamedTuple):

@@ -26,19 +26,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arguments import checked_array, checked_counts, checked_number, checked_seed, checked_whole, require_choice
+from .._arguments import checked_array, checked_counts, checked_number, checked_seed, checked_whole, require_choice
 from ..experiment.grid import Grid
+from ..model.plan import features, require_experiment
 from ..outcome import Outcome
-from ..planning import features, require_experiment
 from ..prediction import LIMITS, Limit, predict
 from ..simulation import require_memory, simulate
+from ..statistics import rejected
 from .growth import Growth, PopulationGrowth, ProportionalGrowth
 from .judging import compare
 from .result import Agreement, CellAgreement, MethodAgreement
-from .statistics import rejected
 
 if TYPE_CHECKING:
-    from ..arguments import Seed
+    from .._arguments import Seed
     from ..experiment import Experiment
 
 

@@ -30,10 +30,11 @@ from itertools import product
 import numpy as np
 from msgspec.structs import replace as replace_fields
 
+from ..experiment.groups import apportion
 from ..experiment.schema import Descent, FitOptions
-from ..methods import Counts, Selection
-from ..mixture import Array, GroupMixture, apportion
-from ..planning import Plan, Sample, Stage, as_checked
+from ..model.methods import Counts, Selection
+from ..model.mixture import Array, GroupMixture
+from ..model.plan import Plan, Sample, Stage, as_checked
 
 SWITCHES = ("composition", "weighting", "collapse", "size", "solver")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..planning import Plan, Stage
-    from ..prediction.proportional.weightings import Weighting
+    from ..model.plan import Plan, Stage
+    from ..prediction.weightings import Weighting
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class WeightingTable:
         Subsets, repeats and wrong annotations are not weightings of the sample's groups, and a stage that is pulled to
         an earlier head is not a function of its weights alone: such stages are passed over.
         """
-        from ..prediction.proportional.weightings import weighed
+        from ..prediction.weightings import weighed
 
         for stage in stages:
             if plan.samples[stage.sample].role == "heldout":

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from . import check, explain, export, merge, predict, report, schema, simulate, status, sweep, verify
-from .failures import guarded, write_any_text
+from .options import guarded, write_any_text
 
 COMMANDS = {
     "sweep": sweep,

@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
 
     experiment = experiment_of(args)
     _refuse_mixtures(args)
-    from ..sweep.compiling import simulator_of
+    from ..sweep.run import simulator_of
 
     options: dict[str, Any] = {
         "limit": args.limit,
@@ -118,7 +118,7 @@ def _prediction(args: argparse.Namespace, experiment: Experiment, options: dict[
 
 def _formula(args: argparse.Namespace, experiment: Experiment, options: dict[str, Any]) -> int:
     from ..agreement import check
-    from ..agreement.formula.study import LEAST_SECONDS, MOST_SECONDS
+    from ..agreement.formula import LEAST_SECONDS, MOST_SECONDS
 
     path, name = args.formula
     budget = args.budget or {}

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the table and the sentence of every method's attribution."""
     experiment = experiment_of(args)
     from ..attribution import explain
-    from ..sweep.compiling import simulator_of
+    from ..sweep.run import simulator_of
 
     if args.side != "prediction":
         # Without being asked to, a factorial is lazy only where memory does not hold the dense one.

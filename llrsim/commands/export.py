@@ -20,9 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write every file asked for."""
-    from ..sweep.export import WRITERS
     from ..sweep.folder import StoreError, foreign_content
-    from ..sweep.results import open_results
+    from ..sweep.results import WRITERS, open_results
 
     asked = {name: path for name in FORMATS if (path := getattr(args, name)) is not None}
     if not asked:

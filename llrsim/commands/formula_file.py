@@ -10,7 +10,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
-from ..time_limit import within
+from .._io import within
 
 
 def formula_place(text: str) -> tuple[Path, str]:

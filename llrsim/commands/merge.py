@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Merge, and say what came of it."""
     from ..sweep.folder import foreign_content
-    from ..sweep.merging import merge_results
+    from ..sweep.verify import merge_results
 
     with foreign_content(args.out):
         merged = merge_results(args.out, args.folders)

@@ -1,4 +1,4 @@
-"""Options and output that several commands share."""
+"""Define the options that several commands share, and turn exceptions into one line and an exit status."""
 
 from __future__ import annotations
 
@@ -6,14 +6,82 @@ import argparse
 import json
 import os
 import sys
+import warnings
+from argparse import Namespace
+from collections.abc import Callable
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import checked_seed
+from .._arguments import checked_seed
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
     from ..outcome import Outcome
     from ..simulation.choice import Chosen
+
+
+# From exceptions to one line on standard error and an exit status; programming errors keep their traceback.
+
+
+INCOMPLETE, REFUSED = 1, 2
+
+
+def write_any_text() -> None:
+    """Have characters that the console's encoding lacks written as escapes, rather than fail: \\u03bb for a lambda."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def guarded(run: Callable[[Namespace], int], args: Namespace) -> int:
+    """The exit status of a command, with what a person did not mean told in a line."""
+    try:
+        return _guarded(run, args)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _guarded(run: Callable[[Namespace], int], args: Namespace) -> int:
+    from ..experiment.errors import ExperimentError
+    from ..sweep.folder import StoreError
+    from ..sweep.stop import WorkerDied
+    from ..sweep.workers import ClusterError
+
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            status = run(args)
+            sys.stdout.flush()
+            return status
+        except BrokenPipeError:
+            # The reader, such as `head`, has left. Python flushes once more on its way out, which must not fail.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+        except MemoryError as error:
+            return _told(f"out of memory: {error}")
+        except (ExperimentError, StoreError, ClusterError) as error:
+            return _told(str(error))
+        except WorkerDied as error:
+            return _told(str(error), INCOMPLETE)
+        except OSError as error:
+            return _told(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        except ImportError as error:
+            if "pip install" not in str(error):
+                raise
+            return _told(str(error))
+
+
+def _told(message: str, status: int = REFUSED) -> int:
+    sys.stderr.write(f"llrsim: error: {message}\n")
+    return status
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    sys.stderr.write(f"llrsim: warning: {message}\n")
+
+
+# Options and output that several commands share.
+
 
 MOST_WORKERS = 10_000
 
@@ -100,7 +168,7 @@ def workers(text: str) -> int:
 def experiment_of(args: argparse.Namespace) -> Experiment:
     """The experiment that FILE and --set describe."""
     from ..experiment import load
-    from ..experiment.changes import parse_settings
+    from ..experiment.experiment import parse_settings
 
     experiment = load(args.file)
     return experiment.with_values(parse_settings(args.settings)) if args.settings else experiment
@@ -114,7 +182,7 @@ def jobs_of(args: argparse.Namespace) -> int:
 def compile_for(experiment: Experiment, simulator: Chosen) -> None:
     """Compile what simulating the experiment's cells so takes, with a word on standard error if it takes long."""
     from ..experiment import Grid
-    from ..sweep.compiling import compile_kernels, heads_of
+    from ..sweep.run import compile_kernels, heads_of
 
     compile_kernels(heads_of(Grid(experiment)), tell, simulators=(simulator,))
 

@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the prediction."""
     experiment = experiment_of(args)
     from ..prediction import predict
-    from ..sweep.compiling import compiling
+    from ..sweep.run import compiling
 
     with compiling(tell):
         outcome = predict(experiment, args.limit)

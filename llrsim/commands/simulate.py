@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the simulated outcome."""
     experiment = experiment_of(args)
     from ..simulation import require_memory, simulate
-    from ..sweep.compiling import simulator_of
+    from ..sweep.run import simulator_of
 
     require_memory(experiment, args.replicates, jobs=jobs_of(args))
     compile_for(experiment, simulator_of(experiment))

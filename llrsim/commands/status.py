@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the state of the folder."""
     from ..sweep.folder import foreign_content
-    from ..sweep.status import status_of
+    from ..sweep.results import status_of
 
     with foreign_content(args.folder):
         emit(status_of(args.folder), as_json=args.json)

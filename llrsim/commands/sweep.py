@@ -15,7 +15,7 @@ from .options import add_experiment, add_jobs, add_json, add_simulator, experime
 if TYPE_CHECKING:
     from ..experiment import Experiment
     from ..sweep.results import Results
-    from ..sweep.shards import Shard
+    from ..sweep.units import Shard
 
 CENTURY = 3.156e9  # seconds
 
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def dask_address(text: str) -> str:
     """Where dask's workers are."""
-    from ..sweep.cluster import checked_address
+    from ..sweep.workers import checked_address
 
     try:
         return checked_address(text)
@@ -59,7 +59,7 @@ def dask_address(text: str) -> str:
 
 def shard(text: str) -> Shard:
     """The share that K/N names."""
-    from ..sweep.shards import Shard
+    from ..sweep.units import Shard
 
     try:
         return Shard.parse(text)
@@ -73,9 +73,9 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         return _dry_run(experiment, args)
     from ..sweep.finish import held_before
-    from ..sweep.interruption import Interrupted, WorkerDied
     from ..sweep.results import open_results
-    from ..sweep.runner import SweepFailed, default_folder, run_sweep
+    from ..sweep.run import SweepFailed, default_folder, run_sweep
+    from ..sweep.stop import Interrupted, WorkerDied
 
     folder = args.out or default_folder(experiment, args.shard)
     command = _command(args, folder)
@@ -165,7 +165,7 @@ def _show_shard(results: Results, args: argparse.Namespace) -> None:
 
 
 def _dry_run(experiment: Experiment, args: argparse.Namespace) -> int:
-    from ..sweep.dry_run import dry_run
+    from ..sweep.run import dry_run
 
     size = dry_run(experiment, jobs=jobs_of(args), predict_only=args.predict_only, shard=args.shard, say=tell)
     if args.json:

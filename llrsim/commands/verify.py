@@ -31,8 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what was found; exit status 1 where something is wrong."""
     from ..sweep.folder import foreign_content
-    from ..sweep.mending import remove_damaged
-    from ..sweep.verifying import verify_results
+    from ..sweep.verify import remove_damaged, verify_results
 
     with foreign_content(args.folder):
         gone = remove_damaged(args.folder) if args.mend else 0

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
-from ..arguments import shown
+from .._arguments import shown
 
 
 class ExperimentError(ValueError):

@@ -5,11 +5,11 @@ from math import prod
 from numbers import Integral
 from typing import Any
 
-from ..arguments import require_type
-from .axes import axis_values
+from .._arguments import require_type
 from .errors import ExperimentError, shown
 from .experiment import Experiment
 from .schema import Sweep
+from .tables import axis_values
 
 Values = tuple[Any, ...]
 

@@ -4,10 +4,17 @@ Plain Python tuples in group order, so that reading an experiment imports no num
 description that passed its checks.
 """
 
+from __future__ import annotations
+
 import math
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from .schema import Coordinates, Features, Heldout, PerGroup, Train
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 STANDARD_LABELS = (-1, -1, 1, 1)
 STANDARD_ATTRIBUTES = (-1.0, 1.0, -1.0, 1.0)
@@ -104,8 +111,6 @@ def sample_counts(features: Features, sample: Train | Heldout) -> tuple[int, ...
     """Fixed group counts: `counts` as given, else size times shares by largest remainder."""
     if sample.counts is not None:
         return sample.counts
-    from ..mixture import apportion  # only here: NumPy would slow every command line
-
     return tuple(apportion(sample_size(sample, features.noise.size), stated_shares(features, sample)).tolist())
 
 
@@ -125,3 +130,24 @@ def stated_counts(features: Features, sample: Train | Heldout) -> Vector:
     size = sample.n if sample.n_per_dim is None else sample.n_per_dim * features.noise.size
     assert size is not None, "the checks ask for one of n, n_per_dim and counts"
     return tuple(size * share for share in stated_shares(features, sample))
+
+
+def apportion(total: int, proportions: ArrayLike) -> NDArray[np.int64]:
+    """Whole numbers that sum to `total`, in proportion, by largest remainder.
+
+    Equal remainders go to the lower index, where their floats are equal too: those of 153.6 and 881.6 differ in the
+    last digits, which decide.
+
+    >>> apportion(10, [0.55, 0.25, 0.2]).tolist()
+    [6, 2, 2]
+    """
+    import numpy as np
+
+    # Rounding guards against 2.9999999999 being read as 2 with a large remainder. Plain floats: there are a few groups,
+    # and a phase diagram asks tens of thousands of times.
+    exact = [round(total * float(share) * 1e9) / 1e9 for share in np.asarray(proportions, dtype=np.float64)]
+    counts = [int(share // 1) for share in exact]
+    order = sorted(range(len(exact)), key=lambda group: counts[group] - exact[group])
+    for group in order[: total - sum(counts)]:
+        counts[group] += 1
+    return np.array(counts, dtype=np.int64)

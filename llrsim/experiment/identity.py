@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..kinds import KINDS
 from . import groups
-from .schema import Collapse, Features, Method, Network, Noise, Study
+from .schema import KINDS, Collapse, Features, Method, Network, Noise, Study
 
 if TYPE_CHECKING:
     from .experiment import Experiment

@@ -1,15 +1,66 @@
-"""The sections of an experiment file as frozen, hashable structs; field names are the keys of the file.
+"""Define the sections of an experiment file, the kinds of methods, and the dotted paths that lead to a key."""
 
-Types and defaults live here; what the values must satisfy together is in `checks`. Lists become tuples, whole numbers
-given for float fields become floats, and unknown keys are refused, so two equal descriptions are equal objects.
-"""
+import dataclasses
+from functools import cache
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from typing import Annotated, Any, Literal
-
+import msgspec
 from msgspec import Meta, Struct, field
 from msgspec.structs import force_setattr, replace
 
-from ..kinds import KINDS, Balance, Data, Matching, Selector, Unit
+from .errors import ExperimentError, suggestion
+
+# The kinds of methods: what each balances and the data it is fitted on; and the studies. The lists of their names.
+
+
+Target = Literal["none", "class", "group"]
+Balance = Literal["weights", "subset", "upsample"]
+Data = Literal["heldout", "train", "fresh-train"]
+Unit = Literal["class", "group"]
+Selector = Literal["loss", "disagreement"]
+Matching = Literal["mass-matched", "size-matched"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """What makes a method.
+
+    Attributes:
+        balances: what its fixed weights balance.
+        data: the data it defaults to.
+        size_matched: whether its sample is cut to the held-out size.
+        own: its keys in a file that no other kind has, with their defaults; None where there is none.
+        scored: whether its weights depend on the scores of an earlier head, by default that of the first ERM method.
+    """
+
+    balances: Target
+    data: Data
+    size_matched: bool = False
+    own: dict[str, float | str | None] = dataclasses.field(default_factory=dict)
+    scored: bool = False
+
+
+KINDS: dict[str, Kind] = {
+    "erm": Kind(balances="none", data="train"),
+    "llr": Kind(balances="none", data="heldout"),
+    "llr-on-train": Kind(balances="none", data="train", size_matched=True),
+    "cb-llr": Kind(balances="class", data="heldout"),
+    "dfr": Kind(balances="group", data="heldout"),
+    "afr": Kind(balances="none", data="fresh-train", own={"gamma": 4.0}, scored=True),
+    "self": Kind(balances="none", data="heldout", own={"k": None, "by": "loss", "against": None}, scored=True),
+    "group-dro": Kind(balances="none", data="heldout", own={"ascent": None}),
+    "logit-adjusted": Kind(balances="none", data="heldout", own={"adjust": 1.0, "stretch": 0.0, "unit": "class"}),
+}
+
+STUDIES = tuple(f"e{number:02}" for number in range(1, 15))
+"""The studies: questions with a rule that decides them, one module of `llrsim.studies` each."""
+
+
+# The sections of an experiment file as frozen, hashable structs; field names are the keys of the file.
+#
+# Types and defaults live here; what the values must satisfy together is in `checks`. Lists become tuples, whole numbers
+# given for float fields become floats, and unknown keys are refused, so two equal descriptions are equal objects.
+
 
 PerGroup = float | tuple[float, ...]
 """One number for every group, or one number per group in group order."""
@@ -185,8 +236,8 @@ class Method(Section, frozen=True, kw_only=True):
     """One way to fit a head. Of `kind` and `name`, a missing one takes the other's value.
 
     Some keys belong to one kind: `gamma` to afr; `k`, `by` and `against` to self; `ascent` to group-dro; `adjust`,
-    `stretch` and `unit` to logit-adjusted (see `llrsim.reweighting` and `llrsim.methods`). `angle_to` names an earlier
-    method; the cosine between the two heads' weights is recorded.
+    `stretch` and `unit` to logit-adjusted (see `llrsim.model.methods`). `angle_to` names an earlier method; the cosine
+    between the two heads' weights is recorded.
     """
 
     kind: str = ""
@@ -262,3 +313,74 @@ class Study(Section, frozen=True, kw_only=True):
 
 
 DEFAULT_METHODS = tuple(Method(kind=kind) for kind in ("erm", "llr", "cb-llr", "dfr"))
+
+
+# Dotted paths into a description: which keys exist, and of what type their values are.
+
+
+Path = tuple[str, ...]
+
+
+@cache
+def fields_of(section: type[Section]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """The fields of a table; msgspec works them out anew on every call, which would be most of a cell's cost."""
+    return msgspec.structs.fields(section)
+
+
+@cache
+def keys_of(section: type[Section]) -> dict[str, Any]:
+    """The keys of a table and the types of their values."""
+    return {field.encode_name: field.type for field in fields_of(section)}
+
+
+@cache
+def section_in(kind: Any) -> type[Section] | None:
+    """The table that a value of this type may be, or None where it is never one."""
+    options = (kind,) if isinstance(kind, type) else get_args(kind) if get_origin(kind) is not tuple else ()
+    return next((option for option in options if isinstance(option, type) and issubclass(option, Section)), None)
+
+
+def split(key: str, labels: tuple[str, ...]) -> Path:
+    """The parts of a dotted key; the label of a method, and a key of `sweep.grid`, are one part, dots and all.
+
+    >>> split("method.dfr-0.5.average", ("erm", "dfr-0.5"))
+    ('method', 'dfr-0.5', 'average')
+    """
+    first, _, rest = key.partition(".")
+    if first == "method" and rest:
+        label = max((label for label in labels if f"{rest}.".startswith(f"{label}.")), key=len, default="")
+        if not label:
+            wrong = rest.partition(".")[0]
+            raise ExperimentError(
+                f"{key}: no method is called {wrong!r}{suggestion(wrong, labels, 'method.')}; "
+                f"methods: {', '.join(labels)}"
+            )
+        inner = rest[len(label) + 1 :]
+        return (first, label, *inner.split(".")) if inner else (first, label)
+    if key.startswith("sweep.grid."):
+        return ("sweep", "grid", key.removeprefix("sweep.grid."))
+    return tuple(key.split("."))
+
+
+def type_at(root: type[Section], path: Path, key: str) -> Any:
+    """The type of the value at a path below `root`; ExperimentError, with a suggestion, where there is no such key."""
+    if path[0] == "method" and len(path) > 1:
+        return type_at(Method, path[2:], key) if len(path) > 2 else Method
+    known = keys_of(root)
+    if path[0] not in known:
+        raise unknown_key(key, path[0], known)
+    if len(path) == 1:
+        return known[path[0]]
+    inner = section_in(known[path[0]])
+    if inner is None:
+        raise ExperimentError(f"{key}: {path[0]} is not a table and has no key {path[1]!r}")
+    return type_at(inner, path[1:], key)
+
+
+def unknown_key(key: str, wrong: str, known: dict[str, Any]) -> ExperimentError:
+    """The error for a key that does not exist; `wrong` is the part of the dotted `key` that is at fault."""
+    prefix = key[: key.rfind(wrong)] if wrong else ""
+    return ExperimentError(
+        f"{key}: unknown key{suggestion(wrong, known, prefix)}; accepted in "
+        f"{prefix.rstrip('.') or 'the file'}: {', '.join(known)}"
+    )

@@ -8,10 +8,9 @@ accuracies (`wga`), not the mean of the least one (`wga_per_run`).
 from .attribution import attribution_bars
 from .margins import margin_table, margins
 from .path import path_table, wga_path
-from .saving import save
-from .sweep import sweep_figures
+from .style import save
 from .table import wga_table
-from .wga import wga_lines
+from .wga import sweep_figures, wga_lines
 
 __all__ = [
     "attribution_bars",

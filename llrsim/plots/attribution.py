@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ..arguments import require_type
+from .._arguments import require_type
 from ..attribution import Explanation
-from . import words
+from . import style
 from .style import BLACK, BLUE, GREEN, GREY, PURPLE, SKY, VERMILLION, blank
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def legend_entries(explanation: Explanation) -> list[Patch | Line2D]:
     """Handles for the switches that differ somewhere, and for what bars and diamonds are."""
     drawn = [split for split in explanation if split.replicates]
     entries: list[Patch | Line2D] = [
-        Patch(color=_COLOURS[name], label=words.SWITCHES[name]) for name in _switches(explanation)
+        Patch(color=_COLOURS[name], label=style.SWITCHES[name]) for name in _switches(explanation)
     ]
     simulated = [split for split in drawn if split.side == "simulation"]
     predicted = [split for split in drawn if split.side == "prediction"]
@@ -78,7 +78,7 @@ def legend_entries(explanation: Explanation) -> list[Patch | Line2D]:
         entries.append(Line2D([], [], color=BLACK, marker="|", markersize=8, linestyle="none", label=bars))
     limits = dict.fromkeys(split.limit for split in predicted)
     diamond: dict[str, Any] = {"color": BLACK, "marker": "d", "markersize": 5, "linestyle": "none"}
-    return entries + [Line2D([], [], **diamond, label=f"closed-form prediction, {words.LIMITS[one]}") for one in limits]
+    return entries + [Line2D([], [], **diamond, label=f"closed-form prediction, {style.LIMITS[one]}") for one in limits]
 
 
 def _switches(explanation: Explanation) -> list[str]:

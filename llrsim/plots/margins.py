@@ -12,9 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
-from ..arguments import require_type, shown
+from .._arguments import require_type, shown
 from ..experiment import Experiment
-from ..mixture import Array
+from ..model.mixture import Array
 from ..outcome import plain
 from ..prediction import MarginLaw, margin_law
 from .style import BLACK, BLUE, VERMILLION, blank

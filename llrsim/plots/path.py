@@ -14,8 +14,8 @@ from msgspec import structs
 
 from ..experiment import Experiment
 from ..experiment.schema import Descent, Solver
+from ..model.plan import Stage, plan
 from ..outcome import MethodOutcome, Outcome, plain
-from ..planning import Stage, plan
 from ..prediction import predict_plan
 from . import wga
 from .style import BLACK, blank, look

@@ -17,9 +17,8 @@ from matplotlib.patheffects import AbstractPathEffect, withStroke
 from scipy.ndimage import distance_transform_edt
 
 from ..experiment.grid import Grid
-from . import words
-from .saving import save
-from .style import GREY, VERMILLION, blank, is_log_spaced, is_numeric, settings
+from . import style
+from .style import GREY, VERMILLION, blank, is_log_spaced, is_numeric, save, settings
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
@@ -114,7 +113,7 @@ def phase_figure(table: Sequence[Row], experiment: Experiment) -> Figure:
     for ax, label in zip(axes.ravel(), labels, strict=False):
         own = [row for row in table if row["method"] == label]
         mesh = heat_map(own, keys, ax, **scale)
-        ax.set_title(f"{label}: {words.METHODS.get(_kind(experiment, label), '')}".rstrip(": "))
+        ax.set_title(f"{label}: {style.METHODS.get(_kind(experiment, label), '')}".rstrip(": "))
         if any(row["predicted_wga"] is None for row in own):
             entries["nothing"] = Patch(color=GREY, label=f"no head ({_reasons(own)})")
         gain = _equal_shares if _is_split(own) else _no_gain
@@ -126,13 +125,13 @@ def phase_figure(table: Sequence[Row], experiment: Experiment) -> Figure:
         ax.remove()
     for ax in axes.ravel()[len(labels) - columns : len(labels)]:
         ax.tick_params(labelbottom=True)
-        ax.set_xlabel(words.axis_lines(keys[0], *_companions(experiment, keys[0])))
+        ax.set_xlabel(style.axis_lines(keys[0], *_companions(experiment, keys[0])))
     for ax in axes[:, 0]:
-        ax.set_ylabel(words.axis_lines(keys[1], *_companions(experiment, keys[1])))
+        ax.set_ylabel(style.axis_lines(keys[1], *_companions(experiment, keys[1])))
     if mesh is not None:
         figure.colorbar(mesh, ax=axes.ravel()[: len(labels)].tolist(), label="worst-group accuracy", pad=0.01)
-    limits = ", ".join(words.LIMITS[limit] for limit in dict.fromkeys(row["limit"] for row in table) if limit)
-    shares = ", ".join(words.SHARES[name] for name in dict.fromkeys(row.get("shares") or "realised" for row in table))
+    limits = ", ".join(style.LIMITS[limit] for limit in dict.fromkeys(row["limit"] for row in table) if limit)
+    shares = ", ".join(style.SHARES[name] for name in dict.fromkeys(row.get("shares") or "realised" for row in table))
     figure.suptitle(f"{experiment.name}: accuracy on the worst group of the test data\n{limits}; {shares}", fontsize=10)
     if entries.keys() - {"nothing", "gain"}:
         notes += _coarseness(table, keys)
@@ -297,7 +296,7 @@ def _companions(experiment: Experiment, key: str) -> tuple[list[str], list[str]]
 
 def _fixed(experiment: Experiment, keys: tuple[str, str]) -> str:
     swept = Grid(experiment).axes
-    return words.own_values(Grid(experiment).experiment(0), [key for key in _FIXED if key not in swept])
+    return style.own_values(Grid(experiment).experiment(0), [key for key in _FIXED if key not in swept])
 
 
 def _kind(experiment: Experiment, label: str) -> str:

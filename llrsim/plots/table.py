@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from ..arguments import shown
+from .._arguments import shown
 from ..outcome import MethodOutcome, Outcome, plain
 
 if TYPE_CHECKING:

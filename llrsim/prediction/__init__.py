@@ -13,22 +13,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..arguments import require_choice
+from .._arguments import require_choice
+from ..model.plan import Plan, Shares, checked_plan, plan, reported_plan
 from ..outcome import MethodOutcome, Outcome
-from ..planning import Plan, Shares, checked_plan, plan, reported_plan
-from . import population, proportional
-from .population.annotation import effective_correlation
-from .population.descent import gradient_flow
-from .population.least_squares import (
+from . import population
+from .formulas import (
     Accuracies,
+    effective_correlation,
     fully_collapsed_accuracies,
     least_squares,
     orthogonal_least_squares,
     spurious_weight_ratio,
 )
-from .population.objective import PopulationObjective
-from .proportional.margin_law import MarginLaw, margin_law
-from .proportional.stage import Guesses
+from .objective import PopulationObjective
+from .population import gradient_flow
+from .stage import Guesses, predict_stage
+from .training import MarginLaw, margin_law
 
 if TYPE_CHECKING:
     from ..experiment import Experiment, FitOptions
@@ -104,7 +104,7 @@ def predict_plan(
                 population.predict_stage(resolved, stage, None if stage.start is None else methods[stage.start])
             )
         else:
-            methods.append(proportional.predict_stage(resolved, stage, methods, guesses))
+            methods.append(predict_stage(resolved, stage, methods, guesses))
     return Outcome(name=name, methods={found.label: found for found in methods}, side="prediction", axes=axes or {})
 
 

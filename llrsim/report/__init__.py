@@ -12,10 +12,10 @@ from itertools import count as count_from
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..files import replace_file
-from ..kinds import STUDIES
+from .._io import replace_file
+from ..experiment.schema import STUDIES
 from ..sweep.folder import StoreError
-from .folders import sweeps
+from .chapter import sweeps
 
 if TYPE_CHECKING:
     from .chapter import Chapter

@@ -24,14 +24,14 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
-from ..arguments import require_choice
+from .._arguments import require_choice
 from ..experiment import ExperimentError
 from ..experiment.schema import Simulator
 from .lazy.support import obstacle
 from .memory import shortage
 
 if TYPE_CHECKING:
-    from ..planning import Plan, Stage
+    from ..model.plan import Plan, Stage
 
 Chosen = Literal["dense", "lazy", "learned"]
 

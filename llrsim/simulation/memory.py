@@ -9,13 +9,13 @@ from .lazy.support import by_sections, obstacle
 
 if TYPE_CHECKING:
     from ..experiment.schema import Network
-    from ..planning import Plan, Stage
+    from ..model.plan import Plan, Stage
 
 
 def shortage_of(plan: Plan, simulator: str, workers: int) -> str | None:
     """Why a plan does not fit in memory with so many workers on a simulator, with the numbers; None if it does."""
     if simulator == "lazy":
-        from .lazy.revealed import CHUNK, FIRST_ROOM  # late: a dense run loads nothing of it
+        from .lazy.noise import CHUNK, FIRST_ROOM
 
         rows = max(lazy_rows(plan, stage) for stage in plan.stages)
         return lazy_shortage(rows, FIRST_ROOM, 1 if rows > CHUNK else workers)

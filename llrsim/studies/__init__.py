@@ -14,8 +14,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from ..kinds import STUDIES
-from .verdict import Decision, Finding, Verdict, settled
+from ..experiment.schema import STUDIES
+from .evidence import Decision, Finding, Verdict, settled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from ..head import Head, read_out
-from ..mixture import Array, GroupMixture
+from ..model.head import Head, read_out
+from ..model.mixture import Array, GroupMixture
 
 ANGLES = 3600
 

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
+from .._io import write_rows
 from ..experiment.identity import study_hash
-from ..files import write_rows
 from ..plots import save
-from ..plots.saving import drawing
-from ..plots.style import settings
+from ..plots.style import drawing, settings
 from . import study
-from .measuring import Row
-from .verdict import Verdict
+from .evidence import Row, Verdict
 
 if TYPE_CHECKING:
     from ..sweep.results import Results

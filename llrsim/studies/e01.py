@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
-from . import data_sets, drawing
-from .judging import above, foremost, within
-from .measuring import Row, measured_cells, of_part
-from .verdict import Decision, Verdict, concluded
+from . import evidence
+from .evidence import Decision, Row, Verdict, above, concluded, foremost, measured_cells, of_part, within
 
 if TYPE_CHECKING:
     from ..sweep.results import Results
@@ -59,24 +57,24 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Gain of LLR over ERM: a panel for each training collapse, a place for each data set."""
     llr = of_part(rows, "cell", method="llr")
     taus = sorted({row["train_collapse"] for row in llr})
-    drawn, axes = drawing.panels(
+    drawn, axes = evidence.panels(
         "Does LLR beat ERM because its held-out set is better balanced?", len(taus), sharey=True
     )
     entries = [("the data set's own held-out groups", 0), ("iid: as many rows as training, same groups", 1)]
     for ax, tau in zip(axes[0], taus, strict=True):
         for place, heldout in enumerate(("own", "iid")):
-            drawing.by_name(
+            evidence.by_name(
                 ax, of_part(llr, "cell", train_collapse=tau, heldout=heldout), "data_set", "gain", place=place
             )
-        drawing.band(ax, MARGIN)
+        evidence.band(ax, MARGIN)
         ax.set_title("training features untouched" if tau == UNTOUCHED else f"training features collapsed by {tau:g}")
     axes[0, 0].set_ylabel("gain of LLR over ERM\nin worst-group accuracy")
-    drawing.legend(drawn, entries, llr, f"grey: within {MARGIN:g} of no gain")
+    evidence.legend(drawn, entries, llr, f"grey: within {MARGIN:g} of no gain")
     return drawn
 
 
 def _where(axes: Mapping[str, Any]) -> Row:
-    return data_sets.where(axes) | {"train_collapse": axes["train.collapse.noise"]}
+    return evidence.where(axes) | {"train_collapse": axes["train.collapse.noise"]}
 
 
 def _outcome(held: Sequence[bool | None]) -> Decision:

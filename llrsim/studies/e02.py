@@ -8,12 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
-from ..neural_collapse import from_mixture
-from ..planning import plan
-from . import drawing
-from .judging import foremost, within
-from .measuring import Row, at_best_bias, estimate, measured, of_part, worst
-from .verdict import Finding, Verdict, concluded, settled, settled_in_parts
+from ..model.neural_collapse import from_mixture
+from ..model.plan import plan
+from . import evidence
+from .evidence import (
+    Finding,
+    Row,
+    Verdict,
+    at_best_bias,
+    concluded,
+    estimate,
+    foremost,
+    measured,
+    of_part,
+    settled,
+    settled_in_parts,
+    within,
+    worst,
+)
 
 if TYPE_CHECKING:
     from ..sweep.results import Results
@@ -79,18 +91,18 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Worst-group accuracy along NC1, seen and at the best bias, a line for each head."""
     nc1 = {row["tau"]: row["nc1_train"] for row in of_part(rows, "nc1")}
     cells = [{**row, "nc1_train": nc1[row["tau"]]} for row in of_part(rows, "cell")]
-    drawn, axes = drawing.panels("Does collapse of the training features decide the worst group?", 2, sharey=True)
+    drawn, axes = evidence.panels("Does collapse of the training features decide the worst group?", 2, sharey=True)
     labels = list(dict.fromkeys(row["method"] for row in cells))
     for ax, (quantity, title) in zip(
         axes[0], (("wga", "as trained"), ("direction", "at the best bias for the head's direction")), strict=True
     ):
         for place, label in enumerate(labels):
-            drawing.curve(ax, of_part(cells, "cell", method=label), "nc1_train", quantity, place=place)
+            evidence.curve(ax, of_part(cells, "cell", method=label), "nc1_train", quantity, place=place)
         ax.set_xscale("log")
         ax.set_xlabel("NC1 of the training features")
         ax.set_title(title)
     axes[0, 0].set_ylabel("worst-group accuracy of ERM's head")
-    drawing.legend(drawn, [(label, place) for place, label in enumerate(labels)], cells)
+    evidence.legend(drawn, [(label, place) for place, label in enumerate(labels)], cells)
     return drawn
 
 

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
-from . import data_sets, drawing
-from .judging import below, within
-from .measuring import Row, measured_cells, of_part
-from .verdict import Verdict, concluded, settled_in_parts, tally
+from . import evidence
+from .evidence import Row, Verdict, below, concluded, measured_cells, of_part, settled_in_parts, tally, within
 
 if TYPE_CHECKING:
     from ..sweep.results import Results
@@ -62,7 +60,7 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     cells = [row for row in of_part(rows, "cell") if row["method"] != "erm"]
     states = sorted({(row["train_collapse"], row["test_collapse"]) for row in cells})
     lines = len({test for _, test in states})
-    drawn, axes = drawing.panels(
+    drawn, axes = evidence.panels(
         "Does retraining on training features help the worst group?",
         len(states) // lines,
         lines,
@@ -77,12 +75,12 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     for ax, (train, test) in zip(axes.T.ravel(), states, strict=True):
         for place, method in enumerate(("retrained", "size-matched")):
             own = [row for row in cells if (row["train_collapse"], row["test_collapse"]) == (train, test)]
-            drawing.by_name(ax, of_part(own, "cell", method=method), "data_set", "gain", place=place)
-        drawing.band(ax, MARGIN)
+            evidence.by_name(ax, of_part(own, "cell", method=method), "data_set", "gain", place=place)
+        evidence.band(ax, MARGIN)
         ax.set_title(f"collapse {train:g} of training, {test:g} of test features")
     for ax in axes[:, 0]:
         ax.set_ylabel("gain in\nworst-group accuracy")
-    drawing.legend(drawn, entries, cells, f"grey: within {MARGIN:g} of no gain", columns=1)
+    evidence.legend(drawn, entries, cells, f"grey: within {MARGIN:g} of no gain", columns=1)
     return drawn
 
 
@@ -95,4 +93,4 @@ def _losses(cells: Sequence[Mapping[str, Any]]) -> str:
 
 def _where(axes: Mapping[str, Any]) -> Row:
     collapse = {"train_collapse": axes["train.collapse.noise"], "test_collapse": axes["heldout.collapse.noise"]}
-    return {"data_set": data_sets.where(axes)["data_set"], **collapse}
+    return {"data_set": evidence.where(axes)["data_set"], **collapse}

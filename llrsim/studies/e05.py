@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..mixture import Array
+from ..model.mixture import Array
 from ..outcome import MethodOutcome
 from ..plots.style import line, look
-from . import drawing
-from .judging import within
-from .measuring import Row, estimate, measured, of_part, worst
-from .verdict import Verdict, concluded, settled_in_parts
+from . import evidence
+from .evidence import Row, Verdict, concluded, estimate, measured, of_part, settled_in_parts, within, worst
 
 if TYPE_CHECKING:
     from ..sweep.results import Results
@@ -79,7 +77,7 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Angle, worst-group accuracy and margins along the steps of the descent."""
     cells = [row for row in of_part(rows, "cell") if row.get("steps")]
     ratios = sorted({row["ratio"] for row in cells})
-    drawn, axes = drawing.panels("Does the worst group follow the angle to the max-margin head?", 3)
+    drawn, axes = evidence.panels("Does the worst group follow the angle to the max-margin head?", 3)
     quantities = {
         "angle": "angle to the hard-margin head\n(degrees)",
         "wga": "worst-group accuracy of LLR",
@@ -87,7 +85,7 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     }
     for ax, (quantity, label) in zip(axes[0], quantities.items(), strict=True):
         for place, ratio in enumerate(ratios):
-            drawing.curve(ax, of_part(cells, "cell", ratio=ratio), "steps", quantity, place=place)
+            evidence.curve(ax, of_part(cells, "cell", ratio=ratio), "steps", quantity, place=place)
             if quantity == "wga":
                 (limit,) = of_part(rows, "cell", ratio=ratio, method="max-margin")
                 ax.axhline(limit["predicted_wga"], color=look(place)["color"], linestyle=line(place), linewidth=1.2)
@@ -95,7 +93,7 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         ax.set_xlabel("steps of gradient descent")
         ax.set_ylabel(label)
     entries = [(f"minority : majority {ratio:g}", place) for place, ratio in enumerate(ratios)]
-    drawing.legend(drawn, entries, cells, "lines: the hard-margin head, proportional limit")
+    evidence.legend(drawn, entries, cells, "lines: the hard-margin head, proportional limit")
     return drawn
 
 

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..mixture import Array
-from . import drawing
-from .judging import above, foremost, within
-from .measuring import Row, correlation, estimate, measured, of_part, worst
-from .verdict import Verdict, concluded
+from ..model.mixture import Array
+from . import evidence
+from .evidence import Row, Verdict, above, concluded, correlation, estimate, foremost, measured, of_part, within, worst
 
 if TYPE_CHECKING:
     from ..sweep.results import Results
@@ -84,21 +82,21 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     cells = of_part(rows, "cell", method="llr")
     taus = sorted({row["heldout_collapse"] for row in cells}, reverse=True)
     ratios = sorted({row["train_ratio"] for row in cells})
-    drawn, axes = drawing.panels(
+    drawn, axes = evidence.panels(
         "After retraining, does the training set's group ratio still matter?", len(taus), sharey=True
     )
     for ax, tau in zip(axes[0], taus, strict=True):
         for place, ratio in enumerate(ratios):
             own = [row for row in cells if (row["heldout_collapse"], row["train_ratio"]) == (tau, ratio)]
-            drawing.curve(ax, own, "heldout_ratio", place=place)
-        drawing.log_ticks(ax, [row["heldout_ratio"] for row in cells])
+            evidence.curve(ax, own, "heldout_ratio", place=place)
+        evidence.log_ticks(ax, [row["heldout_ratio"] for row in cells])
         ax.set_xlabel("minority : majority in the held-out set")
         state = (
             "untouched:\nequal by construction" if tau == UNTOUCHED else f"collapsed by {tau:g}\nabout training centres"
         )
         ax.set_title(f"held-out and test features {state}")
     axes[0, 0].set_ylabel("worst-group accuracy of LLR")
-    drawing.legend(drawn, [(f"minority : majority {ratio:g} in training", n) for n, ratio in enumerate(ratios)], cells)
+    evidence.legend(drawn, [(f"minority : majority {ratio:g} in training", n) for n, ratio in enumerate(ratios)], cells)
     return drawn
 
 

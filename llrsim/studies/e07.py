@@ -9,10 +9,21 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 
 from ..outcome import Outcome
-from . import data_sets, drawing
-from .judging import above, within
-from .measuring import Row, estimate, gain_in_replicates, measured, of_part
-from .verdict import Finding, Verdict, concluded, settled, settled_in_parts
+from . import evidence
+from .evidence import (
+    Finding,
+    Row,
+    Verdict,
+    above,
+    concluded,
+    estimate,
+    gain_in_replicates,
+    measured,
+    of_part,
+    settled,
+    settled_in_parts,
+    within,
+)
 
 if TYPE_CHECKING:
     from ..sweep.results import Results
@@ -27,7 +38,7 @@ def table(results: Results, *, jobs: int = 1) -> list[Row]:
     rows: list[Row] = []
     found: dict[str, Outcome] = {}
     for cell in results.outcomes():
-        where = {"data_set": data_sets.where(cell.axes)["data_set"]}
+        where = {"data_set": evidence.where(cell.axes)["data_set"]}
         assert cell.simulation is not None
         found[where["data_set"]] = cell.simulation
         for method in cell.simulation:
@@ -35,7 +46,7 @@ def table(results: Results, *, jobs: int = 1) -> list[Row]:
             rows.append({"part": "cell", **where, **measured(cell, method.label), "least_mass": least})
         for label, against in (("cb-llr", "erm"), ("cb-llr", "llr"), ("dfr", "cb-llr")):
             rows.append({"part": "gain", **where, **measured(cell, label, against=against)})
-    for first, second in pairwise(name for name in data_sets.NAMES.values() if name in found):
+    for first, second in pairwise(name for name in evidence.NAMES.values() if name in found):
         for against in OVER:
             ends = ((found[name]["cb-llr"], found[name][against]) for name in (first, second))
             ahead, behind = (gain_in_replicates(*pair) for pair in ends)
@@ -81,18 +92,18 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> Verdict:
 
 def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Gains over ERM and over LLR, whole and through the direction alone, by data set in the foretold order."""
-    drawn, axes = drawing.panels("Does CB-LLR gain by balancing groups?", len(OVER), sharey=True)
+    drawn, axes = evidence.panels("Does CB-LLR gain by balancing groups?", len(OVER), sharey=True)
     gains = of_part(rows, "gain", method="cb-llr")
     for ax, against in zip(axes[0], OVER, strict=True):
         for place, quantity in enumerate(("gain", "gain_direction")):
-            drawing.by_name(ax, of_part(gains, "gain", against=against), "data_set", quantity, place=place)
-        drawing.band(ax, MARGIN)
+            evidence.by_name(ax, of_part(gains, "gain", against=against), "data_set", quantity, place=place)
+        evidence.band(ax, MARGIN)
         ax.set_title(f"CB-LLR over {against.upper()}")
     axes[0, 0].set_ylabel("gain in worst-group accuracy")
     entries = [("gain", 0), ("its part through the direction: at the best bias for both heads", 1)]
     masses = {row["data_set"]: row["least_mass"] for row in of_part(rows, "cell", method="cb-llr")}
     told = ", ".join(f"{name} {mass:.3f}" for name, mass in masses.items())
-    drawing.legend(drawn, entries, gains, f"least group mass of CB-LLR: {told}", columns=1)
+    evidence.legend(drawn, entries, gains, f"least group mass of CB-LLR: {told}", columns=1)
     return drawn
 
 

@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 
 from ..outcome import MethodOutcome
-from . import drawing
-from .judging import foremost, within
-from .measuring import Row, estimate, measured, of_part, worst
-from .verdict import Verdict, concluded, settled_in_parts, tally
+from . import evidence
+from .evidence import (
+    Row,
+    Verdict,
+    concluded,
+    estimate,
+    foremost,
+    measured,
+    of_part,
+    settled_in_parts,
+    tally,
+    within,
+    worst,
+)
 
 if TYPE_CHECKING:
     from ..sweep.results import Results
@@ -84,13 +94,13 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Worst-group accuracy of AFR and of its control along gamma: a column for each anchor, a row for each solver."""
     cells = of_part(rows, "cell")
     anchors = sorted({row["anchor"] for row in cells})
-    drawn, axes = drawing.panels(
+    drawn, axes = evidence.panels(
         "Is AFR implicit group balancing?", len(anchors), len(SOLVERS), height=5.4, sharex=True, sharey=True
     )
     for line, (label, solver) in zip(axes, SOLVERS.items(), strict=True):
         for ax, anchor in zip(line, anchors, strict=True):
             for place, method in enumerate((label, f"{label}-matched", "erm")):
-                drawing.curve(ax, of_part(cells, "cell", method=method, anchor=anchor), "gamma", place=place)
+                evidence.curve(ax, of_part(cells, "cell", method=method, anchor=anchor), "gamma", place=place)
             ax.set_title(f"{solver},\nanchor {anchor:g}")
             ax.set_xscale("symlog", linthresh=1.0)
             ticks = sorted({row["gamma"] for row in cells})
@@ -100,7 +110,7 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     for ax in axes[-1]:
         ax.set_xlabel("AFR's gamma")
     entries = [("AFR", 0), ("its group masses, constant weights inside groups", 1), ("ERM", 2)]
-    drawing.legend(drawn, entries, cells)
+    evidence.legend(drawn, entries, cells)
     return drawn
 
 

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..mixture import Array
+from ..model.mixture import Array
 from ..outcome import MethodOutcome
-from . import drawing
-from .judging import above, below, foremost
-from .measuring import Row, correlation, estimate, measured, of_part, worst
-from .verdict import Verdict, concluded
+from . import evidence
+from .evidence import Row, Verdict, above, below, concluded, correlation, estimate, foremost, measured, of_part, worst
 
 if TYPE_CHECKING:
     from ..sweep.results import Results
@@ -83,19 +81,19 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> Verdict:
 def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Minority share and worst-group accuracy along k, and one against the other: a row for each fit."""
     cells = of_part(rows, "cell")
-    drawn, axes = drawing.panels("Does SELF gain by selecting minority rows?", 3, len(FITS), height=5.6)
+    drawn, axes = evidence.panels("Does SELF gain by selecting minority rows?", 3, len(FITS), height=5.6)
     heldout = next(row["heldout_share"] for row in cells if row.get("heldout_share"))
     for (share, accuracy, both), (fit, ending) in zip(axes, FITS.items(), strict=True):
         for place, score in enumerate(SCORES):
             own = of_part(cells, "cell", method=score + ending)
-            drawing.curve(share, own, "k", "minority_share", place=place)
-            drawing.curve(accuracy, own, "k", place=place)
-            drawing.points(both, [row["minority_share"] for row in own], own, "wga", place=place)
+            evidence.curve(share, own, "k", "minority_share", place=place)
+            evidence.curve(accuracy, own, "k", place=place)
+            evidence.points(both, [row["minority_share"] for row in own], own, "wga", place=place)
         # Rows at random are the same experiment for both scores, up to the draw.
-        drawing.curve(accuracy, of_part(cells, "cell", method=_control(f"by-loss{ending}")), "k", place=len(SCORES))
+        evidence.curve(accuracy, of_part(cells, "cell", method=_control(f"by-loss{ending}")), "k", place=len(SCORES))
         share.axhline(heldout, color="0.5", linewidth=0.8)
         for ax in (share, accuracy):
-            drawing.log_ticks(ax, [row["k"] for row in cells])
+            evidence.log_ticks(ax, [row["k"] for row in cells])
             ax.set_xlabel("rows selected, k")
         both.set_xlabel("minority share")
         share.set_ylabel("minority share of selected rows\n(grey: of the held-out set)")
@@ -103,7 +101,7 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         for ax in (accuracy, both):
             ax.set_ylabel("worst-group accuracy")
     names = [*(f"SELF, {score}" for score in SCORES.values()), "as many rows at random, fitted alike"]
-    drawing.legend(drawn, [(name, place) for place, name in enumerate(names)], cells)
+    evidence.legend(drawn, [(name, place) for place, name in enumerate(names)], cells)
     return drawn
 
 

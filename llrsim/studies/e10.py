@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
-from . import drawing
-from .judging import above, foremost, within
-from .measuring import Row, measured_cells, of_part
-from .verdict import Verdict, concluded
+from . import evidence
+from .evidence import Row, Verdict, above, concluded, foremost, measured_cells, of_part, within
 
 if TYPE_CHECKING:
     from ..sweep.results import Results
@@ -58,19 +56,19 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> Verdict:
 
 def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Worst-group accuracy of one head, of twenty and of weights; beneath, the gain of averaging."""
-    drawn, axes = drawing.panels("When does averaging heads over balanced subsets help?", 2)
+    drawn, axes = evidence.panels("When does averaging heads over balanced subsets help?", 2)
     names = {"one": "one subset", "twenty": "twenty subsets, averaged", "weights": "all rows, weighted"}
     cells = of_part(rows, "cell")
     for place, method in enumerate(names):
-        drawing.curve(axes[0, 0], of_part(cells, "cell", method=method), "rows_per_dim", place=place)
-    drawing.curve(axes[0, 1], of_part(cells, "cell", method="twenty"), "rows_per_dim", "gain", place=1)
-    drawing.band(axes[0, 1], MARGIN)
+        evidence.curve(axes[0, 0], of_part(cells, "cell", method=method), "rows_per_dim", place=place)
+    evidence.curve(axes[0, 1], of_part(cells, "cell", method="twenty"), "rows_per_dim", "gain", place=1)
+    evidence.band(axes[0, 1], MARGIN)
     for ax in axes[0]:
-        drawing.log_ticks(ax, [row["rows_per_dim"] for row in cells])
+        evidence.log_ticks(ax, [row["rows_per_dim"] for row in cells])
         ax.tick_params(axis="x", labelsize=7)
         ax.set_xlabel("rows of the smallest group\nper noise dimension")
     axes[0, 0].set_ylabel("worst-group accuracy")
     axes[0, 1].set_ylabel("gain of averaging")
     entries = [(name, place) for place, name in enumerate(names.values())]
-    drawing.legend(drawn, entries, cells, f"grey: within {MARGIN:g} of no gain")
+    evidence.legend(drawn, entries, cells, f"grey: within {MARGIN:g} of no gain")
     return drawn

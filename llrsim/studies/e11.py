@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
-from ..losses import Loss
-from ..planning import Plan, Stage, plan
-from ..prediction.proportional.problem import ProportionalProblem
-from ..prediction.proportional.separability import threshold
-from . import drawing
-from .judging import above, below, foremost
-from .measuring import Row, measured, of_part
-from .verdict import Finding, Verdict, concluded
+from ..model.losses import Loss
+from ..model.plan import Plan, Stage, plan
+from ..prediction.problem import ProportionalProblem
+from ..prediction.separability import threshold
+from . import evidence
+from .evidence import Finding, Row, Verdict, above, below, concluded, foremost, measured, of_part
 
 if TYPE_CHECKING:
     from ..sweep.results import Results
@@ -87,22 +85,22 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Worst-group accuracy along n/d of the three ways to balance, a panel for each loss."""
     cells = of_part(rows, "cell")
     losses = list(dict.fromkeys(row["loss"] for row in cells))
-    drawn, axes = drawing.panels("Discard rows, weigh them or repeat them?", len(losses), sharey=True)
+    drawn, axes = evidence.panels("Discard rows, weigh them or repeat them?", len(losses), sharey=True)
     names = {"erm": "not balanced", "weights": "weights", "subset": "subset", "upsample": "repeats"}
     for ax, loss in zip(axes[0], losses, strict=True):
         own = of_part(cells, "cell", loss=loss)
         for place, method in enumerate(names):
-            drawing.curve(ax, of_part(own, "cell", method=method), "rows_per_dim", place=place)
+            evidence.curve(ax, of_part(own, "cell", method=method), "rows_per_dim", place=place)
         for method, shade in (("weights", "0.9"), ("subset", "0.8")):
             (row, *_) = of_part(own, "cell", method=method)
             limit = row["threshold"] * row["rows_per_dim"] / row["fitted_per_dim"]
             ax.axvspan(BELOW * limit, ABOVE * limit, color=shade, linewidth=0, zorder=0)
-        drawing.log_ticks(ax, [row["rows_per_dim"] for row in own])
+        evidence.log_ticks(ax, [row["rows_per_dim"] for row in own])
         ax.set_xlabel("training rows per noise dimension, n/d")
         ax.set_title({"squared": "squared loss", "logistic": "cross-entropy"}.get(loss, loss))
     axes[0, 0].set_ylabel("worst-group accuracy")
     entries = [(name, place) for place, name in enumerate(names.values())]
-    drawing.legend(drawn, entries, cells, "light grey: weighted heads interpolate to its left; darker: subsets do")
+    evidence.legend(drawn, entries, cells, "light grey: weighted heads interpolate to its left; darker: subsets do")
     return drawn
 
 

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
-from ..mixture import Array
-from . import drawing
+from ..model.mixture import Array
+from . import evidence
 from .attainable import best_attainable
-from .judging import above, foremost
-from .measuring import Row, estimate, measured, of_part, worst
-from .verdict import Verdict, concluded
+from .evidence import Row, Verdict, above, concluded, estimate, foremost, measured, of_part, worst
 
 if TYPE_CHECKING:
     from ..sweep.results import Results
@@ -79,16 +77,16 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> Verdict:
 def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Worst-group accuracy along the minority's scale with the best attainable, and its loss against scale one."""
     cells, losses = of_part(rows, "cell"), of_part(rows, "loss")
-    drawn, axes = drawing.panels("Does balance mend a worst group that spreads wider?", 2)
+    drawn, axes = evidence.panels("Does balance mend a worst group that spreads wider?", 2)
     names = {"erm": "ERM", "llr": "LLR", "dfr": "DFR: groups balanced"}
     for place, method in enumerate(names):
-        drawing.curve(axes[0, 0], of_part(cells, "cell", method=method), "scale", place=place)
-        drawing.curve(axes[0, 1], of_part(losses, "loss", method=method), "scale", "loss", place=place)
+        evidence.curve(axes[0, 0], of_part(cells, "cell", method=method), "scale", place=place)
+        evidence.curve(axes[0, 1], of_part(losses, "loss", method=method), "scale", "loss", place=place)
     best = dict(sorted((row["scale"], row["best"]) for row in cells))
     axes[0, 0].plot(list(best), list(best.values()), color="0.5", linewidth=0.8)
     for ax in axes[0]:
         ax.set_xlabel("standard deviation of minority groups,\nas a multiple s of the majority's")
     axes[0, 0].set_ylabel("worst-group accuracy\n(grey: the best of any linear head)")
     axes[0, 1].set_ylabel("loss in worst-group\naccuracy against s = 1")
-    drawing.legend(drawn, [(name, place) for place, name in enumerate(names.values())], cells)
+    evidence.legend(drawn, [(name, place) for place, name in enumerate(names.values())], cells)
     return drawn

@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..mixture import Array
+from ..model.mixture import Array
 from ..outcome import interval_of_least, of_least_mean, plain
 from ..plots.style import look
-from . import drawing
-from .judging import above
-from .measuring import Row, estimate, measured, of_part, wga_columns, worst
-from .verdict import Finding, Verdict, concluded, settled_in_parts
+from . import evidence
+from .evidence import (
+    Finding,
+    Row,
+    Verdict,
+    above,
+    concluded,
+    estimate,
+    measured,
+    of_part,
+    settled_in_parts,
+    wga_columns,
+    worst,
+)
 
 if TYPE_CHECKING:
     from ..outcome import LearnedFeatures, Outcome
@@ -189,11 +199,13 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Worst-group accuracy by kind of features and held-out ratio; below, NC1, and gains of the trained network."""
     cells = [{**row, "heldout_ratio": float(f"{row['heldout_ratio']:.2g}")} for row in of_part(rows, "cell")]
     kinds = list(dict.fromkeys(row["kind"] for row in cells))
-    drawn, axes = drawing.panels("Balance or collapse, where a network collapses by itself?", len(kinds), 2, height=6.4)
+    drawn, axes = evidence.panels(
+        "Balance or collapse, where a network collapses by itself?", len(kinds), 2, height=6.4
+    )
     for ax, kind in zip(axes[0], kinds, strict=True):
         for place, method in enumerate(_SERIES):
-            drawing.curve(ax, of_part(cells, "cell", kind=kind, method=method), "heldout_ratio", place=place)
-        drawing.log_ticks(ax, [row["heldout_ratio"] for row in cells])
+            evidence.curve(ax, of_part(cells, "cell", kind=kind, method=method), "heldout_ratio", place=place)
+        evidence.log_ticks(ax, [row["heldout_ratio"] for row in cells])
         ax.set_title(f"{kind}, head ridge {max(RIDGES):g}")
         ax.set_xlabel("held-out minority : majority")
     axes[0, 0].set_ylabel("worst-group accuracy")
@@ -204,13 +216,15 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     _level(axes[0])
     _level(axes[1, 1:])
     axes[1, 1].set_ylabel("gain in worst-group accuracy")
-    drawing.legend(drawn, [(name, place) for place, name in enumerate(_SERIES.values())], cells, style="none")
+    evidence.legend(drawn, [(name, place) for place, name in enumerate(_SERIES.values())], cells, style="none")
     return drawn
 
 
 def _draw_collapse(ax: Any, features: Sequence[Mapping[str, Any]]) -> None:
     for place, (quantity, name) in enumerate(_STATES.items(), start=len(_SERIES)):
-        drawing.points(ax, np.arange(len(features)) + 0.2 * (place - len(_SERIES) - 1), features, quantity, place=place)
+        evidence.points(
+            ax, np.arange(len(features)) + 0.2 * (place - len(_SERIES) - 1), features, quantity, place=place
+        )
         ax.plot([], [], **look(place), linestyle="none", label=name)
     ax.set_xticks(range(len(features)), [row["kind"].replace("-", "-\n") for row in features])
     ax.margins(x=0.15, y=0.2)
@@ -220,9 +234,9 @@ def _draw_collapse(ax: Any, features: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _draw_effects(ax: Any, row: Mapping[str, Any]) -> None:
-    drawing.band(ax, MARGIN)
+    evidence.band(ax, MARGIN)
     for at, quantity in enumerate(_EFFECTS):
-        drawing.points(ax, [at], [row], quantity, place=0)
+        evidence.points(ax, [at], [row], quantity, place=0)
     ax.set_xticks(range(len(_EFFECTS)), list(_EFFECTS.values()), rotation=90)
     ax.set_title(f"{TRAINED}, head ridge {row['ridge']:g}")
 

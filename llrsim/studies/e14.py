@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..mixture import Array
-from . import drawing
-from .judging import above, below
-from .measuring import Row, columns, estimate, measured, of_part
-from .verdict import Verdict, concluded, settled, settled_in_parts
+from ..model.mixture import Array
+from . import evidence
+from .evidence import (
+    Row,
+    Verdict,
+    above,
+    below,
+    columns,
+    concluded,
+    estimate,
+    measured,
+    of_part,
+    settled,
+    settled_in_parts,
+)
 
 if TYPE_CHECKING:
     from ..sweep.results import Results
@@ -83,20 +93,22 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Worst-group accuracy of single runs, and its spread over replicates, along the number of held-out rows."""
     cells = of_part(rows, "cell")
     ratios = sorted({row["ratio"] for row in cells})
-    drawn, axes = drawing.panels("Is a small balanced held-out set better than a large imbalanced one?", 2)
+    drawn, axes = evidence.panels("Is a small balanced held-out set better than a large imbalanced one?", 2)
     for place, ratio in enumerate(ratios):
         own = of_part(cells, "cell", ratio=ratio)
-        drawing.curve(axes[0, 0], own, "n", "wga_per_run", place=place)
-        drawing.theory(axes[0, 0], own, "n", "wga", place=place)
-        drawing.curve(axes[0, 1], own, "n", "spread", place=place)
+        evidence.curve(axes[0, 0], own, "n", "wga_per_run", place=place)
+        evidence.theory(axes[0, 0], own, "n", "wga", place=place)
+        evidence.curve(axes[0, 1], own, "n", "spread", place=place)
     for ax in axes[0]:
-        drawing.log_ticks(ax, [row["n"] for row in cells])
+        evidence.log_ticks(ax, [row["n"] for row in cells])
         ax.tick_params(axis="x", labelsize=7)
         ax.set_xlabel("rows in the held-out set")
     axes[0, 0].set_ylabel("worst-group accuracy of LLR\n(mean over replicates of the least)")
     axes[0, 1].set_ylabel("standard deviation over replicates")
     entries = [(f"minority : majority {ratio:g}", place) for place, ratio in enumerate(ratios)]
-    drawing.legend(drawn, entries, cells, "lines are of wga, the least of the groups' means: above wga_per_run at ties")
+    evidence.legend(
+        drawn, entries, cells, "lines are of wga, the least of the groups' means: above wga_per_run at ties"
+    )
     return drawn
 
 

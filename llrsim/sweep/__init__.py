@@ -7,19 +7,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _HOME = {
-    "ClusterError": ".remote",
+    "ClusterError": ".workers",
     "Grid": "..experiment.grid",
-    "Interrupted": ".interruption",
+    "Interrupted": ".stop",
     "Results": ".results",
-    "Shard": ".shards",
+    "Shard": ".units",
     "StoreError": ".folder",
-    "SweepFailed": ".runner",
-    "merge_results": ".merging",
+    "SweepFailed": ".run",
+    "merge_results": ".verify",
     "open_results": ".results",
-    "Verification": ".verifying",
-    "run_sweep": ".runner",
-    "WorkerDied": ".interruption",
-    "verify_results": ".verifying",
+    "Verification": ".verify",
+    "run_sweep": ".run",
+    "WorkerDied": ".stop",
+    "verify_results": ".verify",
 }
 
 __all__ = [
@@ -41,13 +41,12 @@ __all__ = [
 if TYPE_CHECKING:
     from ..experiment.grid import Grid
     from .folder import StoreError
-    from .interruption import Interrupted, WorkerDied
-    from .merging import merge_results
-    from .remote import ClusterError
     from .results import Results, open_results
-    from .runner import SweepFailed, run_sweep
-    from .shards import Shard
-    from .verifying import Verification, verify_results
+    from .run import SweepFailed, run_sweep
+    from .stop import Interrupted, WorkerDied
+    from .units import Shard
+    from .verify import Verification, merge_results, verify_results
+    from .workers import ClusterError
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 import sys
 
-from llrsim.commands import main_sweep
+from ..commands import main_sweep
 
 if __name__ == "__main__":
     sys.exit(main_sweep())

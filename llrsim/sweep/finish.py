@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from ..experiment.changes import ALTERNATIVES
 from ..experiment.errors import shown
+from ..experiment.experiment import ALTERNATIVES
 from ..experiment.grid import Grid
-from ..planning import plan
-from ..status import Status
-from .export import write_csv
+from ..model.losses import Status
+from ..model.plan import plan
 from .folder import StoreError, fixed_keys
-from .reader import Reader
+from .results import write_csv
+from .store import Reader
 
 if TYPE_CHECKING:
     from ..attribution import Explanation
@@ -70,8 +70,8 @@ def write_files(results: Results, rows: list[Row], explanation: Explanation | No
 def write_phase_diagram(results: Results, rows: list[Row], command: str, *, jobs: int) -> list[Path]:
     """Write the phase diagram of a sweep that was predicted over two axes; no path where it has not two such axes."""
     from ..plots import phase
-    from ..plots.saving import drawing
-    from .survey import survey
+    from ..plots.style import drawing
+    from .results import survey
 
     experiment = results.experiment
     keys = phase.axes_of(experiment)
@@ -94,7 +94,7 @@ class _Shown:
 
     def outcomes(self) -> Iterator[CellOutcome]:
         """The cells that some figure shows."""
-        from ..plots.sweep import layouts_of
+        from ..plots.wga import layouts_of
 
         layouts = layouts_of(self.experiment)
         return self._results.outcomes(lambda axes: any(layout.shows(axes) for layout in layouts))
@@ -154,7 +154,7 @@ COLUMNS = (
 
 def columns_text(rows: list[Row]) -> str:
     """What the columns mean, and which group shares the predictions have."""
-    from ..plots.words import SHARES
+    from ..plots.style import SHARES
 
     shares = dict.fromkeys(row["shares"] for row in rows if row["predicted_status"] is not None)
     return "; predicted with ".join([COLUMNS, *(SHARES[name] for name in shares)])

@@ -23,7 +23,7 @@ rows: one simulated replicate of one method on one law
     law TEXT, method TEXT, seed INTEGER, numerics INTEGER, replicate INTEGER    together the key
     simulator TEXT       what simulated it: dense; lazy, whose rows are not paired over cells; learned, on a network's
                          features
-    status INTEGER       code of `llrsim.status.Status`
+    status INTEGER       code of `llrsim.model.losses.Status`
     wga, direction_wga, average_accuracy REAL    least group accuracy of this head, the same at its best bias, average
     iterations INTEGER, certificate REAL         of the fit
     largest_stable_step REAL                     where descent diverged
@@ -63,20 +63,22 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import msgspec
 import numpy as np
 
 from ..experiment.identity import canonical_json
-from ..head import Head
-from ..outcome import LearnedFeatures, Limit, MethodOutcome, Observed, Path, bias_intervals
-from ..status import Status
+from ..model.head import Head
+from ..model.losses import Status
+from ..outcome import LearnedFeatures, Limit, MethodOutcome, Observed, bias_intervals
+from ..outcome import Path as DescentPath
 from .folder import NUMERICS, StoreError
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
-    from ..mixture import Array, GroupMixture
-    from ..planning import Shares, Stage
+    from ..model.mixture import Array, GroupMixture
+    from ..model.plan import Shares, Stage
 
 
 SCHEMA = 4
@@ -223,7 +225,7 @@ def decode(
     path = None
     if steps and columns["path"][0] is not None:
         recorded = np.frombuffer(b"".join(columns["path"]), _BLOB).reshape(len(rows), len(steps), k + 3)
-        path = Path(np.asarray(steps), _head(recorded, k))
+        path = DescentPath(np.asarray(steps), _head(recorded, k))
     intervals = None
     if not steps and any(columns["path"]):
         intervals = bias_intervals(
@@ -306,3 +308,39 @@ def _table(heads: Head, *more: Array) -> np.ndarray:
 
 def _head(table: np.ndarray, k: int) -> Head:
     return Head(table[..., :k], table[..., k], table[..., k + 1], table[..., k + 2])
+
+
+# A checksum for every row of a results folder's database.
+#
+# SQLite's own check is of its structure: a number that has changed on the disk is a number like any other to it.
+
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def as_read(values: Sequence[Any]) -> list[Any]:
+    """Values as they come back from the database, which has no nan, and no zero below zero."""
+    return [None if value is None or value != value else value or 0.0 for value in values]
+
+
+def checksum(values: Sequence[Any]) -> int:
+    """CRC-32 of a row's other columns: any change of up to 32 bits in a row is found."""
+    return crc32(_encode(as_read(values)))
+
+
+def is_whole(values: Sequence[Any], stored: Any) -> bool:
+    """Whether a row's other columns have the checksum that is stored with them."""
+    try:
+        return bool(checksum(values) == stored)
+    except UnicodeEncodeError:  # a text with a byte that no text has
+        return False
+
+
+def tolerant(text: bytes) -> str:
+    """A text of the database, damaged or not, so that it can be read and found again."""
+    return text.decode(errors="surrogateescape")
+
+
+def sealed(*values: Any) -> tuple[Any, ...]:
+    """A row with its checksum, to be made where its numbers are, so that every way from there is watched."""
+    return (*values, checksum(values))

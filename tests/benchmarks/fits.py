@@ -18,10 +18,9 @@ from benchmarks.instance import (
 from benchmarks.pairs import Sides
 from benchmarks.triad import dgemm, passes
 
-from llrsim.drawing import draw, sample_law
-from llrsim.planning import plan
+from llrsim.model.draws import Role, draw, root_key, sample_law
+from llrsim.model.plan import plan
 from llrsim.simulation import fit
-from llrsim.stream import Role, root_key
 
 RIDGE, STEP_SIZE = 0.01, 0.5
 

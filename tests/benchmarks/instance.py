@@ -8,8 +8,8 @@ from scipy.special import ndtr
 from sklearn.linear_model import LogisticRegression
 
 from llrsim.experiment import Experiment, load
-from llrsim.mixture import Array
-from llrsim.planning import plan
+from llrsim.model.mixture import Array
+from llrsim.model.plan import plan
 from llrsim.simulation import simulate_plan
 
 SHARES = [0.7295, 0.0384, 0.0117, 0.2204]

@@ -7,11 +7,11 @@ from benchmarks import scipy_root
 from benchmarks.instance import CENTRES, SCALES
 from benchmarks.pairs import Sides
 
-from llrsim.losses import Loss
-from llrsim.mixture import GroupMixture
-from llrsim.prediction.proportional.fixed_point import fixed_point
-from llrsim.prediction.proportional.least_squares import ridge_head
-from llrsim.prediction.proportional.problem import ProportionalProblem
+from llrsim.model.losses import Loss
+from llrsim.model.mixture import GroupMixture
+from llrsim.prediction.fixed_point import fixed_point
+from llrsim.prediction.problem import ProportionalProblem
+from llrsim.prediction.ridge import ridge_head
 
 COUNTS = [584, 31, 9, 176]
 """Rows of each group: Waterbirds' shares at n/d = 2."""

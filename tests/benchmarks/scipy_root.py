@@ -8,9 +8,9 @@ import numpy as np
 from scipy.optimize import root
 from scipy.special import expit
 
-from llrsim.losses import Loss
-from llrsim.mixture import Array
-from llrsim.prediction.proportional.problem import ProportionalProblem
+from llrsim.model.losses import Loss
+from llrsim.model.mixture import Array
+from llrsim.prediction.problem import ProportionalProblem
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(96)
 WEIGHTS /= WEIGHTS.sum()

@@ -9,10 +9,9 @@ from benchmarks.instance import experiment
 from benchmarks.pairs import Sides
 
 from llrsim.experiment import Experiment
-from llrsim.sweep.checksums import sealed
 from llrsim.sweep.folder import NUMERICS
-from llrsim.sweep.format import CHECKED, FILE
-from llrsim.sweep.runner import run_sweep
+from llrsim.sweep.format import CHECKED, FILE, sealed
+from llrsim.sweep.run import run_sweep
 from llrsim.sweep.store import Store
 from llrsim.sweep.units import REPLICATES
 

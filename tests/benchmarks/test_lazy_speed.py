@@ -12,7 +12,7 @@ from benchmarks.pairs import rate
 from benchmarks.triad import BYTES, passes
 from lazy_bytes import bytes_moved
 
-from llrsim.planning import plan
+from llrsim.model.plan import plan
 from llrsim.simulation.choice import chosen
 
 MILLION = 1_000_000
@@ -70,7 +70,7 @@ import json, pathlib, sys
 from statistics import median
 from time import perf_counter
 import llrsim
-from llrsim.planning import plan
+from llrsim.model.plan import plan
 from llrsim.simulation import simulate_plan
 
 described, n = json.loads(sys.argv[1]), int(sys.argv[2])

@@ -4,13 +4,12 @@ import pytest
 from benchmarks import predictions
 from benchmarks.predictions import problem
 
-from llrsim.head import Head
-from llrsim.losses import Loss
-from llrsim.prediction.proportional.continuation import solve
-from llrsim.prediction.proportional.contour import descent_path
-from llrsim.prediction.proportional.earlier_head import afr_weight, weighted_by_score
-from llrsim.prediction.proportional.fixed_point import fixed_point
-from llrsim.prediction.proportional.least_squares import ridge_head
+from llrsim.model.head import Head
+from llrsim.model.losses import Loss
+from llrsim.prediction.descent import descent_path
+from llrsim.prediction.fixed_point import fixed_point, solve
+from llrsim.prediction.ridge import ridge_head
+from llrsim.prediction.scores import afr_weight, weighted_by_score
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from benchmarks.fits import STEP_SIZE, descent, draws, least_squares, least_squa
 from benchmarks.instance import experiment, group_counts, numpy_descent, numpy_sample, scikit_learn
 from benchmarks.pairs import Sides
 
-from llrsim.planning import plan
+from llrsim.model.plan import plan
 from llrsim.simulation import fit, simulate_plan
 
 SIZES = [(500, 50), (2000, 200), (5000, 500)]

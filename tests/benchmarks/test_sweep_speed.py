@@ -17,13 +17,14 @@ from benchmarks.pairs import Sides
 
 import llrsim
 from llrsim.experiment.grid import Grid
-from llrsim.planning import plan
+from llrsim.model.plan import plan
 from llrsim.simulation import simulate_plan
-from llrsim.sweep import run_sweep, runner, units
-from llrsim.sweep.block import Block
-from llrsim.sweep.checksums import sealed
-from llrsim.sweep.cluster import ClusterWorkers, local_cluster
+from llrsim.sweep import run as runner
+from llrsim.sweep import run_sweep, units
+from llrsim.sweep.format import sealed
 from llrsim.sweep.store import Store
+from llrsim.sweep.units import Block
+from llrsim.sweep.workers import ClusterWorkers, local_cluster
 
 SECONDS = (
     24.0  # of one worker's work in a timed sweep: at its end workers wait for the last block, half of one on average

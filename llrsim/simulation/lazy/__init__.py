@@ -16,6 +16,6 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name != "LazyGaussian":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it offers {', '.join(__all__)}")
-    from .operator import LazyGaussian  # on first use: it loads the kernels
+    from .operator import LazyGaussian
 
     return LazyGaussian

@@ -17,21 +17,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..._jit import single_blas_thread
-from ...drawing import square_roots
-from ...head import Head
-from ...mixture import Array
+from ...model.draws import Role, root_key, square_roots
+from ...model.head import Head
+from ...model.losses import Status
+from ...model.methods import Reweighting
+from ...model.mixture import Array
+from ...model.plan import Plan, Stage
 from ...outcome import MethodOutcome, Outcome, Path, bias_intervals
-from ...planning import Plan, Stage
-from ...reweighting import Reweighting
-from ...status import Status
-from ...stream import Role, root_key
-from ..draws import Draws
-from ..fitting import descent_path
+from ..engine import Draws, reweigh
 from ..memory import lazy_rows
-from ..weighing import reweigh
+from ..solvers import descent_path
 from .exchangeable import ExchangeableSample
-from .law import LazyFit, LazyHead, SectionLaw
-from .revealed import CHUNK
+from .noise import CHUNK, LazyFit, LazyHead, SectionLaw
 from .sample import LazySample
 from .support import by_sections, sees_start
 
@@ -231,7 +228,7 @@ def _summary(heads: list[LazyHead], eigenvalues: Array, columns: int | None = No
 def warm_up(heads: Iterable[FitOptions] | None = None) -> None:
     """Compile what simulating these heads lazily takes (default: any head), or load it from the cache."""
     from ...experiment import load
-    from ...planning import plan
+    from ...model.plan import plan
 
     kinds = {"logistic": "exact", "hinge": "exact", "squared_hinge": {"steps": 2, "step_size": 0.1}}
     if heads is not None:

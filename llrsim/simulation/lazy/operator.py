@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...arguments import checked_seed
-from ...losses import Loss
-from ...mixture import Array
-from ...stream import root_key
+from ..._arguments import checked_seed
+from ...model.draws import root_key
+from ...model.losses import Loss
+from ...model.mixture import Array
 from ..memory import free_bytes
-from .law import SectionLaw
-from .reveal import absorb, admit, aim, query, room_left
-from .revealed import GRADIENT, LEFT, MARGINS, RIGHT, TOLERANCE, WEIGHT, nothing_revealed, with_more_room
-from .sweeps import ENTER, LOOK, PROJECT
-from .threads import sweeping
+from .noise import GRADIENT, LEFT, MARGINS, RIGHT, TOLERANCE, WEIGHT, SectionLaw, nothing_revealed, with_more_room
+from .query import absorb, admit, aim, query, room_left
+from .rows import ENTER, LOOK, PROJECT, sweeping
 
 if TYPE_CHECKING:
-    from ...arguments import Seed
+    from ..._arguments import Seed
 
 FIRST_ROOM = 32
 """Directions there is room for at first."""

@@ -27,22 +27,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.linalg import norm
 
-from ...descent_rule import stability
-from ...losses import Loss, top_curvature
-from ...mixture import Array
-from ...status import Status
-from ...stream import Role
-from ..fitting import descent_path
+from ...model.descent import stability
+from ...model.draws import Role
+from ...model.losses import Loss, Status, top_curvature
+from ...model.mixture import Array
 from ..memory import lazy_shortage
-from ..solvers import DESCENT, INTERIOR_POINT, RIDGE, Recipe, recipe
-from .descent import descend
-from .exchangeable_rows import padded
-from .law import LazyFit, LazyHead, SectionLaw
-from .multipliers import STEPS, margins
-from .newton import minimise
-from .query import DONE, HIGH_BIAS, LOW_BIAS, REFERENCE, ROOM, look_once
-from .reveal import admit, aim, draw_signal
-from .revealed import (
+from ..solvers import DESCENT, INTERIOR_POINT, RIDGE, Recipe, descent_path, recipe
+from .exchangeable import padded, top_eigenvalue
+from .fits import STEPS, descend, margins, minimise
+from .noise import (
     CENTRE,
     FIRST_ROOM,
     GRADIENT,
@@ -56,15 +49,17 @@ from .revealed import (
     USED,
     VELOCITY,
     WEIGHT,
+    LazyFit,
+    LazyHead,
+    SectionLaw,
+    Visitors,
     nothing_revealed,
     with_more_room,
     with_path,
 )
-from .stability import top_eigenvalue
+from .query import DONE, HIGH_BIAS, LOW_BIAS, REFERENCE, ROOM, admit, aim, draw_signal, look_once
+from .rows import ENTER, STEP, drive, sweeping
 from .support import INSTEAD
-from .sweeps import ENTER, STEP
-from .threads import drive, sweeping
-from .visitors import Visitors
 
 if TYPE_CHECKING:
     from ...experiment import FitOptions

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...reweighting import Rule
+from ...model.methods import Rule
 
 if TYPE_CHECKING:
-    from ...planning import Plan, Stage
+    from ...model.plan import Plan, Stage
 
 MOST_EIGENSPACES = 8
 """Distinct noise eigenvalues at most: every query reveals a direction in each one's eigenspace."""

@@ -1,0 +1,1 @@
+"""The model in numbers: groups, collapse, heads, losses, methods, and the plan of what to draw and fit."""
