@@ -239,6 +239,22 @@ def test_units_and_origin_of_the_features_do_not_matter(loss, shift, unit, offse
     np.testing.assert_allclose(back, expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("length", [1e2, 1e5])
+def test_a_row_that_is_long_beside_the_others_hides_no_margin(length):
+    """A long row far on its side of the boundary supports nothing: without it clarabel finds the same head."""
+    rng = np.random.default_rng(5)
+    for _ in range(10):
+        X, y = np.column_stack([rng.standard_normal((24, 40)), np.ones(24)]), rng.choice([-1.0, 1.0], 24)
+        c, penalty = np.full(24, 1 / 24), np.append(np.ones(40), 0.0)
+        others = np.arange(24) != 3
+        expected, _ = clarabel_head(Loss.MAX_MARGIN, X[others], y[others], c[others], penalty, 0 * penalty)
+        X[3, :-1] *= length * np.sign(y[3] * X[3, :-1] @ expected[:-1])
+        assert y[3] * (X[3] @ expected) > 1.0
+        status, _, w, _ = solve(Loss.MAX_MARGIN, X, y, c, penalty)
+        assert status == Status.CONVERGED
+        np.testing.assert_allclose(w, expected, atol=1e-5)
+
+
 def test_hinge_without_penalty():
     X, y, c, _ = problem(6, 60, 4, shift=1.0)
     none = np.zeros(4)

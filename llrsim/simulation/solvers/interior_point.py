@@ -10,8 +10,8 @@ Each iteration solves two systems (P + Z'WZ) dv = r, W diagonal, with one factor
 penalised coordinates than rows these are first rotated onto the span of the rows, so that the systems have about
 min(n, p) unknowns.
 
-The rows are centred, where the bias is free to take up the shift, and divided by a power of two near their entries'
-size; the ridge is multiplied by its square. So neither units nor origin of the features matter.
+Columns far from zero are centred, where the bias is free to take up the shift, and rows are divided by a power of two
+near their entries' size; the ridge is multiplied by its square. So neither units nor origin of the features matter.
 """
 
 from math import floor, inf, log2, nan, sqrt
@@ -20,6 +20,7 @@ import numpy as np
 
 from ..._jit import kernel, private
 from ...model.losses import BIAS_NOT_UNIQUE, CONVERGED, EMPTY, HINGE, NOT_CONVERGED, NOT_SEPARABLE, ONE_CLASS, SEPARABLE
+from .certificate import FAR
 from .free_bias import nearest_to_zero, optimal_biases
 from .passes import inner
 from .semidefinite import PANEL, add_gram, factorise, solve
@@ -173,25 +174,34 @@ def _primal_value(boxed, mass, penalty, centre, v, surplus, w):
 
 @private
 def _origin_and_unit(X, c, centred):
-    """Mean (p,) of the rows that count, zero for the bias or unless `centred`, and the size of entries about it.
+    """Mean (p,) of the columns that lie far from zero, zero for others and unless `centred`; the size of rows about it.
 
-    The size is their root mean square, rounded to a power of two; 1 where all are equal.
+    Far is beyond FAR standard deviations: else a few long rows would move all others away from zero. The size is the
+    geometric mean over rows of their largest entry, for the same reason, as a power of two; 1 where all are equal.
     """
     n, p = X.shape
-    mean = np.zeros(p)
-    total, count, square = 0.0, 0, 0.0
+    mean, square = np.zeros(p), np.zeros(p)
+    total, size, count = 0.0, 0.0, 0
     for i in range(n):
         total += c[i]
-        count += c[i] != 0.0
     if centred and total > 0.0:
         for i in range(n):
             for j in range(p - 1):
                 mean[j] += c[i] / total * X[i, j]
-    for i in range(n):
-        if c[i] != 0.0:
+        for i in range(n):
             for j in range(p - 1):
-                square += (X[i, j] - mean[j]) ** 2
-    return mean, 2.0 ** floor(0.5 * log2(square / (count * (p - 1))) + 0.5) if square > 0.0 else 1.0
+                square[j] += c[i] / total * (X[i, j] - mean[j]) ** 2
+        for j in range(p - 1):
+            if mean[j] * mean[j] <= FAR * FAR * square[j]:
+                mean[j] = 0.0
+    for i in range(n):
+        largest = 0.0
+        for j in range(p - 1):
+            largest = max(largest, abs(X[i, j] - mean[j]))
+        if c[i] != 0.0 and largest > 0.0:
+            size += log2(largest)
+            count += 1
+    return mean, 2.0 ** floor(size / count + 0.5) if count else 1.0
 
 
 @private
