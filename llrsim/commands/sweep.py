@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CENTURY = 3.156e9  # seconds
 
-SUMMARY = "simulate and predict a grid of experiments into a folder; the same command again goes on where it was"
+SUMMARY = "simulate and predict a grid of experiments into a folder; the same command again resumes it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
