@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
             dask=args.dask,
         )
     except WorkerDied:
-        sys.stderr.write(f"to go on:\n  {command}\n")
+        sys.stderr.write(f"to resume:\n  {command}\n")
         raise
     except KeyboardInterrupt as stopped:
         sys.stderr.write(f"stopped; what was computed is kept. To go on:\n  {command}\n")
