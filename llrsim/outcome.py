@@ -191,7 +191,8 @@ class MethodOutcome:
         path: heads along the descent, when `head.solver.path` asks for it.
         largest_stable_step: set when a descent diverged whose loss is smooth, nan otherwise.
         masses: (R, G) effective mass of each group, where a rule makes it differ between replicates; else None.
-        shares: (R, G) share of each group among the rows of positive weight, likewise.
+        shares: (R, G) share of each group among the rows of positive weight, likewise. Whether the groups of a
+            prediction have the shares of whole rows or those of the file is `stage.shares`, and `shares` in `row`.
         cosine: (R,) cosine between the weight vectors of this head and of the stage's `angle_to`; None where not asked.
         details: what computes further entries of `to_dict` when it is asked for them: in the proportional limit
             `training`, the fit's own rows, and for a descent `early_stopping`.
@@ -227,17 +228,29 @@ class MethodOutcome:
     @property
     def message(self) -> str:
         """What happened and what to change; the reason, where there is one."""
-        return self.reason or self.open_bias or self.outcome.message_on(self.stage.data)
+        return self.reason or (self.not_unique if self.outcome.ok else "") or self.outcome.message_on(self.stage.data)
 
     @property
-    def open_bias(self) -> str:
-        """In how many replicates the bias is not unique, and the mean ends of its intervals; else the empty text."""
-        if self.outcome is not Status.BIAS_NOT_UNIQUE or self.bias_interval is None:
-            return ""
-        found = self.status == Status.BIAS_NOT_UNIQUE
-        low, high = self.bias_interval[found].mean(axis=0)
-        where = f" in {found.sum()} of {len(found)} replicates" if len(found) > 1 else ""
-        return f"bias not unique{where}: [{low:.4g}, {high:.4g}]"
+    def remark(self) -> str:
+        """What limits the heads that came out: `not_unique` and `few_rows`; else the empty text."""
+        return "; ".join(text for text in (self.not_unique, self.few_rows) if text)
+
+    @property
+    def not_unique(self) -> str:
+        """In how many replicates the bias or the head is not unique; else the empty text.
+
+        Of a bias with the mean ends of its intervals.
+        """
+        texts = []
+        for status in (status for status in Status if status.ok and not status.plain):
+            found = self.status == status
+            if found.any():
+                where = f" in {found.sum()} of {len(found)} replicates" if len(found) > 1 else ""
+                told = status.message_on(self.stage.data)
+                if status is Status.BIAS_NOT_UNIQUE and self.bias_interval is not None:
+                    told = "[{:.4g}, {:.4g}]".format(*self.bias_interval[found].mean(axis=0))
+                texts.append(f"{status.label.replace('-', ' ')}{where}: {told}")
+        return "; ".join(texts)
 
     @property
     def few_rows(self) -> str:
@@ -354,13 +367,15 @@ class MethodOutcome:
         return {"wga": Estimate(means[worst], None if errors is None else errors[worst])} | found
 
     def row(self) -> dict[str, Any]:
-        """The summary, flat: status; accuracies, weights and mass, each with `_se` after it for a simulation.
+        """The summary, flat: status, remark; accuracies, weights, mass, each with `_se` after it for a simulation.
 
-        A simulation has the interval of `wga` in `wga_low` and `wga_high`, and `wga_per_run`. Vectors have one entry a
+        `shares` says whether group shares are of whole rows ("realised") or as the file states them ("nominal"). A
+        simulation has the interval of `wga` in `wga_low` and `wga_high`, and `wga_per_run`. Vectors have one entry a
         coordinate (`signal1`) or a group (`accuracy(-,+)`); None stands for no value.
         """
         summary, names = self.summary(), self.test.group_names
-        told: dict[str, Any] = {"limit": self.limit, "status": self.outcome.label, "replicates": int(self.kept.sum())}
+        told: dict[str, Any] = {"limit": self.limit, "shares": self.stage.shares, "status": self.outcome.label}
+        told |= {"remark": self.remark or None, "replicates": int(self.kept.sum())}
         named = ("wga", "wga_per_run", "direction_wga", "average_accuracy")
         columns = {name: [name] for name in named if name in summary}
         columns["group_accuracy"] = [f"accuracy{name}" for name in names]
@@ -381,10 +396,12 @@ class MethodOutcome:
         """One JSON-ready object: means over replicates, for a simulation with `standard_error` beside them."""
         summary = self.summary()
         told: dict[str, Any] = {"status": self.outcome.label, "limit": self.limit, "kind": self.stage.kind}
-        if not self.outcome.ok or self.open_bias:
+        if self.limit != "finite":
+            told["shares"] = self.stage.shares
+        if not self.outcome.ok:
             told["message"] = self.message
-        if self.few_rows:
-            told["few_rows"] = self.few_rows
+        if self.remark:
+            told["remark"] = self.remark
         if self.bias_interval is not None:
             found = self.bias_interval[self.status == Status.BIAS_NOT_UNIQUE]
             told["bias_interval"] = plain(found.mean(axis=0))
@@ -532,6 +549,8 @@ class Outcome:
         title = f"{self.name}: {self.side}"
         if self.simulator:
             title += f" ({self.simulator}{', not paired' if self.paired is False else ''})"
+        if any(method.stage.shares == "nominal" for method in self):
+            title += " (shares = nominal)"
         if self.readout == "empirical":
             title += ", empirical readout"
         several = any(method.kept.sum() > 1 for method in self)
@@ -566,7 +585,7 @@ def _line(method: MethodOutcome, several: bool, named: int) -> str:
     line += "  " + " ".join(f"{p:.3f}" for p in method.mass)
     missing = int((~method.kept).sum())
     told = f"  ({missing} of {len(method.kept)} replicates: {method.outcome.label})" if missing else ""
-    told += "".join(f"  ({remark})" for remark in (method.open_bias, method.few_rows) if remark)
+    told += f"  ({method.remark})" if method.remark else ""
     return f"  {method.label:<{named}}{line}{told}"
 
 

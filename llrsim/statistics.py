@@ -50,23 +50,26 @@ def half_width_of(standard_error: ArrayLike, freedom: ArrayLike = np.inf, *, com
 
 
 def interval_of_least(means: ArrayLike, standard_errors: ArrayLike, count: int) -> tuple[float, float]:
-    """Return the ends of the 95 % interval of the least of G expectations, from the means of `count` replicates.
+    """Return the ends of the 95 % interval of the least of G expected accuracies, from means of `count` replicates.
 
     Args:
-        means: (G,) of the replicates.
+        means: (G,) accuracies, in [0, 1], over the replicates.
         standard_errors: (G,) of those means.
         count: at least 2.
 
     The G intervals by Student's t that hold together with 95 % (Bonferroni) have lower ends L_g and upper ends U_g.
     Where they hold, min L_g <= min mu_g <= min U_g: so the interval is [min L_g, min U_g]. It covers at ties too, and
-    where the group whose mean is least is not the one whose expectation is.
+    where the group whose mean is least is not the one whose expectation is. No accuracy lies outside [0, 1], so no end
+    does.
 
     >>> [round(end, 3) for end in interval_of_least([0.7, 0.72], [0.01, 0.02], 30)]
     [0.673, 0.724]
+    >>> [round(end, 3) for end in interval_of_least([0.9, 0.95], [0.05, 0.02], 2)]
+    [0.0, 1.0]
     """
     middle = np.asarray(means, dtype=np.float64)
     half = half_width_of(standard_errors, count - 1, comparisons=middle.size)
-    return float((middle - half).min()), float((middle + half).min())
+    return max(float((middle - half).min()), 0.0), min(float((middle + half).min()), 1.0)
 
 
 def of_least_mean(accuracy: Array) -> Array:

@@ -4,13 +4,20 @@ No margin reaches 1 under a large ridge. If the classes have equal weight, every
 are sum_i c_i y_i x_i / ridge, whatever the bias, and the loss is linear in it with slope zero until a margin reaches 1.
 """
 
+from io import StringIO
+
 import numpy as np
 import pytest
+from rich.console import Console
 from scipy.special import ndtr
 from test_interior_point import clarabel_head
 
 from llrsim import FitOptions, fit, load, open_results, plan, predict, run_sweep, simulate_plan
 from llrsim.model.losses import Loss, Status
+from llrsim.plots import wga_table
+from llrsim.plots.style import missing
+from llrsim.report.chapter import swept
+from llrsim.sweep.finish import terminal_table
 
 RIDGE = 10.0
 SIMULATORS = ["dense", "lazy"]
@@ -195,5 +202,20 @@ def test_rows_tables_and_texts_say_so(tmp_path):
         assert stored.bias_interval == pytest.approx(predict(asked)[label].bias_interval, abs=1e-6)
         assert stored.to_dict()["bias_interval"] == stored.bias_interval[0].tolist()
         for side in (cell.simulation, cell.prediction):
-            assert side[label].message in side[label].to_dict()["message"]
-            assert f"({side[label].message})" in repr(side)
+            remark = side[label].remark
+            assert remark.startswith("bias not unique")
+            assert remark == side[label].message == side[label].to_dict()["remark"] == side[label].row()["remark"]
+            assert f"({remark})" in repr(side)
+    rows = results.rows()
+    assert text_of(terminal_table(results, rows)).count("bias-not-unique") == 2 * len(rows)  # a side of a method each
+    many = text_of(terminal_table(results, rows * 31))
+    assert "dfr, predicted: bias-not-unique in 31 of 31 cells" in many
+    assert {row["predicted_status"] for row in swept(rows)} == {"bias-not-unique"}
+    assert "predicted: bias-not-unique at 1 of 1 settings" in "".join(missing(wga_table(results)))
+    assert "simulated: bias-not-unique at 1 of 1 settings" in "".join(missing(wga_table(results)))
+
+
+def text_of(table):
+    console = Console(width=300, file=StringIO())
+    console.print(table)
+    return console.file.getvalue()

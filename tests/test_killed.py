@@ -146,7 +146,7 @@ def test_a_disk_that_is_full_in_the_middle_stops_the_sweep_and_loses_nothing(tmp
         write(store, *tables)
 
     monkeypatch.setattr(Store, "write", filling)
-    with pytest.raises(StoreError, match="disk is full; free some space and run the same command to go on"):
+    with pytest.raises(StoreError, match="disk is full; free some space and run the same command to resume"):
         run_sweep(EXPERIMENT, out=tmp_path, jobs=2)
     assert 0 < rows_in(tmp_path) < ROWS
     monkeypatch.undo()

@@ -67,7 +67,7 @@ def test_one_damaged_row_costs_no_other(copy, capsys):
     before = computed(copy)
     change(copy, "UPDATE rows SET wga = 0.25 WHERE replicate = 2 AND method = (SELECT min(method) FROM rows)")
     assert main(["verify", str(copy), "--mend"]) == 0
-    assert "4 rows are taken out; run the same sweep again to compute them" in capsys.readouterr().err
+    assert "4 rows are removed; run the same sweep again to compute them" in capsys.readouterr().err
     left = computed(copy)["rows"]
     assert len(left) == len(before["rows"]) - 4
     assert set(left) < set(before["rows"])
@@ -144,7 +144,7 @@ def test_a_damaged_run_is_not_told_and_is_taken_out(copy, capsys):
     change(copy, "UPDATE runs SET command = 0.25")
     for command in ("status", "report"):
         assert main([command, str(copy)]) == 2
-        assert "a row of runs is damaged; `llrsim verify --mend` takes out" in capsys.readouterr().err
+        assert "a row of runs is damaged; `llrsim verify --mend` removes" in capsys.readouterr().err
     assert remove_damaged(copy) == 1
     assert verify(copy).fine
 

@@ -141,3 +141,11 @@ def test_a_folder_of_simulations_is_given_no_nominal_predictions(tmp_path):
     with Reader(tmp_path) as reader:
         assert (reader.count("predictions"), reader.count("cells")) == (2, 2)
     assert {row["shares"] for row in results.rows()} == {"realised"}
+
+
+@pytest.mark.parametrize("shares", ["realised", "nominal"])
+def test_a_prediction_says_which_shares_it_has(shares):
+    found = llrsim.predict(curve().with_values({RATIO: 0.21}), shares=shares)
+    assert {row["shares"] for row in found.rows()} == {shares}
+    assert {method["shares"] for method in found.to_dict()["methods"].values()} == {shares}
+    assert ("(shares = nominal)" in repr(found)) == (shares == "nominal")

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from llrsim.model.losses import Status
 from llrsim.outcome import MethodOutcome, half_width, half_width_of, plain
 from llrsim.prediction import predict
 from llrsim.simulation import simulate
+from llrsim.statistics import interval_of_least
+from llrsim.studies.evidence import ACCURACY, DIFFERENCE, estimate
 
 REPLICATES = 5
 
@@ -90,7 +93,7 @@ def test_the_error_of_the_least_mean_is_that_of_its_group(several):
         assert method.wga == accuracy.mean(axis=0).min()
         assert error == pytest.approx(accuracy[:, worst].std(ddof=1) / np.sqrt(REPLICATES))
         half = t.ppf(1 - 0.025 / 4, REPLICATES - 1) * accuracy.std(axis=0, ddof=1) / np.sqrt(REPLICATES)
-        ends = (accuracy.mean(axis=0) - half).min(), (accuracy.mean(axis=0) + half).min()
+        ends = max((accuracy.mean(axis=0) - half).min(), 0.0), min((accuracy.mean(axis=0) + half).min(), 1.0)
         assert method.wga_interval == pytest.approx(ends, rel=1e-12)
         assert method.to_dict()["wga_interval"] == list(method.wga_interval)
         bias_part, _ = method.summary()["bias_part"]
@@ -116,6 +119,40 @@ def test_the_interval_is_students():
     error = values.std(axis=0, ddof=1) / 2
     assert half_width_of(error, 3) == pytest.approx(half_width(values), rel=1e-12)
     assert half_width_of(error) == pytest.approx(1.959964 * error, rel=1e-6)
+
+
+def test_intervals_of_accuracies_end_at_zero_and_one():
+    """Of two replicates, whose t interval leaves [0, 1] on both sides; a gain's leaves [-1, 1]."""
+    accuracies = np.array([0.2, 0.5])
+    assert np.abs(ttest_1samp(accuracies, 0.35).confidence_interval(0.95)).min() > 1
+    assert interval_of_least([0.35], [0.15], 2) == (0.0, 1.0)
+    assert interval_of_least([0.35, 0.9], [0.15, 0.0], 2) == (0.0, 0.9)
+    told = estimate("wga", accuracies, ACCURACY)
+    assert (told["wga_low"], told["wga_high"]) == (0.0, 1.0)
+    told = estimate("gain", accuracies - 0.35, DIFFERENCE)
+    assert (told["gain_low"], told["gain_high"]) == (-1.0, 1.0)
+    told = estimate("angle", accuracies)
+    assert told["angle_low"] < 0
+    assert told["angle_high"] > 1
+
+
+def test_a_head_that_is_one_of_many_says_so_everywhere(several):
+    """Whatever else a method has to say: the words of its printed line, its record and its row are the same."""
+    method = several["dfr"]
+    assert method.remark == ""
+    assert method.row()["remark"] is None
+    assert "remark" not in method.to_dict()
+    status = method.status.copy()
+    status[1:3] = Status.NOT_UNIQUE
+    many = replace(method, status=status)
+    assert many.remark.startswith(f"not unique in 2 of {len(status)} replicates: nothing is penalised")
+    assert "head.ridge > 0" in many.remark
+    assert many.remark == many.to_dict()["remark"] == many.row()["remark"]
+    assert f"({many.remark})" in repr(replace(several, methods={"dfr": many}))
+    status[0] = Status.SEPARABLE
+    partly = replace(method, status=status)
+    assert partly.message == Status.SEPARABLE.message_on(partly.stage.data)
+    assert partly.remark == many.remark
 
 
 def test_intervals_and_means_leave_failed_replicates_out():

@@ -61,10 +61,10 @@ def test_groups_of_one_to_three_rows_carry_a_word(limit):
         found = llrsim.predict(asked, limit)
         assert found["dfr"].stage.selection.counts[2:].min() == rows
         assert f"{rows} of (+,-)" in found["dfr"].few_rows
-        assert found["dfr"].to_dict()["few_rows"] == found["dfr"].few_rows
+        assert found["dfr"].to_dict()["remark"] == found["dfr"].row()["remark"] == found["dfr"].few_rows
         assert f"({found['dfr'].few_rows})" in repr(found)
         assert found["erm"].few_rows == found["llr-on-train"].few_rows == ""
-        assert "few_rows" not in found["erm"].to_dict()
+        assert "remark" not in found["erm"].to_dict()
 
 
 @pytest.mark.parametrize(

@@ -242,7 +242,7 @@ def test_numbers_that_are_not_numbers_are_refused(tmp_path, capsys):
         connection.execute("UPDATE rows SET head = X'00112233'")
     connection.close()
     assert main(["report", str(folder)]) == 2
-    assert "is damaged; `llrsim verify --mend` takes out" in capsys.readouterr().err
+    assert "is damaged; `llrsim verify --mend` removes" in capsys.readouterr().err
 
 
 def test_one_page_tells_of_several_folders_and_of_those_it_leaves_out(finished, tmp_path, capsys):

@@ -16,6 +16,7 @@ from sweep_cases import small
 import llrsim
 from llrsim._io import data_frame
 from llrsim.sweep import finish, open_results, run_sweep
+from llrsim.sweep.finish import _predicted, _simulated
 from llrsim.sweep.format import CHECKED, FILE, checksum
 from llrsim.sweep.results import WRITERS
 
@@ -294,3 +295,15 @@ def test_missing_table_libraries_name_the_extra(finished, monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=r"pip install 'llrsim\[table\]'"):
         getattr(finished, f"to_{module}")()
+
+
+def test_a_number_in_the_terminal_says_what_it_rests_on():
+    """As the CSV has them: the number of the replicates with a head beside their count, and a status that says more."""
+    row = {"wga": 0.7, "wga_low": 0.61, "wga_high": 0.79, "replicates": 2, "status": "converged"}
+    assert _simulated(row) == "0.7000 [0.610, 0.790]"
+    assert _simulated(row | {"status": "separable"}) == "0.7000 [0.610, 0.790]\n2 with a head; separable"
+    assert _simulated(row | {"status": "not-unique"}) == "0.7000 [0.610, 0.790]\nnot-unique"
+    assert _simulated(row | {"wga": None, "status": "separable"}) == "separable"
+    assert _predicted({"predicted_wga": 0.7, "predicted_status": "bias-not-unique"}) == "0.7000\nbias-not-unique"
+    assert _predicted({"predicted_wga": 0.7, "predicted_status": "finished"}) == "0.7000"
+    assert _predicted({"predicted_wga": None, "predicted_status": None}) == ""

@@ -7,6 +7,7 @@ import matplotlib.figure
 import numpy as np
 import pytest
 from made_up_outcomes import EXPERIMENT, EXPLANATION, PRIOR, PRIORS, RATIO, RATIOS, curves, made_up_cells, results_of
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from sweep_cases import small
 
@@ -47,6 +48,32 @@ def test_panels_show_every_value_of_the_second_axis(cells):
         for drawn, again in zip(curves(ax), curves(alone), strict=True):
             np.testing.assert_array_equal(drawn[0], again[0])
             np.testing.assert_array_equal(drawn[1], again[1])
+
+
+def test_a_single_number_along_a_logarithmic_axis_is_in_view():
+    """Over several panels: one point, in one of them, and at all else no head. Its marker is drawn, in its colour."""
+    layout = sweep.Layout(PRIOR, RATIO, (0.1, 0.2, 0.3), {}, {})
+    nothing = dict.fromkeys(("interval_low", "interval_high", "simulated_wga", "replicates", "predicted_wga"))
+    some = {"simulated_wga": 0.7, "interval_low": 0.65, "interval_high": 0.75, "replicates": 3}
+    of_one = {"method": "dfr", "kind": "dfr", "limit": "proportional", "shares": "realised", "noise_dim": 5}
+    of_one |= {"fitted_rows": 50, "predicted_status": "separable"}
+    rows = [
+        {PRIOR: prior, RATIO: ratio} | of_one | nothing | {"simulated_status": "separable", "without_head": 3}
+        for prior in (0.01, 0.05, 0.5)
+        for ratio in layout.settings
+    ]
+    rows[-1] |= some | {"simulated_status": "converged", "without_head": 0}
+    figure = sweep.wga_figure(rows, layout, title="one")
+    for ax in figure.axes:
+        low, high = ax.get_xlim()
+        assert ax.get_xscale() == "log"
+        assert 0 < low < 0.01 < 0.5 < high < 1
+    canvas, ax = FigureCanvasAgg(figure), figure.axes[-1]
+    canvas.draw()
+    image = np.asarray(canvas.buffer_rgba())
+    across, up = ax.transData.transform((0.5, 0.7)).astype(int)
+    around = image[-up - 12 : -up + 12, across - 12 : across + 12, :3]
+    assert (around.max(axis=-1) < 128).any()  # black, the first method's
 
 
 def test_further_axes_stay_at_their_middle_value_and_zips_are_one_axis():

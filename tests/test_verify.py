@@ -137,7 +137,7 @@ def test_a_damaged_row_goes_into_no_table(copy, table, tmp_path, capsys):
     change(copy, f"UPDATE {table} SET wga = wga + 1e-12")
     for command in (["export", str(copy), "--csv", str(tmp_path / "rows.csv")], ["report", str(copy)]):
         assert main(command) == 2
-        assert "is damaged; `llrsim verify --mend` takes out all that is" in capsys.readouterr().err
+        assert "is damaged; `llrsim verify --mend` removes all that is" in capsys.readouterr().err
     assert not (tmp_path / "rows.csv").exists()
 
 
@@ -258,7 +258,7 @@ def test_what_says_whose_the_rows_are_is_read_with_its_checksums_too(copy, table
     change(copy, f"UPDATE {table} SET {MISTOLD[table]}")
     for command in (["export", str(copy), "--csv", str(tmp_path / "rows.csv")], ["report", str(copy)]):
         assert main(command) == 2
-        assert "is damaged; `llrsim verify --mend` takes out all that is" in capsys.readouterr().err
+        assert "is damaged; `llrsim verify --mend` removes all that is" in capsys.readouterr().err
 
 
 def test_a_blas_is_known_whatever_the_order_and_the_threads(copy, monkeypatch):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..experiment import Experiment
 
 
-# Attribution (T21): what carried the gain in worst-group accuracy, balance or uncollapsed held-out features?
+# Attribution (T21): what explains the gain in worst-group accuracy, balance or uncollapsed held-out features?
 #
 # A full factorial over five switches between the ERM stage and a retraining stage, its main effects, interactions and
 # Shapley values, from simulation with paired random numbers and from prediction, and a verdict by a written rule.

@@ -1,4 +1,4 @@
-"""`llrsim explain`: what carried the gain, balance or uncollapsed held-out features?"""
+"""`llrsim explain`: what explains the gain, balance or uncollapsed held-out features?"""
 
 from __future__ import annotations
 

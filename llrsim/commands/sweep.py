@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CENTURY = 3.156e9  # seconds
 
-SUMMARY = "simulate and predict a grid of experiments into a folder; the same command again goes on where it was"
+SUMMARY = "simulate and predict a grid of experiments into a folder; the same command again resumes it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
             dask=args.dask,
         )
     except WorkerDied:
-        sys.stderr.write(f"to go on:\n  {command}\n")
+        sys.stderr.write(f"to resume:\n  {command}\n")
         raise
     except KeyboardInterrupt as stopped:
         sys.stderr.write(f"stopped; what was computed is kept. To go on:\n  {command}\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .options import add_json, emit, positive, seed, tell
 
-SUMMARY = "look for damage in a results folder, and compute some of its rows anew"
+SUMMARY = "look for damage in a results folder, and recompute some of its rows"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,13 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="folder of a sweep")
     parser.add_argument(
-        "--rows", metavar="K", type=positive, default=20, help="rows to compute anew, drawn at random; default: 20"
+        "--rows", metavar="K", type=positive, default=20, help="rows to recompute, drawn at random; default: 20"
     )
     parser.add_argument("--seed", metavar="S", type=seed, default=0, help="of that draw; default: 0")
     parser.add_argument(
         "--mend",
         action="store_true",
-        help="first take damaged rows out of the folder; its sweep, run again, computes them anew",
+        help="first remove damaged rows from the folder; its sweep, run again, recomputes them",
     )
     add_json(parser)
 
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     with foreign_content(args.folder):
         gone = remove_damaged(args.folder) if args.mend else 0
         if gone:
-            tell(f"{gone} rows are taken out; run the same sweep again to compute them, then verify what it left")
+            tell(f"{gone} rows are removed; run the same sweep again to compute them, then verify what it left")
         found = verify_results(args.folder, rows=0 if gone else args.rows, seed=args.seed, say=tell)
     emit(found, as_json=args.json)
     return 0 if found.fine else 1

@@ -35,7 +35,25 @@ class Status(IntEnum):
     @property
     def ok(self) -> bool:
         """Whether a head came out: solved to its certificate, or descended the steps it was given."""
-        return self in (Status.CONVERGED, Status.FINISHED, Status.BIAS_NOT_UNIQUE, Status.NOT_UNIQUE)
+        return self.plain or self in (Status.BIAS_NOT_UNIQUE, Status.NOT_UNIQUE)
+
+    @property
+    def plain(self) -> bool:
+        """Whether a head came out and nothing more is to be said of it.
+
+        >>> [status.label for status in Status if status.ok and not status.plain]
+        ['bias-not-unique', 'not-unique']
+        """
+        return self in (Status.CONVERGED, Status.FINISHED)
+
+    @classmethod
+    def of_label(cls, label: str) -> "Status":
+        """Return the status of this name, as tables and records have it; KeyError for another.
+
+        >>> Status.of_label("bias-not-unique").ok, Status.of_label("separable").ok
+        (True, False)
+        """
+        return cls[label.upper().replace("-", "_")]
 
     @classmethod
     def of_all(cls, codes: Iterable[int]) -> "Status":

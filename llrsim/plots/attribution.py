@@ -1,4 +1,4 @@
-"""What carried the gain: the Shapley value of every switch as a bar, with its prediction beside it."""
+"""Draw what explains the gain: the Shapley value of every switch as a bar, with its prediction beside it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ def legend_entries(explanation: Explanation) -> list[Patch | Line2D]:
         entries.append(Line2D([], [], color=BLACK, marker="|", markersize=8, linestyle="none", label=bars))
     limits = dict.fromkeys(split.limit for split in predicted)
     diamond: dict[str, Any] = {"color": BLACK, "marker": "d", "markersize": 5, "linestyle": "none"}
-    return entries + [Line2D([], [], **diamond, label=f"closed-form prediction, {style.LIMITS[one]}") for one in limits]
+    shares = style.SHARES["realised"]  # those of a plan
+    labels = [f"closed-form prediction, {style.LIMITS[limit]},\n{shares}" for limit in limits]
+    return entries + [Line2D([], [], **diamond, label=label) for label in labels]
 
 
 def _switches(explanation: Explanation) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from msgspec import to_builtins
 from .. import __version__
 from .._io import write_rows
 from ..experiment.schema import split
+from ..model.losses import Status
 from .table import Row
 
 if TYPE_CHECKING:
@@ -265,11 +267,11 @@ def span(numbers: list[float]) -> str:
     return " to ".join(ends)
 
 
-# What a figure of WGA cannot show: settings without a head on one side, and replicates left out of a mean.
+# What a figure of WGA cannot show: settings without a head on one side or with one of many, replicates left out.
 
 
 def missing(rows: Sequence[Row]) -> list[str]:
-    """A line for each thing that is not drawn, with the methods it is true of and the status that says why.
+    """A line for each thing that is not drawn, or is one of many, with its methods and the status that says why.
 
     >>> row = {"method": "llr", "simulated_wga": None, "simulated_status": "separable", "without_head": 20}
     >>> row |= {"replicates": None, "predicted_wga": 0.8, "predicted_status": "converged"}
@@ -291,6 +293,9 @@ def _of_method(rows: Sequence[Row]) -> Iterator[str]:
         reasons = _reasons(without, side)
         if without and (side == "simulated" or len(without) < len(asked) or reasons != "no-prediction"):
             yield f"{drawn} at {len(without)} of {len(asked)} settings ({reasons})"
+        for status, count in Counter(Status.of_label(row[f"{side}_status"]) for row in asked).items():
+            if status.ok and not status.plain:
+                yield f"{side}: {status.label} at {count} of {len(asked)} settings"
     partly = [row for row in rows if row["replicates"] and row["without_head"]]
     if partly:
         lost = sum(row["without_head"] for row in partly)

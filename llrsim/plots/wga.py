@@ -94,6 +94,8 @@ def draw(rows: Sequence[Row], axis: str, ax: Axes, *, labels: Sequence[str]) -> 
     if len(settings) <= MOST_TICKS or not numeric:
         ax.set_xticks(settings if numeric else range(len(settings)), [style.value(setting) for setting in settings])
     where = {setting: setting if numeric else place for place, setting in enumerate(settings)}
+    ends = [min(where.values()), max(where.values())]
+    ax.update_datalim([(end, 0.0) for end in ends], updatey=False)  # settings without a number are in view too
     for label in dict.fromkeys(row["method"] for row in rows):
         own = sorted((row for row in rows if row["method"] == label), key=lambda row: where[row[axis]])
         _check_single(own, axis)
@@ -292,7 +294,7 @@ def attribution_figure(explanation: Explanation, experiment: Experiment) -> Figu
     ax = draw_bars(explanation, figure.subplots())
     own = style.own_values(experiment, list(Grid(experiment).axes))
     where = f"\nat the file's own values: {own}" if own else ""
-    ax.set_title(f"{explanation.name}: what carries the gain in worst-group accuracy? ({', '.join(ratios)}){where}")
+    ax.set_title(f"{explanation.name}: what explains the gain in worst-group accuracy? ({', '.join(ratios)}){where}")
     figure.legend(handles=switch_entries(explanation), loc="outside lower center", ncols=2)
     return figure
 

@@ -22,11 +22,13 @@ from matplotlib.figure import Figure
 from .._io import read_rows
 from ..experiment import Experiment, Grid
 from ..experiment.identity import study_hash
+from ..model.losses import Status
 from ..plots import style
 from ..plots.table import wga_table
 from ..plots.wga import layouts_of, wga_figure
 from ..studies import Verdict, study
 from ..studies.concluding import TABLE, record
+from ..studies.evidence import ACCURACY
 from ..studies.evidence import columns as columns_of
 from ..sweep.environment import commit_of, processor_of
 from ..sweep.folder import STRANGE, StoreError, foreign_content
@@ -157,11 +159,13 @@ def swept(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for row in rows:
         told = {key: row[key] for key in list(row)[: list(row).index("method") + 1]}
         for name, key in names.items():
-            told |= columns_of(name, row[key], row[f"{key}_se"], row["replicates"])
+            told |= columns_of(name, row[key], row[f"{key}_se"], row["replicates"], ACCURACY)
             told[f"predicted_{name}"] = row.get(f"predicted_{key}")
         told |= {end: row[end] for end in ("wga_low", "wga_high")}
-        if row["status"] not in (None, "converged", "finished"):  # one that has heads and more to say is shown too
-            told["status"] = row["status"]
+        # A status that has heads and more to say is shown too.
+        for key in ("status", "predicted_status"):
+            if row.get(key) is not None and not Status.of_label(row[key]).plain:
+                told[key] = row[key]
         found.append(told)
     return found
 

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from ..outcome import MethodOutcome
 from . import evidence
 from .evidence import (
+    ACCURACY,
+    DIFFERENCE,
     Row,
     Verdict,
     concluded,
@@ -53,8 +55,8 @@ def table(results: Results, *, jobs: int = 1) -> list[Row]:
                 tuning, judging = slice(half), slice(half, None)
                 tuned, erm = (worst(cell.simulation[one], tuning) for one in (label, "erm"))
                 judged, control = (worst(cell.simulation[one], judging) for one in (label, f"{label}-matched"))
-                row |= estimate("tuning_wga", tuned) | estimate("tuning_gain", tuned - erm)
-                row |= estimate("gap", judged - control)
+                row |= estimate("tuning_wga", tuned, ACCURACY) | estimate("tuning_gain", tuned - erm, DIFFERENCE)
+                row |= estimate("gap", judged - control, DIFFERENCE)
                 masses = method.mass.tolist()
                 row |= {f"mass{name}": mass for name, mass in zip(method.test.group_names, masses, strict=True)}
                 row["minority_mass"] = masses[1] + masses[2]

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from ..model.mixture import Array
 from . import evidence
 from .evidence import (
+    ACCURACY,
     Row,
     Verdict,
     above,
@@ -45,7 +46,13 @@ def table(results: Results, *, jobs: int = 1) -> list[Row]:
         llr = cell.simulation["llr"]
         least = np.where(llr.kept, llr.readout.wga, np.nan)
         found[n, ratio] = least
-        row = {"part": "cell", "n": n, "ratio": ratio, **measured(cell, "llr"), **estimate("wga_per_run", least)}
+        row = {
+            "part": "cell",
+            "n": n,
+            "ratio": ratio,
+            **measured(cell, "llr"),
+            **estimate("wga_per_run", least, ACCURACY),
+        }
         rows.append(row | {"spread": float(np.nanstd(least, ddof=1)) if len(least) > 1 else None})
     (few, many), (low, high) = ((min(axis), max(axis)) for axis in zip(*found, strict=True))
     imbalanced = found[many, low]

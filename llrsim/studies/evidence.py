@@ -282,25 +282,36 @@ Where = Callable[[Mapping[str, Any]], Row]
 """The values of a cell's axes in flat columns with the study's own names."""
 
 
-def columns(name: str, mean: float | None, error: float | None, count: int) -> Row:
-    """The columns of a quantity, from its mean, its standard error (None: not known) and its replicates."""
+Range = tuple[float, float]
+ACCURACY: Range = (0.0, 1.0)
+DIFFERENCE: Range = (-1.0, 1.0)
+"""Ranges of an accuracy and of a difference of accuracies, beyond which their intervals say nothing."""
+
+
+def columns(name: str, mean: float | None, error: float | None, count: int, bounds: Range = (-np.inf, np.inf)) -> Row:
+    """The columns of a quantity, from its mean, its standard error (None: not known) and its replicates.
+
+    The interval is cut off at the ends of the range `bounds`.
+    """
     low = high = None
     if mean is not None and error is not None and count > 1:
         half = float(half_width_of(error, count - 1))
-        low, high = mean - half, mean + half
+        low, high = max(mean - half, bounds[0]), min(mean + half, bounds[1])
     return {name: mean, f"{name}_se": error, f"{name}_count": count, f"{name}_low": low, f"{name}_high": high}
 
 
-def estimate(name: str, values: Array) -> Row:
-    """The columns of a quantity from its values (R,) in replicates, of which nan are left out.
+def estimate(name: str, values: Array, bounds: Range = (-np.inf, np.inf)) -> Row:
+    """The columns of a quantity from its values (R,) in replicates, of which nan are left out; see `columns`.
 
     >>> [round(number, 3) for number in estimate("gain", np.array([0.1, 0.2, np.nan, 0.3])).values()]
     [0.2, 0.058, 3, -0.048, 0.448]
+    >>> [round(number, 3) for number in estimate("wga", np.array([0.2, 0.5]), ACCURACY).values()]
+    [0.35, 0.15, 2, 0.0, 1.0]
     """
     kept = values[np.isfinite(values)]
     count = len(kept)
     error = float(kept.std(ddof=1) / np.sqrt(count)) if count > 1 else None
-    return columns(name, float(kept.mean()) if count else None, error, count)
+    return columns(name, float(kept.mean()) if count else None, error, count, bounds)
 
 
 def correlation(name: str, first: Array, second: Array) -> Row:
@@ -366,15 +377,17 @@ def measured(cell: CellOutcome, label: str, *, against: str | None = None) -> Ro
         raise ValueError(f"{label}: a study needs the simulation of every cell, and {cell.axes} has none")
     method = simulation[label]
     row: Row = {"method": label, **wga_columns("wga", worst(method), method.wga_interval)}
-    row |= estimate("direction", at_best_bias(method))
+    row |= estimate("direction", at_best_bias(method), ACCURACY)
     row["predicted_wga"] = predicted(prediction, label)
     row["predicted_direction"] = predicted(prediction, label, at_best_bias)
     if against is None:
         return row
     gain = gain_in_replicates(method, simulation[against])
     direction = at_best_bias(method) - at_best_bias(simulation[against])
-    row |= {"against": against, **estimate("gain", gain), **estimate("gain_direction", direction)}
-    row |= estimate("gain_bias", gain - direction)
+    parts = {"gain": gain, "gain_direction": direction, "gain_bias": gain - direction}
+    row["against"] = against
+    for name, values in parts.items():
+        row |= estimate(name, values, DIFFERENCE)
     ends = [predicted(prediction, one) for one in (label, against)]
     return row | {"predicted_gain": None if None in ends else ends[0] - ends[1]}  # type: ignore[operator]
 

@@ -1,7 +1,8 @@
-"""What a finished sweep leaves: a table in the terminal, DIR/results.csv, figures, and what carried the gain."""
+"""What a finished sweep leaves: a table in the terminal, DIR/results.csv, figures, and what explains the gain."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from .results import CellOutcome, Results
 
 EXPLAINED = 100  # paired draws of the attribution at most: enough for intervals of about half a percent
-_OK = frozenset(status.label for status in Status if status.ok)
 FEW = 60  # rows that still make a table to read; more are summed up by method
 
 Row = dict[str, Any]
@@ -121,7 +121,7 @@ def explain_base(results: Results, *, jobs: int, predict_only: bool) -> Explanat
 
 
 def attribution_text(results: Results, explanation: Explanation) -> str:
-    """What carried each method's gain, from the simulation where there is one, after the values that it is said of.
+    """What explains each method's gain, from the simulation where there is one, after the values that it is said of.
 
     The attribution is of the base experiment, the file without its grid; predictions are in the figure.
     """
@@ -147,7 +147,8 @@ def _base_setting(experiment: Experiment, key: str) -> str:
 
 COLUMNS = (
     "simulated, predicted: wga, the least of the groups' mean accuracies; "
-    "per run: wga_per_run, the mean over replicates of the least accuracy"
+    "per run: wga_per_run, the mean over replicates of the least accuracy; "
+    "numbers are means over the replicates with a head"
 )
 """What the columns of `terminal_table` mean, in a line."""
 
@@ -184,8 +185,8 @@ def _every_row(results: Results, rows: list[Row]) -> Table:
         table.add_row(
             *shown,
             row["method"],
-            _simulated(row) if row["status"] in (None, *_OK) else row["status"],
-            _text(row["predicted_wga"], ".4f"),
+            _simulated(row),
+            _predicted(row),
             _text(row["wga_per_run"], ".4f"),
             _text(row["direction_wga"], ".4f"),
             _text(row["average_accuracy"], ".4f"),
@@ -194,9 +195,23 @@ def _every_row(results: Results, rows: list[Row]) -> Table:
 
 
 def _simulated(row: Row) -> str:
-    """Worst-group accuracy and its interval, where there are several replicates."""
-    low, high = row["wga_low"], row["wga_high"]
-    return _text(row["wga"], ".4f") + ("" if low is None else f" [{low:.3f}, {high:.3f}]")
+    """Worst-group accuracy, its interval where there are several replicates, and a status that says more.
+
+    Of a method without a head in some replicates the number is that of the others, and says how many they are.
+    """
+    if row["wga"] is None:
+        return row["status"] or ""
+    low, high, status = row["wga_low"], row["wga_high"], Status.of_label(row["status"])
+    number = _text(row["wga"], ".4f") + ("" if low is None else f" [{low:.3f}, {high:.3f}]")
+    if status.plain:
+        return number
+    return f"{number}\n{status.label}" if status.ok else f"{number}\n{row['replicates']} with a head; {status.label}"
+
+
+def _predicted(row: Row) -> str:
+    """Worst-group accuracy, with a status that says more."""
+    number, status = _text(row["predicted_wga"], ".4f"), row["predicted_status"]
+    return number if not number or Status.of_label(status).plain else f"{number}\n{status}"
 
 
 def _by_method(results: Results, rows: list[Row]) -> Table:
@@ -234,7 +249,17 @@ def _by_method(results: Results, rows: list[Row]) -> Table:
             _mean([row["wga_per_run"] for row in mine if held[label, ""]]),
         )
         table.add_row(label, *(_text(figure, ".4f") for figure in figures))
+    table.caption = "; ".join(_remarks(rows)) or None
     return table
+
+
+def _remarks(rows: list[Row]) -> Iterator[str]:
+    """In how many cells a method has heads whose status says more, on each side."""
+    for key, side in (("status", "simulated"), ("predicted_status", "predicted")):
+        stated = ((row["method"], Status.of_label(row[key])) for row in rows if row[key] is not None)
+        for (label, status), count in Counter(one for one in stated if one[1].ok and not one[1].plain).items():
+            of = sum(row["method"] == label for row in rows)
+            yield f"{label}, {side}: {status.label} in {count} of {of} cells"
 
 
 NO_MEANS = "no means: there is no cell in which every method has a number"
@@ -242,7 +267,7 @@ NO_MEANS = "no means: there is no cell in which every method has a number"
 
 def _has_number(row: Row, side: str) -> bool:
     """Whether a side of a row has a number that rests on every replicate."""
-    return row[f"{side}wga"] is not None and row[f"{side}status"] in _OK
+    return row[f"{side}wga"] is not None and Status.of_label(row[f"{side}status"]).ok
 
 
 def _mean(values: list[float]) -> float | None:

@@ -31,7 +31,7 @@ class StoreError(RuntimeError):
 
 
 _MEANINGS = (
-    ("disk is full", "the disk is full; free some space and run the same command to go on"),
+    ("disk is full", "the disk is full; free some space and run the same command to resume"),
     ("readonly", "cannot be written; it, or its folder, is read-only"),
     ("unable to open", "cannot be opened; check that the folder exists and may be read and written"),
     ("not a database", "is damaged or is not a results file; move the folder away and run the sweep again"),

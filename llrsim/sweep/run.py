@@ -315,7 +315,7 @@ def run_sweep(
     """Simulate and predict every cell of the experiment's grid into a folder, and open the results.
 
     What the folder has is kept: the same call again adds nothing, more replicates or axis values add what they need,
-    and a stopped sweep goes on where it was. The numbers do not depend on `jobs` (default: one for each CPU), nor on
+    and a stopped sweep resumes where it was. The numbers do not depend on `jobs` (default: one for each CPU), nor on
     how often the sweep was stopped.
 
     Args:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: stop at the end of the units being computed, keep them, and say how to go on."""
+"""Ctrl-C and SIGTERM: stop at the end of the units being computed, keep them, and say how to resume."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class WorkerDied(RuntimeError):
 
     def __str__(self) -> str:
         told, advice = self.args
-        return f"{told}; what was computed is kept. Run the same command to go on{advice}"
+        return f"{told}; what was computed is kept. Run the same command to resume{advice}"
 
 
 def leave_signals_to_parent() -> None:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 # Reading a results folder's database, also while a sweep writes to it.
 
 
-DAMAGED = "is damaged; `llrsim verify --mend` takes out all that is; its sweep, run again, computes the numbers anew"
+DAMAGED = "is damaged; `llrsim verify --mend` removes all that is; its sweep, run again, recomputes the numbers"
 
 DAMAGED_EXPERIMENT = (
     "its stored experiment is damaged; `llrsim sweep FILE --out {folder}`, with the experiment's own FILE (and its "

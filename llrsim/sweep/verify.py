@@ -98,7 +98,7 @@ def _readable(value: Any) -> Any:
     return f"{str(value)[:LONGEST]}..." if len(str(value)) > LONGEST else value
 
 
-# Whether a row computed anew is the stored one: bit for bit, or within what its certificate leaves open.
+# Whether a recomputed row is the stored one: bit for bit, or within what its certificate leaves open.
 
 
 _NUMBERS = ("wga", "direction_wga", "average_accuracy", "largest_stable_step", "cosine")
@@ -306,7 +306,7 @@ def _first(
             return
 
 
-# Taking damaged rows out of a results folder, so that its sweep computes them anew.
+# Removing damaged rows from a results folder, so that its sweep computes them again.
 
 
 _NETWORK = ("law", "seed", "numerics", "replicate")
@@ -329,7 +329,7 @@ _ORPHANS = "DELETE FROM cell_methods WHERE cell NOT IN (SELECT cell FROM cells)"
 def remove_damaged(folder: Path) -> int:
     """Take the damaged rows out, and what is computed together with them; returns how many rows are gone.
 
-    So is what lacks a row that is written with it. The experiment stays, which the next sweep writes anew, and what a
+    So is what lacks a row that is written with it. The experiment stays, which the next sweep writes again, and what a
     damaged run ran on is lost.
 
     Raises StoreError where the file's structure is damaged, or a process is writing to the folder.
@@ -369,7 +369,7 @@ def _remove(connection: sqlite3.Connection, table: str, damaged: Sequence[Any]) 
     return gone
 
 
-# Is a results folder what its sweep computed? Damage is looked for in all of it, and some rows are computed anew.
+# Is a results folder what its sweep computed? Damage is looked for in all of it, and some rows are recomputed.
 
 
 ROWS = 20
@@ -385,7 +385,7 @@ class Verification:
 
     Attributes:
         rows: looked at for damage; `whole` of them are what was written.
-        simulated, predicted: computed anew.
+        simulated, predicted: recomputed.
         exact: simulated rows had to come out bit for bit, as all were computed on a machine like this one.
         damage, differences: what is wrong, a line each.
     """
@@ -422,10 +422,10 @@ class Verification:
                     "writes it again and keeps the rows"
                 )
             if not all(line.startswith("sweep:") for line in self.damage):
-                lines.append("`llrsim verify --mend` takes out what a sweep can compute anew")
+                lines.append("`llrsim verify --mend` removes what a sweep can recompute")
         else:
             lines.append(
-                f"computed anew: {self.simulated} simulated rows ({how}), {self.predicted} predictions ({near}); "
+                f"recomputed: {self.simulated} simulated rows ({how}), {self.predicted} predictions ({near}); "
                 f"{len(self.differences)} differ"
             )
         return "\n".join(lines + [f"  {line}" for line in self.differences])
@@ -434,7 +434,7 @@ class Verification:
 def verify_results(
     folder: Path, *, rows: int = ROWS, seed: int = 0, say: Callable[[str], None] = lambda _: None
 ) -> Verification:
-    """Look for damage in the whole folder and, where there is none, compute `rows` of its rows anew.
+    """Look for damage in the whole folder and, where there is none, recompute `rows` of its rows.
 
     These are drawn at random by `seed`, half of them predictions where there are enough. Simulated rows must come out
     bit for bit if every run into the folder was on this kind of processor with these numerical libraries. Predictions
@@ -483,7 +483,7 @@ def _rounding(machine: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _shares(reader: Reader, rows: int) -> dict[Recomputed, int]:
-    """How many rows of each table are computed anew."""
+    """How many rows of each table are recomputed."""
     simulated, predicted = reader.count("rows"), reader.count("predictions")
     few = min(predicted, max(rows // 2, rows - simulated))
     return {"rows": min(simulated, rows - few), "predictions": few}

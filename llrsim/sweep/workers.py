@@ -118,7 +118,7 @@ def perform(wanted: str, sweep: str, work: Callable[..., T], given: tuple[Any, .
     if wanted != numbers():
         raise ClusterError(
             f"the worker on {socket.gethostname()} has {numbers()}, this sweep {wanted}; what was computed is kept, "
-            "and without that worker the same command goes on"
+            "and without that worker the same command resumes"
         )
     from .._jit import single_blas_thread
 
