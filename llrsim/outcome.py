@@ -193,6 +193,8 @@ class MethodOutcome:
         masses: (R, G) effective mass of each group, where a rule makes it differ between replicates; else None.
         shares: (R, G) share of each group among the rows of positive weight, likewise. Whether the groups of a
             prediction have the shares of whole rows or those of the file is `stage.shares`, and `shares` in `row`.
+        evenness: (R, G) effective rows of each group over its rows, (E om)^2 / E om^2 (Kish 1965), where a rule of a
+            prediction weighs rows; else None.
         cosine: (R,) cosine between the weight vectors of this head and of the stage's `angle_to`; None where not asked.
         details: what computes further entries of `to_dict` when it is asked for them: in the proportional limit
             `training`, the fit's own rows, and for a descent `early_stopping`.
@@ -214,6 +216,7 @@ class MethodOutcome:
     largest_stable_step: float = float("nan")
     masses: Array | None = None
     shares: Array | None = None
+    evenness: Array | None = None
     cosine: Array | None = None
     details: Callable[[], dict[str, Any]] | None = None
     observed: Observed | None = None
@@ -256,7 +259,8 @@ class MethodOutcome:
     def few_rows(self) -> str:
         """Which groups a prediction has at most FEW rows of, in words; else the empty text.
 
-        Of rows that a rule chooses by their score: which classes, in expectation.
+        Of rows that a rule weighs by their score: which have at most so many effective ones. Of rows that it chooses:
+        which classes, in expectation.
         """
         if self.limit == "finite" or not self.outcome.ok:
             return ""
@@ -267,6 +271,8 @@ class MethodOutcome:
             of_group = self.shares[0] * self.stage.rows
             rows = np.array([of_group[chosen.labels == label].sum() for label in (-1, 1)])
             names = ("class -1", "class +1")
+        elif self.evenness is not None:
+            rows = rows * self.evenness[0]
         few = [f"{n:.2g} of {name}" for name, n in zip(names, rows, strict=True) if 0 < n <= FEW]
         return f"few rows ({', '.join(few)}): a limit of many is a rough guide" if few else ""
 

@@ -1,5 +1,7 @@
 """Hinge and hard margin: against clarabel, scikit-learn and linear programming, and their own optimality conditions."""
 
+from fractions import Fraction
+
 import clarabel
 import numpy as np
 import pytest
@@ -228,12 +230,17 @@ def test_rows_that_pull_in_the_gap_alone_are_separated(gap, repeats):
 @pytest.mark.parametrize(("loss", "shift"), [(Loss.HINGE, 1.0), (Loss.MAX_MARGIN, 6.0)])
 @pytest.mark.parametrize(("unit", "offset"), [(1e-5, 0.0), (1.0, 1e6), (1e-4, 1e4), (1e5, -30.0)])
 def test_units_and_origin_of_the_features_do_not_matter(loss, shift, unit, offset):
-    """x -> unit (x + offset) with ridge -> unit^2 ridge: the head that clarabel finds where both are absent."""
+    """x -> unit (x + offset) with ridge -> unit^2 ridge: the head that clarabel finds where both are absent.
+
+    An offset of 1e6 leaves a margin ten digits, so that no head has a least margin of 1 to 1e-11.
+    """
     X, y, c, penalty = problem(11, *sized((60, 6), (24, 4)), shift=shift, lam=0.05)
     expected, _ = clarabel_head(loss, X, y, c, penalty, 0 * penalty)
     moved = X.copy()
     moved[:, :-1] = unit * (X[:, :-1] + offset)
-    status, _, w, _ = solve(loss, moved, y, c, penalty * unit**2, tol=1e-11)
+    thin = loss == Loss.MAX_MARGIN and offset == 1e6
+    assert not thin or solve(loss, moved, y, c, penalty, tol=1e-11)[0] == Status.IMPRECISE
+    status, _, w, _ = solve(loss, moved, y, c, penalty * unit**2, tol=TOL if thin else 1e-11)
     assert status == Status.CONVERGED
     back = np.append(w[:-1] * unit, w[-1] + offset * unit * w[:-1].sum())
     np.testing.assert_allclose(back, expected, atol=1e-4)
@@ -299,3 +306,48 @@ def test_iterations_stay_few_for_weights_over_four_decades():
         counts.append(iterations)
     assert np.median(counts) <= 20
     assert max(counts) <= 40
+
+
+def exact_margins(X, y, w):
+    """Margins of the rows as given, as rationals."""
+    head = [Fraction(float(value)) for value in w]
+    return [
+        Fraction(int(label)) * sum(Fraction(float(x)) * v for x, v in zip(row, head, strict=True))
+        for row, label in zip(X, y, strict=True)
+    ]
+
+
+def far_rows(n, p, offset):
+    """Rows of more columns than rows about `offset`, on a grid fine and coarse enough to shift without rounding."""
+    X, y, _, penalty = problem(n, n, p + 1, lam=1.0)
+    X[:, :-1] = np.round(X[:, :-1] * 2**18) / 2**18 + offset
+    return X, y, np.full(n, 1 / n), penalty
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4, 1e5, 1e6, 1e7])
+@pytest.mark.parametrize("ridge", [1e-9, 1e-6, 1e-3])
+def test_hinge_far_from_zero_has_the_minimum_of_the_rows_as_given_or_says_it_has_not(offset, ridge):
+    """At ridges so small all rows have a margin of 1, and the minimum is the ridge times that of the hard margin."""
+    near, y, c, penalty = far_rows(20, 30, 0.0)
+    _, least = clarabel_head(Loss.MAX_MARGIN, near, y, c, penalty, 0 * penalty)
+    X, *_ = far_rows(20, 30, offset)
+    assert np.array_equal(X[:, :-1] - offset, near[:, :-1])
+    status, gap, w, _ = solve(Loss.HINGE, X, y, c, ridge * penalty)
+    loss = sum(max(Fraction(0), 1 - m) for m in exact_margins(X, y, w)) / 20
+    value = float(loss + Fraction(ridge) * sum(Fraction(float(v)) ** 2 for v in w[:-1]) / 2)
+    excess = value - ridge * least
+    assert abs(excess / (value + 1e-12) - gap) <= 2 * TOL  # 1e-12: what stands in for a minimum of zero
+    assert status == (Status.CONVERGED if gap <= TOL else Status.IMPRECISE)
+    assert status == Status.IMPRECISE or excess <= 1e-8 * value
+    assert status == Status.CONVERGED or offset >= 1e5
+    assert status == Status.IMPRECISE or (offset, ridge) != (1e7, 1e-6)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4, 1e6, 1e8, 1e10])
+def test_max_margin_far_from_zero_separates_the_rows_as_given_or_says_it_does_not(offset):
+    X, y, c, penalty = far_rows(24, 40, offset)
+    status, gap, w, _ = solve(Loss.MAX_MARGIN, X, y, c, penalty)
+    lack = float(1 - min(exact_margins(X, y, w)))
+    assert status == (Status.IMPRECISE if offset >= 1e8 else Status.CONVERGED)
+    assert lack <= 0.5 * gap  # the objective is scaled by the square of the margin
+    assert gap <= TOL or status == Status.IMPRECISE

@@ -206,6 +206,7 @@ class Reweighted(NamedTuple):
         problem: its groups are sections of the sample, or slices of them.
         group: (S,) true group of each.
         mass, share: (G,) effective mass of each group, and its share of the rows of positive weight.
+        evenness: (G,) (E om)^2 / E om^2 over the group's rows, 1 where all weigh the same or nothing.
         found: the solution, where finding the weights took it.
         gap: relative duality gap of the masses.
     """
@@ -214,6 +215,7 @@ class Reweighted(NamedTuple):
     group: Counts
     mass: Array
     share: Array
+    evenness: Array
     found: FixedPoint | None = None
     gap: float = 0.0
 
@@ -258,7 +260,10 @@ def _first(rule: Reweighting) -> int:
 def _of(problem: ProportionalProblem, group: Counts, groups: int) -> Reweighted:
     mass = np.bincount(group, problem.shares * problem.weights, groups)
     share = np.bincount(group, problem.shares * (problem.weights > 0), groups)
-    return Reweighted(problem, group, mass / mass.sum(), share / share.sum())
+    rows = np.bincount(group, problem.shares, groups)
+    square = rows * np.bincount(group, problem.shares * problem.weights**2, groups)
+    evenness = np.divide(mass * mass, square, out=np.ones(groups), where=square > 0)
+    return Reweighted(problem, group, mass / mass.sum(), share / share.sum(), evenness)
 
 
 def _by_score(problem: ProportionalProblem, first: Head, rule: Reweighting, rows: int) -> ScoreWeighted:

@@ -114,7 +114,11 @@ def _composed(outcome: MethodOutcome, made: Reweighted | None) -> MethodOutcome:
     if made is None:
         return outcome
     return replace(
-        outcome, masses=made.mass[None], shares=made.share[None], certificate=np.maximum(outcome.certificate, made.gap)
+        outcome,
+        masses=made.mass[None],
+        shares=made.share[None],
+        evenness=made.evenness[None],
+        certificate=np.maximum(outcome.certificate, made.gap),
     )
 
 

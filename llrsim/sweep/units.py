@@ -213,7 +213,7 @@ def _stacked(outcomes: Sequence[MethodOutcome]) -> MethodOutcome:
         status=np.concatenate([outcome.status for outcome in outcomes]),
         certificate=np.concatenate([outcome.certificate for outcome in outcomes]),
         iterations=np.concatenate([outcome.iterations for outcome in outcomes]),
-        **{name: _joined(outcomes, name) for name in ("masses", "shares", "cosine")},
+        **{name: _joined(outcomes, name) for name in ("masses", "shares", "evenness", "cosine")},
     )
 
 

@@ -11,15 +11,28 @@ penalised coordinates than rows these are first rotated onto the span of the row
 min(n, p) unknowns.
 
 Columns far from zero are centred, where the bias is free to take up the shift, and rows are divided by a power of two
-near their entries' size; the ridge is multiplied by its square. So neither units nor origin of the features matter.
+near their entries' size; the ridge is multiplied by its square. So neither units nor origin of the features matter to
+the steps. The head that is returned is one of the rows as given: its bias takes up the shift and is rounded, which
+moves margins by up to 1e-16 of the bias. So the gap that certifies is that of the returned head, from margins in twice
+double precision.
 """
 
-from math import floor, inf, log2, nan, sqrt
+from math import floor, inf, log2, sqrt
 
 import numpy as np
 
 from ..._jit import kernel, private
-from ...model.losses import BIAS_NOT_UNIQUE, CONVERGED, EMPTY, HINGE, NOT_CONVERGED, NOT_SEPARABLE, ONE_CLASS, SEPARABLE
+from ...model.losses import (
+    BIAS_NOT_UNIQUE,
+    CONVERGED,
+    EMPTY,
+    HINGE,
+    IMPRECISE,
+    NOT_CONVERGED,
+    NOT_SEPARABLE,
+    ONE_CLASS,
+    SEPARABLE,
+)
 from .certificate import FAR
 from .free_bias import nearest_to_zero, optimal_biases
 from .passes import inner
@@ -30,6 +43,8 @@ _NEARLY_RAY = 1e-4  # a dual point this close to a Farkas ray is worth the attem
 _SHORTEST_STEP = 1e-10
 _FLOOR = 1e-12  # of the objective without any margin: what the gap is relative to where the minimum is zero
 _PATIENCE = 60  # iterations: twice what problems take
+_MINOR = 0.1  # part of the tolerance: where the solver's own gap is less, rounding has the rest
+_SPLIT = 134217729.0  # 2^27 + 1: parts a double in two halves
 
 
 @private
@@ -283,12 +298,85 @@ def _free_bias(Z, mass, P, surplus, w, excess):
     return w[p - 1], w[p - 1]
 
 
+@private
+def _halves(a):
+    """Return two numbers of 26 bits whose sum is a."""
+    large = _SPLIT * a
+    high = large - (large - a)
+    return high, a - high
+
+
+@private
+def _accurate_dot(start, x, scale, w, high, low):
+    """Return start + scale x.w over all but the last coordinate, in two numbers that add to it.
+
+    `high` and `low` (p,) are the halves of w, scale is a power of two. As accurate as in twice double precision (Ogita,
+    Rump and Oishi 2005, "Accurate sum and dot product").
+    """
+    total, rest = start, 0.0
+    for j in range(w.size - 1):
+        a = scale * x[j]
+        a_high, a_low = _halves(a)
+        product = a * w[j]
+        missed = a_low * low[j] - (((product - a_high * high[j]) - a_low * high[j]) - a_high * low[j])
+        ahead = total + product
+        part = ahead - total
+        rest += missed + ((total - (ahead - part)) + (product - part))
+        total = ahead
+    return total, rest
+
+
+@private
+def _given_value(boxed, given, mass, penalty, centre, head, low, high, w):
+    """Write the head of the rows as given into w (p,), and return its objective in that of the scaled problem.
+
+    `given` are X, y, c and the mean and unit of the rows; `low` and `high` bound the biases that are as good as that of
+    `head` (p,), the head around the mean in units. Where they are one, the bias is the best of the numbers beside it
+    that can be. For the max margin the value is that of the head scaled up to a least margin of 1, inf where none is.
+    """
+    X, y, c, mean, unit = given
+    p = head.size
+    first, second = np.empty(p), np.empty(p)
+    for j in range(p):
+        first[j], second[j] = _halves(head[j])
+        w[j] = head[j] / unit
+    total, rest = _accurate_dot(-low, mean, 1.0 / unit, head, first, second)
+    bias = -(total + rest)
+    if low < high:
+        total, rest = _accurate_dot(-high, mean, 1.0 / unit, head, first, second)
+        bias = nearest_to_zero(bias, -(total + rest))
+    surplus, labels = np.empty(mass.size), np.empty(mass.size)
+    k = 0
+    for i in range(y.size):
+        if c[i] != 0.0:
+            total, rest = _accurate_dot(bias, X[i], 1.0 / unit, head, first, second)
+            surplus[k], labels[k] = y[i] * total - 1.0 + y[i] * rest, y[i]
+            k += 1
+    best, w[p - 1] = inf, bias
+    for way in range(3 if low == high and penalty[p - 1] == 0.0 else 1):
+        beside = bias if way == 0 else np.nextafter(bias, inf if way == 1 else -inf)
+        value, smallest = 0.0, 1.0
+        for i in range(mass.size):
+            left = surplus[i] + labels[i] * (beside - bias)
+            if boxed:
+                value += mass[i] * max(0.0, -left)
+            else:
+                smallest = min(smallest, 1.0 + left)
+        if smallest > 0.0:
+            for j in range(p):
+                value += 0.5 * penalty[j] * ((head[j] if j < p - 1 else beside) / smallest - centre[j]) ** 2
+            if value < best:
+                best, w[p - 1] = value, beside
+    return best
+
+
 @kernel
 def interior_point(how, X, y, c, shift, penalty, centre, w, single, stream, path, path_w):
     """Minimise the objective of `passes` for HINGE or MAX_MARGIN; the head goes into w (p,), which is only written.
 
     Returns (status, relative gap, iterations): CONVERGED once primal - dual <= `how.tolerance` primal, where primal is
-    the objective at w and dual that of a feasible dual point (near a zero minimum, relative to `_FLOOR` instead). The
+    the objective at w and dual that of a feasible dual point (near a zero minimum, relative to `_FLOOR` instead); for
+    MAX_MARGIN primal is that of w scaled up to a least margin of 1. IMPRECISE: rounding of w stands in the way. The
     last column of X is the bias, all ones. The objective is taken relative to the largest penalty. MAX_MARGIN minimises
     the penalty term under y_i x_i.w >= 1 for c_i > 0, and reads zero penalties as their limit: equal but for the bias.
 
@@ -309,23 +397,22 @@ def interior_point(how, X, y, c, shift, penalty, centre, w, single, stream, path
     for j in range(p - 1):
         P[j] /= unit * unit
         origin[j] *= unit
-    status, gap, iterations, low, high = _optimise(how, Z, mass, share, P, origin, head)
-    shifted = 0.0
-    for j in range(p - 1):
-        w[j] = head[j] / unit
-        shifted += w[j] * mean[j]
-    w[p - 1] = head[p - 1] - shifted
-    if status == CONVERGED and low < high:
-        w[p - 1] = nearest_to_zero(low - shifted, high - shifted)
-        return BIAS_NOT_UNIQUE, gap, iterations
+    status, gap, iterations = _optimise(how, (X, y, c, mean, unit), Z, mass, share, P, origin, head, w)
+    if status != CONVERGED and status != BIAS_NOT_UNIQUE and status != IMPRECISE:
+        shifted = 0.0
+        for j in range(p - 1):
+            w[j] = head[j] / unit
+            shifted += w[j] * mean[j]
+        w[p - 1] = head[p - 1] - shifted
     return status, gap, iterations
 
 
 @private
-def _optimise(how, Z, mass, share, P, centre, w):
+def _optimise(how, given, Z, mass, share, P, centre, head, w):
     """`interior_point` on signed rows Z (n, p) with both labels or a penalised bias; P and mass are overwritten.
 
-    Also returns the ends of the interval of optimal biases, equal where there is one or none is known.
+    `given` is that of `_given_value`. The head of Z goes into `head` (p,), that of the rows as given into w (p,), which
+    is written where the gap of `head` came to the tolerance.
     """
     boxed = how.loss == HINGE
     n, p = Z.shape
@@ -360,7 +447,7 @@ def _optimise(how, Z, mass, share, P, centre, w):
         if not boxed:
             mass[i] = 1.0 / n
 
-    gap = inf
+    gap, certificate = inf, inf
     iteration = 0
     while True:
         if rotated:
@@ -370,24 +457,31 @@ def _optimise(how, Z, mass, share, P, centre, w):
                 v[j] = v_F[j]
         for i in range(n):
             surplus[i] = inner(Z[i], v) - e[i]
-        primal = _primal_value(boxed, mass, P, centre, v, surplus, w)
+        primal = _primal_value(boxed, mass, P, centre, v, surplus, head)
         if primal < inf:
-            gap = (primal - _dual_value(boxed, Z, A, P, e, mass, state)) / (primal + _FLOOR / scale)
+            dual, floor = _dual_value(boxed, Z, A, P, e, mass, state), _FLOOR / scale
+            gap = (primal - dual) / (primal + floor)
             if gap <= how.tolerance:
-                low = high = w[p - 1]
+                low = high = head[p - 1]
                 if boxed and P[p - 1] == 0.0:
-                    low, high = _free_bias(Z, mass, P, surplus, w, gap * (primal + _FLOOR / scale))
-                return CONVERGED, gap, iteration, low, high
-            if boxed and A.shape[1] > 0 and _separates_alone(Z, P, w):
-                return SEPARABLE, gap, iteration, nan, nan
+                    low, high = _free_bias(Z, mass, P, surplus, head, primal - dual)
+                primal = _given_value(boxed, given, mass, P, centre, head, low, high, w)
+                certificate = (primal - dual) / (primal + floor) if primal < inf else inf
+                if certificate <= how.tolerance:
+                    return BIAS_NOT_UNIQUE if low < high else CONVERGED, certificate, iteration
+                if gap <= _MINOR * how.tolerance:
+                    return IMPRECISE, certificate, iteration
+            if boxed and A.shape[1] > 0 and _separates_alone(Z, P, head):
+                return SEPARABLE, gap, iteration
         elif _is_ray(boxed, F, mass, state):
-            return NOT_SEPARABLE, inf, iteration, nan, nan
+            return NOT_SEPARABLE, inf, iteration
         if iteration == how.iterations:
-            return NOT_CONVERGED, gap, iteration, nan, nan
+            break
         iteration += 1
         # Also ends a run with a nan in it, whose step length is nan.
         if not advance(boxed, F, P_F, mass, surplus, v_F, state, iteration > _PATIENCE) > _SHORTEST_STEP:
-            return NOT_CONVERGED, gap, iteration, nan, nan
+            break
+    return (IMPRECISE, certificate, iteration) if certificate < inf else (NOT_CONVERGED, gap, iteration)
 
 
 # Mehrotra's predictor-corrector step for the quadratic programs of `interior_point`, and the linear algebra of both.
