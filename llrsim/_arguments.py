@@ -94,6 +94,8 @@ def checked_reals(name: str, values: Any) -> NDArray[np.float64]:
     """
     import numpy as np
 
+    if type(values) is np.ndarray and values.dtype == np.float64:  # the usual case inside
+        return values
     if np.ma.is_masked(values):
         raise ValueError(f"{name}: some entries are masked; fill or drop them")
     try:
@@ -134,6 +136,13 @@ def checked_array(name: str, values: Any, shape: tuple[int | str, ...]) -> NDArr
         at = f"[{', '.join(map(str, place))}]" if shape else ""
         raise ValueError(f"{name}{at} = {array[place]}: must be finite and within ±{LARGEST:g}")
     return array
+
+
+def require_entries(name: str, array: NDArray[np.float64], right: NDArray[np.bool_], accepted: str) -> None:
+    """Raise ValueError, naming the first entry that is wrong, unless all entries of an array (n,) are right."""
+    if not right.all():
+        place = int(right.argmin())
+        raise ValueError(f"{name}[{place}] = {array[place]}: must be {accepted}")
 
 
 def checked_number(name: str, value: Any) -> float:

@@ -25,6 +25,7 @@ from scipy.optimize import minimize
 import llrsim
 from llrsim import FitError, FitOptions, GroupMixture, Head, Status
 from llrsim.experiment import Axis, Descent, Noise, Sweep, Train
+from llrsim.model.methods import Reweighting, Rule
 from llrsim.model.plan import plan
 from llrsim.outcome import MethodOutcome, Outcome
 from llrsim.sweep import StoreError, SweepFailed
@@ -199,14 +200,19 @@ def call_description(rng):
 
 def broken(rng, resolved):
     """A plan, one part of which may be something else."""
-    kind, stage = int(rng.integers(7)), resolved.stages[-1]
+    kind, stage = int(rng.integers(8)), resolved.stages[-1]
+    earlier = [None, 0, len(resolved.stages) - 1]
+    refers = [earlier[int(rng.integers(3))] for _ in range(2)]
+    rule, strength = Rule(int(rng.integers(5))), float(rng.choice([0.0, 1.0, 5.0, 2.5, -1.0]))
     array = str(rng.choice(["group", "annotated", "available", "used", "weight", "labels"]))
     part = {
         1: lambda: {"head": options(rng)},
         2: lambda: {"head": odd(rng)},
-        3: lambda: {str(rng.choice(["sample", "anchor", "start", "average", "reweighting", "angle_to"])): odd(rng)},
+        3: lambda: {str(rng.choice(["sample", "anchor", "start", "average", "reweighting", "adjustment",
+                                 "angle_to", "label", "kind", "data", "shares"])): odd(rng)},
         4: lambda: {"selection": replace(stage.selection, **{array: spoilt(rng, stage.selection.used)})},
         5: lambda: {"selection": replace(stage.selection, **{array: odd(rng)})},
+        7: lambda: {"reweighting": Reweighting(rule, strength, *refers)},
     }  # fmt: skip
     if kind in part:
         return replace(resolved, stages=(*resolved.stages[:-1], replace(stage, **part[kind]())))

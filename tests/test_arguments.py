@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,18 +11,23 @@ from engine_cases import experiment
 import llrsim
 from llrsim import Experiment, ExperimentError, FitError, FitOptions, GroupMixture, fit, load, simulate
 from llrsim._arguments import checked_seed
-from llrsim.experiment import Axis, Descent, Sweep
+from llrsim.experiment import Axis, Descent, Network, Sweep
 from llrsim.model.losses import Status
+from llrsim.model.methods import Adjustment, Reweighting, Rule
 from llrsim.model.plan import plan
 from llrsim.prediction import predict_plan
 from llrsim.simulation import simulate_plan
 from llrsim.simulation.lazy import LazyGaussian
+from llrsim.sweep.verify import verify_results
 
 RNG = np.random.default_rng(5)
 X, Y = RNG.normal(size=(20, 3)), np.where(np.arange(20) < 8, 1.0, -1.0)
 RIDGE = FitOptions(loss="squared", ridge=0.1)
+FITTED = FitOptions()
 STEPS = FitOptions(loss="squared", ridge=0.1, solver=Descent(steps=7, step_size=0.05))
 TOY = GroupMixture.of(means=[[-1.0], [-1.0], [1.0], [1.0]], covariances=[[0.36]], noise_dim=3)
+
+NETWORK = Network(kind="random-relu", width=3)
 
 
 def with_entry(array, value):
@@ -45,11 +51,11 @@ WRONG_ARRAYS = {
     "fewer labels": ((X, Y[:19]), ValueError, r"labels: shape \(19,\); expected \(20,\)"),
     "complex labels": ((X, Y + 0j), TypeError, "labels: entries of type complex128"),
     "nan label": ((X, with_entry(Y, np.nan)), ValueError, r"labels\[4\] = nan"),
-    "label of 0": ((X, with_entry(Y, 0.0)), ValueError, "labels: expected -1 or"),
+    "label of 0": ((X, with_entry(Y, 0.0)), ValueError, r"labels\[4\] = 0\.0: must be -1 or 1"),
     "infinite weight": ((X, Y, with_entry(np.ones(20), np.inf)), ValueError, r"sample_weight\[4\] = inf"),
     "nan weight": ((X, Y, with_entry(np.ones(20), np.nan)), ValueError, r"sample_weight\[4\] = nan"),
-    "negative weight": ((X, Y, with_entry(np.ones(20), -1.0)), ValueError, "sample_weight: expected"),
-    "no weight": ((X, Y, np.zeros(20)), ValueError, "sample_weight: expected"),
+    "negative weight": ((X, Y, with_entry(np.ones(20), -1.0)), ValueError, r"sample_weight\[4\] = -1\.0: must be"),
+    "no weight": ((X, Y, np.zeros(20)), ValueError, "sample_weight: all zero"),
     "fewer weights": ((X, Y, np.ones(19)), ValueError, r"sample_weight: shape \(19,\); expected \(20,\)"),
 }
 
@@ -98,7 +104,7 @@ def test_a_start_is_a_fit_or_weights_and_bias():
         pull = (X @ w + b - Y) / len(Y)
         w, b = w - 0.05 * (X.T @ pull + 0.1 * w), b - 0.05 * pull.sum()
     begun = fit(X, Y, head=STEPS)
-    for start in ((weights, bias), (list(weights), np.float32(bias)), replace(begun, weights=weights, bias=bias)):
+    for start in ((weights, bias), [list(weights), np.float32(bias)], replace(begun, weights=weights, bias=bias)):
         found = fit(X, Y, head=STEPS, start=start)
         np.testing.assert_allclose([*found.weights, found.bias], [*w, b], rtol=1e-7)
 
@@ -216,10 +222,20 @@ def test_a_sweep_built_in_python_is_the_files():
     assert built == load(SMALL | {"sweep": {"replicates": 3, "grid": grid}})
 
 
-def broken(**changes):
+def broken(first=FITTED, network=None, **changes):
+    """The plan of SMALL with changes to its second stage, and the options of the first."""
     resolved = plan(load(SMALL))
-    stage = resolved.stages[1]
-    return replace(resolved, stages=(resolved.stages[0], replace(stage, **changes), *resolved.stages[2:]))
+    stages = [replace(stage) for stage in resolved.stages]
+    stages[:2] = replace(stages[0], head=first), replace(stages[1], **changes)
+    return replace(resolved, stages=tuple(stages), network=network)
+
+
+def ruled(rule, *numbers, **changes):
+    return broken(reweighting=Reweighting(rule, *numbers), **changes)
+
+
+def adjusted(scales=(1.0,) * 4, **changes):
+    return broken(adjustment=Adjustment(np.array(scales), np.zeros(4)), **changes)
 
 
 def chosen(**changes):
@@ -245,14 +261,83 @@ WRONG_PLANS = {
         r"samples\[0\]\.counts: shape \(3,\); expected \(4,\)",
     ),
     "law": (lambda: replace(plan(load(SMALL)), test=TOY), r"samples\[0\]\.mixture: expected the labels, dimensions"),
+    "label": (lambda: broken(label=5), r"stages\[1\]\.label: int; expected str"),
+    "blank label": (lambda: broken(label=" "), r"stages\[1\]\.label = ' ': must be text that is not blank"),
+    "one label": (lambda: broken(label="erm"), r"stages\[1\]\.label = 'erm': two stages share it"),
+    "kind": (lambda: broken(kind=None), r"stages\[1\]\.kind: NoneType; expected str"),
+    "data": (lambda: broken(data=7), r"stages\[1\]\.data: int; expected str"),
+    "shares": (lambda: broken(shares="stated"), r"stages\[1\]\.shares: 'stated'; expected one of realised, nominal"),
+    "rule": (lambda: ruled(99), r"stages\[1\]\.reweighting\.rule: int; expected Rule"),
+    "strength": (lambda: ruled(Rule.CONFIDENCE, -1.0, 0), r"reweighting\.strength = -1\.0: must be at least 0"),
+    "rows chosen": (lambda: ruled(Rule.LOSS, -5, 0), r"reweighting\.strength = -5\.0: must be a whole number"),
+    "no rows": (lambda: ruled(Rule.DISAGREEMENT, 0, 0, 0), r"reweighting\.strength = 0\.0: must be a whole number"),
+    "parts of rows": (lambda: ruled(Rule.LOSS, 2.5, 0), r"reweighting\.strength = 2\.5: must be a whole number"),
+    "no scorer": (lambda: ruled(Rule.CONFIDENCE, 1.0), r"reweighting\.first: missing; the rule CONFIDENCE needs"),
+    "no masses": (lambda: ruled(Rule.MASS), r"reweighting\.first: missing; the rule MASS needs an earlier stage"),
+    "no second": (lambda: ruled(Rule.DISAGREEMENT, 5, 0), r"reweighting\.second: missing; the rule DISAGREEMENT needs"),
+    "same second": (lambda: ruled(Rule.DISAGREEMENT, 5, 0, 0), r"second = 0: must be another stage than `first`"),
+    "odd second": (lambda: ruled(Rule.LOSS, 5, 0, 0), r"reweighting\.second = 0: must be None with the rule LOSS"),
+    "odd first": (lambda: ruled(Rule.WORST, 0, 0), r"reweighting\.first = 0: must be None with the rule WORST"),
+    "later scorer": (lambda: ruled(Rule.LOSS, 5, 1), r"reweighting\.first = 1: must be at most 0"),
+    "other rows": (lambda: ruled(Rule.MASS, 0, 0), r"reweighting\.first = 0: must be a stage on the same sample"),
+    "averaged rule": (lambda: ruled(Rule.WORST, average=2), r"average = 2: must be 1 beside a reweighting"),
+    "adjusted rule": (
+        lambda: adjusted(reweighting=Reweighting(Rule.WORST)),
+        r"adjustment = .*: must be None beside a reweighting",
+    ),
+    "scale": (lambda: adjusted([1.0, 1.0, 0.0, 1.0]), r"adjustment\.scales\[2\] = 0\.0: must be above 0"),
+    "rule on a network": (lambda: ruled(Rule.WORST, network=NETWORK), r"stages\[1\]\.reweighting: beside \[network\]"),
+    "adjustment on a network": (lambda: adjusted(network=NETWORK), r"stages\[1\]\.adjustment: beside \[network\]"),
+    "path on a network": (
+        lambda: broken(network=NETWORK, head=FitOptions(solver=Descent(steps=3, step_size=0.1, path=(1,)))),
+        r"stages\[1\]\.head\.solver\.path = \[1\]: heads on a network's features",
+    ),
+    "network": (lambda: broken(network=Network(kind="raw", width=0)), r"^plan\.network\.width = 0: must be from 1"),
 }
 
 
 @pytest.mark.parametrize(("make", "message"), WRONG_PLANS.values(), ids=WRONG_PLANS)
 @pytest.mark.parametrize("run", [simulate_plan, predict_plan])
 def test_parts_of_a_plan_that_do_not_go_together_are_named(make, message, run):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         run(make())
+
+
+STEP = {"steps": 3, "step_size": 0.1}
+PULL = {"from": "erm", "anchor": 0.1}
+SAME_RULES = [
+    ({"kind": "group-dro", "head": {"loss": "hinge"}}, lambda head: ruled(Rule.WORST, head=head)),
+    ({"kind": "group-dro", "head": {"ridge": 0.0}}, lambda head: ruled(Rule.WORST, head=head)),
+    ({"kind": "group-dro", "ascent": 0.1}, lambda head: ruled(Rule.WORST, 0.1, head=head)),
+    ({"kind": "group-dro", "head": {"solver": STEP}}, lambda head: ruled(Rule.WORST, head=head)),
+    ({"kind": "group-dro", "head": {"solver": STEP | {"batch": 5}}, "ascent": 0.1},
+     lambda head: ruled(Rule.WORST, 0.1, head=head)),
+    ({"kind": "logit-adjusted", "head": {"loss": "squared"}}, lambda head: adjusted(head=head)),
+    ({"kind": "llr", "head": {"loss": "max_margin"}} | PULL, lambda head: broken(head=head, anchor=0.1, start=0)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "make"), SAME_RULES, ids=[str(table) for table, _ in SAME_RULES])
+def test_a_stage_is_refused_in_the_words_of_a_method(table, make):
+    words = refusal(lambda: load(SMALL | {"method": [{"kind": "erm"}, table | {"name": "m"}]}))
+    head = table.get("head", {})
+    given = FitOptions(**head | ({"solver": Descent(**head["solver"])} if "solver" in head else {}))
+    expected = words.replace("method.m", "plan.stages[1]").replace("].ascent", "].reweighting.strength")
+    assert refusal(lambda: predict_plan(make(given))) == expected
+
+
+def test_scores_are_read_from_a_logistic_head_in_plans_too():
+    scored = {"kind": "afr", "name": "m", "from": "erm"}
+    words = refusal(lambda: load(SMALL | {"head": {"loss": "squared"}, "method": [{"kind": "erm"}, scored]}))
+    made = ruled(Rule.CONFIDENCE, 4.0, 0, first=FitOptions(loss="squared"))
+    assert refusal(lambda: predict_plan(made)) == words.replace(
+        "method.m.from = 'erm'", "plan.stages[1].reweighting.first = 0"
+    )
+
+
+def test_a_hard_margin_has_no_anchor():
+    with pytest.raises(ExperimentError, match=r"anchor = 0\.1: max_margin has no penalty to anchor"):
+        fit(X, Y, head=FitOptions(loss="max_margin"), start=(np.zeros(3), 0.0), anchor=0.1)
 
 
 WRONG_MIXTURES = [
@@ -276,6 +361,51 @@ def test_a_wrong_mixture_is_named(changes, message):
         GroupMixture.of(**{"means": [[-1.0]] * 2 + [[1.0]] * 2, "covariances": [[0.36]], "noise_dim": 3} | changes)
 
 
+SPREAD = GroupMixture.of(means=np.zeros((4, 2)), covariances=np.eye(2), noise_dim=3)
+WRONG_PARTS = [
+    ({"covariances": -SPREAD.covariances}, "covariances: smallest eigenvalue -1"),
+    ({"covariances": np.eye(2) + np.triu(np.full((4, 2, 2), 0.5), 1)}, "covariances: not symmetric"),
+    ({"multiplicities": [0]}, "multiplicities: 0; expected runs of at least one"),
+    ({"multiplicities": [10**12 + 1]}, "multiplicities: their sum = 1000000000001: must be at most 1000000000000"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), WRONG_PARTS, ids=[str(changes) for changes, _ in WRONG_PARTS])
+def test_a_mixture_of_wrong_parts_is_named(changes, message):
+    parts = {name: getattr(SPREAD, name) for name in SPREAD.__dataclass_fields__}
+    for make in (lambda: GroupMixture(**parts | changes), lambda: replace(SPREAD, **changes)):
+        with pytest.raises(ValueError, match=message):
+            make()
+
+
+PARTS = {"signal": [1.0, 1.0], "bias": 0.0, "noise_norm": 1.0, "noise_spread": 1.0}
+WRONG_HEADS = [
+    ({"signal": 1.0}, ValueError, "signal: a number; expected"),
+    ({"signal": [1.0, 1j]}, TypeError, "signal: entries of type complex128"),
+    ({"bias": "0"}, TypeError, "bias: entries of type <U1"),
+    ({"bias": [0.0, 0.0]}, ValueError, r"bias: shape \(2,\); expected \(\), the leading axes of signal"),
+    ({"noise_norm": -1.0}, ValueError, r"noise_norm: -1\.0; expected at least 0"),
+    ({"signal": np.ones((2, 1)), "bias": [0.0] * 2, "noise_norm": [1.0] * 2, "noise_spread": [np.nan, -2.0]},
+     ValueError, r"noise_spread: -2\.0; expected at least 0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "error", "message"), WRONG_HEADS, ids=[str(found[0]) for found in WRONG_HEADS])
+def test_a_wrong_head_is_named(changes, error, message):
+    for make in (llrsim.Head, llrsim.Head.of):
+        with pytest.raises(error, match=message):
+            make(**PARTS | changes)
+
+
+def test_a_head_of_lists_is_that_of_arrays():
+    law = replace(SPREAD, means=np.array([[-1.0, 0.0], [-2.0, 1.0], [1.0, 0.0], [0.5, 2.0]]))
+    arrays = llrsim.Head(np.ones(2), np.array(0.0), np.array(1.0), np.array(1.0))
+    for same in (llrsim.Head(**PARTS), llrsim.Head.of(**PARTS)):
+        np.testing.assert_array_equal(
+            llrsim.read_out(same, law).group_accuracy, llrsim.read_out(arrays, law).group_accuracy
+        )
+
+
 def test_wrong_counts_of_a_sample_are_named():
     with pytest.raises(TypeError, match=r"n = 8\.5: must be a whole number"):
         TOY.sample(8.5)
@@ -293,6 +423,8 @@ SEEDED = {
     "simulate_plan": lambda seed: simulate_plan(plan(experiment()), seed=seed),
     "sample": lambda seed: TOY.sample(8, seed=seed),
     "explain": lambda seed: llrsim.explain(experiment(), side="simulation", replicates=2, seed=seed),
+    "explain by prediction": lambda seed: llrsim.explain(experiment(), side="prediction", seed=seed),
+    "verify": lambda seed: verify_results(Path("none"), seed=seed),
     "check": lambda seed: llrsim.check(experiment(), seed=seed),
     "check of a formula": lambda seed: llrsim.check(experiment(), formula=lambda: 0.5, method="llr", seed=seed),
     "LazyGaussian": lambda seed: LazyGaussian((5, 5), seed=seed),

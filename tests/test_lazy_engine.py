@@ -182,9 +182,11 @@ SAMPLES = {
 }
 
 
-@pytest.mark.parametrize("anchor", [0.0, 0.2])
+PULLS = [(name, anchor) for name in HEADS for anchor in (0.0, 0.2) if name != "max margin" or anchor == 0.0]
+
+
 @pytest.mark.parametrize("size", SAMPLES)
-@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize(("name", "anchor"), PULLS)
 def test_a_head_is_that_of_the_dense_solver_on_what_was_revealed(name, size, anchor):
     """All of its path too, and its certificate is that of the whole matrix, which is known in the end."""
     rows, d, values = SAMPLES[size]

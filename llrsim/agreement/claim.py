@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..experiment import ExperimentError
-from ..experiment.errors import suggestion
+from ..experiment.errors import shown, suggestion
 from ..experiment.schema import Section, fields_of, section_in
 from ..model.head import Head, group_accuracy
 from ..model.mixture import Array, GroupMixture
@@ -291,9 +291,13 @@ def _claim(result: Any, law: GroupMixture) -> Claim:
     except ValueError:
         values = np.asarray(None)
     if values.dtype.kind == "O":  # fractions, or SymPy's numbers
-        with suppress(TypeError, ValueError):
+        try:
             values = np.reshape([complex(value) for value in values.flat], values.shape)
             values = values if values.imag.any() else values.real
+        except OverflowError:
+            raise _Unfit(f"{shown(result)}; accuracies lie in [0, 1]") from None
+        except (TypeError, ValueError):
+            pass
     if values.dtype.kind not in "biufc":
         raise _Unfit(f"a {type(result).__name__}; expected {expected}")
     if values.shape not in ((), (groups,)):

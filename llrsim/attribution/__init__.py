@@ -135,6 +135,7 @@ def explain(
     require_choice("limit", limit, LIMITS)
     replicates = checked_whole("replicates", replicates, 1)
     jobs = checked_whole("jobs", jobs, 1)
+    seed = None if seed is None else checked_seed(seed)
     if methods is not None:
         methods = methods if isinstance(methods, str) or not isinstance(methods, Iterable) else list(methods)
         require_labels("methods", methods)
@@ -163,7 +164,7 @@ def explain(
     found: list[Attribution] = []
     weightings = drawn = None
     if side != "prediction":
-        drawn = experiment.sweep.seed if seed is None else checked_seed(seed)
+        drawn = experiment.sweep.seed if seed is None else seed
         # What is refused is told by the methods' names first: cells have numbers.
         compared = [resolved.stages.index(stage) for stage in (baseline, *retraining)]
         chosen(resolved.restricted(compared), experiment.sweep.simulator)

@@ -1,6 +1,14 @@
 """The experiment description: schema, reading, checks, identity and changes by dotted path."""
 
-from .checks import check_anchor, checked_head, checked_network
+from .checks import (
+    check_adjusted_loss,
+    check_adversary,
+    check_anchor,
+    check_on_network,
+    check_scorer,
+    checked_head,
+    checked_network,
+)
 from .errors import EmptyGroupWarning, ExperimentError
 from .experiment import Experiment
 from .grid import Grid
@@ -43,7 +51,11 @@ __all__ = [
     "Sweep",
     "Test",
     "Train",
+    "check_adjusted_loss",
+    "check_adversary",
     "check_anchor",
+    "check_on_network",
+    "check_scorer",
     "checked_head",
     "checked_network",
     "load",

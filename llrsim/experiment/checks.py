@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -40,13 +40,17 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "check_adjusted_loss",
+    "check_adversary",
     "check_anchor",
     "check_features",
     "check_head",
     "check_methods",
     "check_name",
     "check_network",
+    "check_on_network",
     "check_samples",
+    "check_scorer",
     "check_study",
     "check_sweep",
     "checked_head",
@@ -77,11 +81,13 @@ def checked_head(key: str, head: FitOptions) -> FitOptions:
     return typed
 
 
-def check_anchor(key: str, anchor: float, missing: str | None) -> None:
+def check_anchor(key: str, anchor: float, missing: str | None, head: FitOptions) -> None:
     """Raise ExperimentError unless a head can be pulled so; `missing` is what should give the head to pull to."""
     require(0 <= anchor < math.inf, key, anchor, "at least 0")
     if anchor > 0 and missing is not None:
         raise ExperimentError(f"{key} = {anchor}: needs {missing}")
+    if anchor > 0 and head.loss == "max_margin":
+        raise ExperimentError(f"{key} = {anchor}: max_margin has no penalty to anchor")
 
 
 def check_head(key: str, head: FitOptions) -> None:
@@ -126,11 +132,7 @@ def check_methods(methods: tuple[Method, ...], head: FitOptions, heldout: Heldou
         if method.head is not None:
             check_head(f"method.{method.label}.head", head.changed_by(method.head))
         missing = "`from`, the earlier method whose head it is pulled to" if method.start is None else None
-        check_anchor(f"method.{method.label}.anchor", method.anchor, missing)
-        if method.anchor > 0 and head.changed_by(method.head).loss == "max_margin":
-            raise ExperimentError(
-                f"method.{method.label}.anchor = {method.anchor}: max_margin has no penalty to anchor"
-            )
+        check_anchor(f"method.{method.label}.anchor", method.anchor, missing, head.changed_by(method.head))
         if heldout is None and (method.source == "heldout" or method.kind == "llr-on-train"):
             need = "takes the size of" if method.kind == "llr-on-train" else "is fitted on"
             raise ExperimentError(f"heldout: missing; method {method.label} {need} the held-out sample")
@@ -221,9 +223,11 @@ def check_rule(key: str, method: Method, head: FitOptions, earlier: Mapping[str,
     if method.kind == "self":
         _check_selection(key, method, earlier)
     if method.kind == "group-dro":
-        _check_adversary(key, method, head)
+        check_adversary(key, "ascent", method.ascent, head, method.anchor)
     if method.kind == "logit-adjusted":
-        _check_adjustment(key, method, head)
+        check_adjusted_loss(key, head)
+        for name in ("adjust", "stretch"):
+            require(0 <= getattr(method, name) < math.inf, f"{key}.{name}", getattr(method, name), "at least 0")
     _check_control(key, method, earlier)
     if method.angle_to is not None:
         _check_known(f"{key}.angle_to", method.angle_to, earlier)
@@ -241,10 +245,14 @@ def _check_scorer(key: str, label: str | None, earlier: Mapping[str, tuple[Metho
     if label is None:
         raise ExperimentError(f"{key}: missing; give the earlier method whose head scores the rows, for example erm")
     _check_known(key, label, earlier)
-    loss = earlier[label][1].loss
-    if loss != "logistic":
+    check_scorer(key, label, earlier[label][1])
+
+
+def check_scorer(key: str, earlier: str | int, head: FitOptions) -> None:
+    """Raise ExperimentError unless an earlier method or stage, fitted with these options, can score rows."""
+    if head.loss != "logistic":
         raise ExperimentError(
-            f"{key} = {shown(label)}: its loss is {loss}, and scores are read as log-odds; accepted: a method with "
+            f"{key} = {shown(earlier)}: its loss is {head.loss}, and scores are read as log-odds; accepted: one with "
             "loss = 'logistic'"
         )
 
@@ -261,28 +269,31 @@ def _check_selection(key: str, method: Method, earlier: Mapping[str, tuple[Metho
         raise ExperimentError(f"{key}.against = {shown(method.against)}: goes with by = 'disagreement'")
 
 
-def _check_adversary(key: str, method: Method, head: FitOptions) -> None:
+def check_adversary(key: str, name: str, ascent: float | None, head: FitOptions, anchor: float) -> None:
+    """Raise ExperimentError unless group DRO can be fitted so; `name` is the key of the ascent's step size below `key`.
+
+    Without an ascent the worst masses are found exactly.
+    """
     if head.loss not in ("squared", "logistic", "squared_hinge"):
         raise ExperimentError(f"{key}.head.loss = {shown(head.loss)}: group-dro takes squared, logistic, squared_hinge")
     if isinstance(head.solver, str):
-        if method.ascent is not None:
+        if ascent is not None:
             raise ExperimentError(
-                f"{key}.ascent = {method.ascent}: goes with a descent; exact fits find the worst masses themselves"
+                f"{key}.{name} = {ascent}: goes with a descent; exact fits find the worst masses themselves"
             )
-        require(head.ridge + method.anchor > 0, f"{key}.head.ridge", head.ridge, "above 0 with the exact solver")
+        require(head.ridge + anchor > 0, f"{key}.head.ridge", head.ridge, "above 0 with the exact solver")
         return
-    if method.ascent is None:
-        raise ExperimentError(f"{key}.ascent: missing; give the step size of the group masses, above 0")
-    require(0 < method.ascent < math.inf, f"{key}.ascent", method.ascent, "above 0")
+    if ascent is None:
+        raise ExperimentError(f"{key}.{name}: missing; give the step size of the group masses, above 0")
+    require(0 < ascent < math.inf, f"{key}.{name}", ascent, "above 0")
     if head.solver.batch is not None:
         raise ExperimentError(f"{key}.head.solver.batch = {head.solver.batch}: group-dro descends on full batches only")
 
 
-def _check_adjustment(key: str, method: Method, head: FitOptions) -> None:
+def check_adjusted_loss(key: str, head: FitOptions) -> None:
+    """Raise ExperimentError unless the loss of these options can be adjusted."""
     if head.loss != "logistic":
         raise ExperimentError(f"{key}.head.loss = {shown(head.loss)}: logits are adjusted in the logistic loss only")
-    for name in ("adjust", "stretch"):
-        require(0 <= getattr(method, name) < math.inf, f"{key}.{name}", getattr(method, name), "at least 0")
 
 
 def _check_control(key: str, method: Method, earlier: Mapping[str, tuple[Method, FitOptions]]) -> None:
@@ -520,7 +531,7 @@ def check_network(experiment: "Experiment") -> None:
     network = experiment.network
     if network is None:
         return
-    _check_alone(network)
+    _check_alone("network", network)
     simulator = experiment.sweep.simulator
     require(simulator != "lazy", "sweep.simulator", simulator, "auto or dense beside [network], which needs all inputs")
     sections = {"train": experiment.train, "heldout": experiment.heldout, "test": experiment.test}
@@ -529,38 +540,43 @@ def check_network(experiment: "Experiment") -> None:
             _check_untouched(f"{name}.collapse", section.collapse)
     for method in experiment.method:
         ruled = [key for key in RULES if getattr(method, key) is not None]
-        if ruled or method.kind == "group-dro":
-            raise ExperimentError(
-                f"method.{method.label}.{ruled[0] if ruled else 'kind'}: beside [network] heads are fitted with fixed "
-                "weights on the loss as it is; accepted kinds: erm, llr, llr-on-train, cb-llr, dfr"
-            )
-        solver = experiment.head_of(method).solver
-        if isinstance(solver, Descent) and solver.path:
-            raise ExperimentError(
-                f"method.{method.label}.head.solver.path = {list(solver.path)}: heads on a network's features are "
-                "tested at the end only; leave path out, or compare methods of several steps"
-            )
+        ruled += ["kind"] if method.kind == "group-dro" else []
+        check_on_network(f"method.{method.label}", ruled, experiment.head_of(method))
+
+
+def check_on_network(key: str, ruled: Sequence[str], head: FitOptions) -> None:
+    """Raise ExperimentError unless a head can be fitted on a network's features; `ruled` are keys that none has."""
+    if ruled:
+        raise ExperimentError(
+            f"{key}.{ruled[0]}: beside [network] heads are fitted with fixed "
+            "weights on the loss as it is; accepted kinds: erm, llr, llr-on-train, cb-llr, dfr"
+        )
+    if isinstance(head.solver, Descent) and head.solver.path:
+        raise ExperimentError(
+            f"{key}.head.solver.path = {list(head.solver.path)}: heads on a network's features are "
+            "tested at the end only; leave path out, or compare methods of several steps"
+        )
 
 
 def checked_network(key: str, network: Network) -> Network:
     """Return a network that Python built as a file's is read; ExperimentError for one that cannot be trained."""
     typed: Network = convert(plain(network, key), Network, key)
-    _check_alone(typed)
+    _check_alone(key, typed)
     return typed
 
 
-def _check_alone(network: Network) -> None:
-    require(1 <= network.width <= WIDEST, "network.width", network.width, f"from 1 to {WIDEST} hidden units")
+def _check_alone(key: str, network: Network) -> None:
+    require(1 <= network.width <= WIDEST, f"{key}.width", network.width, f"from 1 to {WIDEST} hidden units")
     accepted = f"from 1 to {MOST_TEST_ROWS} rows of each group"
-    require(1 <= network.test_rows <= MOST_TEST_ROWS, "network.test_rows", network.test_rows, accepted)
-    for key in ("steps", "step_size"):
-        if network.kind == "trained" and getattr(network, key) is None:
-            raise ExperimentError(f"network.{key}: missing; a trained network needs steps and step_size")
-    require(network.steps is None or network.steps >= 1, "network.steps", network.steps, "at least 1")
+    require(1 <= network.test_rows <= MOST_TEST_ROWS, f"{key}.test_rows", network.test_rows, accepted)
+    for name in ("steps", "step_size"):
+        if network.kind == "trained" and getattr(network, name) is None:
+            raise ExperimentError(f"{key}.{name}: missing; a trained network needs steps and step_size")
+    require(network.steps is None or network.steps >= 1, f"{key}.steps", network.steps, "at least 1")
     step_size = network.step_size
-    require(step_size is None or 0 < step_size < math.inf, "network.step_size", step_size, "above 0")
-    require(0 <= network.momentum < 1, "network.momentum", network.momentum, "in [0, 1)")
-    require(0 <= network.ridge < math.inf, "network.ridge", network.ridge, "at least 0")
+    require(step_size is None or 0 < step_size < math.inf, f"{key}.step_size", step_size, "above 0")
+    require(0 <= network.momentum < 1, f"{key}.momentum", network.momentum, "in [0, 1)")
+    require(0 <= network.ridge < math.inf, f"{key}.ridge", network.ridge, "at least 0")
 
 
 def _check_untouched(key: str, collapse: Collapse) -> None:

@@ -19,16 +19,20 @@ from scipy.special import ndtr
 from .._arguments import checked_reals, require_type
 from .mixture import Array, GroupMixture
 
+_PARTS = ("signal", "bias", "noise_norm", "noise_spread")
+
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """Summary of one or many heads.
+    """Summary of one or many heads, of arrays or what NumPy makes them of; nan marks heads that are not there.
 
     Attributes:
         signal: (..., k) weights u on the signal coordinates.
         bias: (...,) b.
-        noise_norm: (...,) |v|, the norm of the weights on the noise coordinates.
-        noise_spread: (...,) q = sqrt(v' diag(e) v); equals noise_norm when the noise is isotropic.
+        noise_norm: (...,) |v|, the norm of the weights on the noise coordinates, at least 0.
+        noise_spread: (...,) q = sqrt(v' diag(e) v), at least 0; equals noise_norm when the noise is isotropic.
+
+    Raises ValueError for leading axes that differ and norms below 0, TypeError for entries that are no real numbers.
     """
 
     signal: Array
@@ -36,26 +40,24 @@ class Head:
     noise_norm: Array
     noise_spread: Array
 
+    def __post_init__(self) -> None:
+        for name in _PARTS:
+            object.__setattr__(self, name, checked_reals(name, getattr(self, name)))
+        if not self.signal.ndim:
+            raise ValueError("signal: a number; expected (..., k) weights on the signal coordinates")
+        axes = self.signal.shape[:-1]
+        for name in _PARTS[1:]:
+            part = getattr(self, name)
+            if part.shape != axes:
+                raise ValueError(f"{name}: shape {part.shape}; expected {axes}, the leading axes of signal")
+            if name != "bias" and (part < 0).any():
+                raise ValueError(f"{name}: {np.nanmin(part)}; expected at least 0")
+
     @classmethod
     def of(cls, signal: ArrayLike, bias: ArrayLike, noise_norm: ArrayLike, noise_spread: ArrayLike | None = None):
-        """Build from array-likes; `noise_spread` defaults to `noise_norm` (isotropic noise).
-
-        nan marks heads that are not there. Raises ValueError for leading axes that differ, TypeError for entries that
-        are no real numbers.
-        """
-        u = checked_reals("signal", signal)
-        if not u.ndim:
-            raise ValueError("signal: a number; expected (..., k) weights on the signal coordinates")
-        rest = {
-            "bias": bias,
-            "noise_norm": noise_norm,
-            "noise_spread": noise_norm if noise_spread is None else noise_spread,
-        }
-        parts = [checked_reals(name, value) for name, value in rest.items()]
-        for name, part in zip(rest, parts, strict=True):
-            if part.shape != u.shape[:-1]:
-                raise ValueError(f"{name}: shape {part.shape}; expected {u.shape[:-1]}, the leading axes of signal")
-        return cls(u, *parts)
+        """Build from array-likes; `noise_spread` defaults to `noise_norm` (isotropic noise)."""
+        spread = noise_norm if noise_spread is None else noise_spread
+        return cls(signal, bias, noise_norm, spread)  # type: ignore[arg-type]
 
     def __getitem__(self, index) -> Head:
         """The heads at an index of the leading axes."""

@@ -47,16 +47,14 @@ def _broadcast(name: str, values: ArrayLike, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(value, shape).copy()
 
 
-def _covariances(values: ArrayLike, groups: int, k: int) -> Array:
-    """(G, k, k) symmetric positive semidefinite matrices, from so many or from one."""
-    covariances = checked_array("covariances", _broadcast("covariances", values, (groups, k, k)), (groups, k, k))
+def _check_covariances(covariances: Array) -> None:
+    """Raise ValueError unless matrices (G, k, k) are symmetric and positive semidefinite."""
     size = np.abs(covariances).max(initial=0.0)
     if np.abs(covariances - covariances.swapaxes(1, 2)).max(initial=0.0) > 1e-12 * size:
         raise ValueError("covariances: not symmetric")
     least = np.linalg.eigvalsh(covariances).min(initial=0.0)
     if least < -1e-12 * size:
         raise ValueError(f"covariances: smallest eigenvalue {least:.3g}; must be positive semidefinite")
-    return covariances
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +105,10 @@ class GroupMixture:
                 raise ValueError(f"{name}: {value.min():g}; expected at least 0")
         if abs(self.proportions.sum() - 1) > 1e-6:
             raise ValueError(f"proportions: {self.proportions.tolist()}; expected numbers that sum to one")
+        if not self.multiplicities.all():
+            raise ValueError("multiplicities: 0; expected runs of at least one coordinate")
+        checked_whole("multiplicities: their sum", self.noise_dim, 0, MOST)
+        _check_covariances(self.covariances)
 
     @classmethod
     def of(
@@ -142,7 +144,6 @@ class GroupMixture:
         groups = len(label)
         mean = checked_array("means", means, (groups, "k"))
         k = mean.shape[1]
-        covariance = _covariances(covariances, groups, k)
         share = np.full(groups, 1.0 / max(groups, 1))
         if proportions is not None:
             share = checked_array("proportions", proportions, (groups,))
@@ -159,7 +160,7 @@ class GroupMixture:
             attributes=checked_array("attributes", attributes, (groups,)),
             proportions=share / share.sum(),
             means=mean,
-            covariances=covariance,
+            covariances=_broadcast("covariances", covariances, (groups, k, k)),
             noise_std=_broadcast("noise_std", noise_std, (groups,)),
             eigenvalues=eigenvalues,
             multiplicities=lengths,

@@ -20,9 +20,28 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 from msgspec.structs import replace as with_fields
 
-from .._arguments import checked_array, checked_counts, checked_number, checked_whole, require_choice, require_type
-from ..experiment import Experiment, FitOptions, check_anchor, checked_head, checked_network, groups
-from ..experiment.errors import EmptyGroupWarning
+from .._arguments import (
+    checked_array,
+    checked_counts,
+    checked_number,
+    checked_whole,
+    require_choice,
+    require_entries,
+    require_type,
+)
+from ..experiment import (
+    Experiment,
+    FitOptions,
+    check_adjusted_loss,
+    check_adversary,
+    check_anchor,
+    check_on_network,
+    check_scorer,
+    checked_head,
+    checked_network,
+    groups,
+)
+from ..experiment.errors import EmptyGroupWarning, require
 from ..experiment.groups import apportion
 from ..experiment.schema import KINDS
 from .collapse import class_centres, collapse
@@ -398,6 +417,10 @@ def checked_plan(plan: Plan) -> Plan:
     )
     plan = replace(plan, samples=samples)
     stages = tuple(_checked_stage(f"plan.stages[{place}]", plan, place) for place in range(len(plan.stages)))
+    labels = [stage.label for stage in stages]
+    for place, label in enumerate(labels):
+        if label in labels[:place]:
+            raise ValueError(f"plan.stages[{place}].label = {label!r}: two stages share it; expected unique labels")
     network = None if plan.network is None else checked_network("plan.network", plan.network)
     return as_checked(replace(plan, stages=stages, network=network))
 
@@ -419,26 +442,37 @@ def _checked_sample(key: str, sample: Sample, test: GroupMixture) -> Sample:
 def _checked_stage(key: str, plan: Plan, place: int) -> Stage:
     stage = plan.stages[place]
     require_type(key, stage, Stage)
+    for name in ("label", "kind", "data"):
+        require_type(f"{key}.{name}", getattr(stage, name), str)
+    require(bool(stage.label.strip()), f"{key}.label", stage.label, "text that is not blank")
+    require_choice(f"{key}.shares", stage.shares, get_args(Shares))
     sample = checked_whole(f"{key}.sample", stage.sample, 0, len(plan.samples) - 1)
     average = checked_whole(f"{key}.average", stage.average, 1)
     require_type(f"{key}.head", stage.head, FitOptions)
     head = checked_head(f"{key}.head", stage.head)
     anchor = checked_number(f"{key}.anchor", stage.anchor)
     missing = "`start`, the stage whose head it is pulled to" if stage.start is None else None
-    check_anchor(f"{key}.anchor", anchor, missing)
-    rule, adjustment = stage.reweighting, stage.adjustment
+    check_anchor(f"{key}.anchor", anchor, missing, head)
+    for name in ("start", "angle_to"):
+        if getattr(stage, name) is not None:
+            checked_whole(f"{key}.{name}", getattr(stage, name), 0, place - 1)
+    ruled = [name for name in ("reweighting", "adjustment", "angle_to") if getattr(stage, name) is not None]
+    if plan.network is not None:
+        check_on_network(key, ruled, head)
+    rule = stage.reweighting
     if rule is not None:
-        require_type(f"{key}.reweighting", rule, Reweighting)
-        checked_number(f"{key}.reweighting.strength", rule.strength)
-    earlier = {"start": stage.start, "angle_to": stage.angle_to}
-    earlier |= {} if rule is None else {"reweighting.first": rule.first, "reweighting.second": rule.second}
-    for name, index in earlier.items():
-        if index is not None:
-            checked_whole(f"{key}.{name}", index, 0, place - 1)
+        _check_reweighting(f"{key}.reweighting", rule, plan.stages[:place], sample)
+        require("adjustment" not in ruled, f"{key}.adjustment", stage.adjustment, "None beside a reweighting")
+        require(average == 1, f"{key}.average", average, "1 beside a reweighting")
+        if rule.rule is Rule.WORST:
+            check_adversary(key, "reweighting.strength", rule.strength or None, head, anchor)
+    adjustment = stage.adjustment
     if adjustment is not None:
         require_type(f"{key}.adjustment", adjustment, Adjustment)
+        check_adjusted_loss(key, head)
         groups = plan.test.labels.shape
         scales, shifts = (checked_array(f"{key}.adjustment.{n}", getattr(adjustment, n), groups) for n in _ADJUSTED)
+        require_entries(f"{key}.adjustment.scales", scales, scales > 0, "above 0")
         adjustment = Adjustment(scales, shifts)
     chosen = _checked_selection(f"{key}.selection", stage.selection, plan.test, plan.samples[sample].counts)
     return replace(
@@ -447,6 +481,32 @@ def _checked_stage(key: str, plan: Plan, place: int) -> Stage:
 
 
 _ADJUSTED = ("scales", "shifts")
+
+
+def _check_reweighting(key: str, given: Reweighting, earlier: tuple[Stage, ...], sample: int) -> None:
+    """Raise TypeError or ValueError unless a rule has the strength and the earlier stages that its kind takes."""
+    require_type(key, given, Reweighting)
+    require_type(f"{key}.rule", given.rule, Rule)
+    rule, strength = given.rule, checked_number(f"{key}.strength", given.strength)
+    if rule in (Rule.LOSS, Rule.DISAGREEMENT):
+        require(strength >= 1 and strength.is_integer(), f"{key}.strength", strength, "a whole number of at least 1")
+    require(strength >= 0, f"{key}.strength", strength, "at least 0")
+    for name, needed in (("first", rule is not Rule.WORST), ("second", rule is Rule.DISAGREEMENT)):
+        place = getattr(given, name)
+        if not needed:
+            require(place is None, f"{key}.{name}", place, f"None with the rule {rule.name}")
+            continue
+        if place is None:
+            raise ValueError(f"{key}.{name}: missing; the rule {rule.name} needs an earlier stage")
+        checked_whole(f"{key}.{name}", place, 0, len(earlier) - 1)
+        other = earlier[place]
+        if rule.scored:
+            check_scorer(f"{key}.{name}", place, other.head)
+        if rule is Rule.MASS:
+            alike = other.sample == sample and other.average == 1
+            require(alike, f"{key}.{name}", place, "a stage on the same sample that averages no heads")
+    if rule is Rule.DISAGREEMENT:
+        require(given.second != given.first, f"{key}.second", given.second, "another stage than `first`")
 
 
 def _checked_selection(key: str, chosen: Selection, test: GroupMixture, counts: Counts) -> Selection:

@@ -443,6 +443,7 @@ def verify_results(
 
     Raises StoreError where the folder cannot be read to its end.
     """
+    seed = checked_seed(seed)
     with Reader(folder, checked=False) as reader:
         damage = damage_in(reader)
         exact = not damage.found and _same_machine(reader)
@@ -452,7 +453,7 @@ def verify_results(
             grid = Grid(reader.experiment)
             compile_kernels(heads_of(grid), say, simulators=simulators_of(grid) if reader.has_simulations() else ())
             counts = _shares(reader, rows)
-            random = Random(checked_seed(seed))
+            random = Random(seed)
             for table, count in counts.items():
                 for row in _drawn(reader, table, count, random):
                     wrong += _wrong(reader, table, row, exact=exact and table == "rows")

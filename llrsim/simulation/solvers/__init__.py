@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,7 +10,15 @@ import numpy as np
 from numba import float32, float64, int64, typeof, types, uint64
 from numpy.typing import ArrayLike
 
-from ..._arguments import checked_array, checked_number, checked_seed, require_flag, require_type, shown
+from ..._arguments import (
+    checked_array,
+    checked_number,
+    checked_seed,
+    require_entries,
+    require_flag,
+    require_type,
+    shown,
+)
 from ..._jit import kernel
 from ...experiment import FitOptions, check_anchor, checked_head
 from ...model.draws import Role, key, root_key
@@ -183,7 +191,7 @@ def fit(
     sample_weight: ArrayLike | None = None,
     *,
     head: FitOptions,
-    start: Fit | tuple[ArrayLike, float] | None = None,
+    start: Fit | Sequence[Any] | None = None,
     anchor: float = 0.0,
     seed: Seed = 0,
     raising: bool = True,
@@ -194,7 +202,7 @@ def fit(
     normalised to sum to one (default equal), by the exact solver of the loss or the descent that `head.solver` asks
     for (T0). In scikit-learn's terms, with mean-one weights: LogisticRegression and LinearSVC at C = 1/(n ridge).
 
-    `start` is the head that a descent starts from and that `anchor` pulls to: a `Fit`, or (weights, bias) with weights
+    `start` is the head that a descent starts from and that `anchor` pulls to: a `Fit`, or [weights, bias] with weights
     (p,). `seed` orders minibatches: a whole number in [0, 2^64), or a NumPy Generator or SeedSequence to draw one from.
 
     Raises:
@@ -215,13 +223,13 @@ def fit(
     if not x.shape[1]:
         raise ValueError(f"features: shape {x.shape}; expected at least one column")
     y = checked_array("labels", labels, x.shape[:1])
-    if not np.isin(y, (-1.0, 1.0)).all():
-        raise ValueError("labels: expected -1 or +1 in every row")
+    require_entries("labels", y, np.isin(y, (-1.0, 1.0)), "-1 or 1")
     c = np.ones(len(y)) if sample_weight is None else checked_array("sample_weight", sample_weight, y.shape)
-    if not (c >= 0).all() or not (len(c) == 0 or c.sum() > 0):
-        raise ValueError("sample_weight: expected (n,) nonnegative numbers, not all zero")
+    require_entries("sample_weight", c, c >= 0, "at least 0")
+    if len(c) and not c.any():
+        raise ValueError("sample_weight: all zero; expected a row of positive weight")
     pull = checked_number("anchor", anchor)
-    check_anchor("anchor", pull, "`start`, the head to pull to" if start is None else None)
+    check_anchor("anchor", pull, "`start`, the head to pull to" if start is None else None, head)
     origin = np.zeros(x.shape[1] + 1) if start is None else _origin(start, x.shape[1])
     drawn = checked_seed(seed)
     found = fit_rows(x, y, c, head=head, origin=origin, anchor=pull, seed=drawn)
@@ -230,9 +238,9 @@ def fit(
     return found
 
 
-def _origin(start: Fit | tuple[ArrayLike, float], p: int) -> Array:
+def _origin(start: Fit | Sequence[Any], p: int) -> Array:
     """(p + 1,) weights and bias of a head given to `fit`."""
-    if not isinstance(start, Fit) and not (isinstance(start, tuple) and len(start) == 2):
+    if not isinstance(start, Fit) and not (isinstance(start, list | tuple) and len(start) == 2):
         raise TypeError(f"start: {shown(start)}; expected a Fit or (weights, bias)")
     weights, bias = (start.weights, start.bias) if isinstance(start, Fit) else start
     return np.append(checked_array("start: weights", weights, (p,)), checked_number("start: bias", bias))
