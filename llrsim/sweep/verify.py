@@ -351,14 +351,14 @@ def _build_again(path: Path) -> None:
     StoreError where a table cannot be read to its end; the file stays as it was.
     """
     check_inside(path)
-    with sqlite_errors(path), closing(sqlite3.connect("")) as built:  # a file without a name, of its own
-        built.execute("ATTACH ? AS damaged", (str(path),))
+    with sqlite_errors(path), closing(sqlite3.connect("", uri=True)) as built:  # a file without a name
+        built.execute("ATTACH ? AS damaged", (f"{path.resolve().as_uri()}?mode=ro",))
         for statement in CREATE:
             built.execute(statement)
         for table in CHECKED:
             names = ", ".join(name for _, name, *_ in built.execute(f"PRAGMA main.table_info({table})"))
-            # With a condition, or SQLite copies the rows in the order in which they are, sorted or not.
-            built.execute(f"INSERT OR IGNORE INTO {table} ({names}) SELECT {names} FROM damaged.{table} WHERE +1")
+            # With names: without, SQLite copies whole tables in the order in which their rows are, sorted or not.
+            built.execute(f"INSERT OR IGNORE INTO {table} ({names}) SELECT {names} FROM damaged.{table}")
         built.commit()
         built.execute("DETACH damaged")
         with closing(sqlite3.connect(path)) as connection:
