@@ -32,6 +32,15 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
         unfinished.unlink(missing_ok=True)
 
 
+def escaped(text: str) -> str:
+    """Return the text with bytes that are no text, as a path may hold them, as escapes.
+
+    >>> escaped("out\\udcff")
+    'out\\\\udcff'
+    """
+    return text.encode(errors="backslashreplace").decode()
+
+
 def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """A line of CSV for each row; numbers in shortest repr, nothing for None: the bytes depend on the numbers alone."""
     columns = list(dict.fromkeys(key for row in rows for key in row))

@@ -6,7 +6,9 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -17,6 +19,7 @@ from sweep_cases import small
 
 import llrsim
 from llrsim.commands import COMMANDS, main, main_sweep
+from llrsim.sweep.format import FILE
 from llrsim.sweep.stop import Interrupted, interruptible
 
 TESTS = Path(__file__).parent
@@ -165,8 +168,73 @@ def test_sweep_leaves_a_table_a_csv_and_figures(capsys, file, tmp_path):
     assert copy.read_bytes() == (out / "results.csv").read_bytes()
 
 
+@pytest.mark.filterwarnings("always:.*its stored experiment was damaged")
+def test_a_sweep_over_a_damaged_experiment_says_what_its_table_holds_and_is_called(capsys, file, tmp_path, monkeypatch):
+    for slow in ("write_figures", "explain_base"):
+        monkeypatch.setattr(
+            f"llrsim.sweep.finish.{slow}", lambda *_, slow=slow, **__: None if "explain" in slow else []
+        )
+    out = tmp_path / "out"
+    argv = ["sweep", file, "--out", str(out), "--jobs", "1"]
+    said(capsys, [*argv, "--set", "sweep.replicates=3"])
+    with sqlite3.connect(out / FILE) as connection:
+        connection.execute("UPDATE sweep SET experiment = replace(experiment, 'replicates', 'replicatez')")
+    connection.close()
+    smaller = ["--set", 'sweep.grid={"train.n" = [80]}', "--set", "sweep.replicates=2", "--set", "name=zzz"]
+    told = said(capsys, [*argv, *smaller])
+    assert "Its former name, study, replicates and grid are lost; the name is now 'zzz'" in told.err
+    replaced = "results.csv and the figures now hold 1 cells x 2 replicates, in place of those of the stored experiment"
+    assert (
+        f"{replaced} that was damaged; 4 more cells, of other grids, are kept in {out} and shown by their own"
+        in told.out
+    )
+    assert "; replicates beyond these are kept too" in told.out
+    assert "in place of" not in said(capsys, [*argv, *smaller]).out
+
+
+def test_the_table_comes_before_any_figure(capsys, file, tmp_path, monkeypatch):
+    def failing(*_, **__):
+        raise RuntimeError("no figure")
+
+    monkeypatch.setattr("llrsim.sweep.finish.write_figures", failing)
+    out = tmp_path / "out"
+    with pytest.raises(RuntimeError, match="no figure"):
+        main(["sweep", file, "--out", str(out), "--jobs", "1", "--predict-only"])
+    assert "worst-group accuracy" in capsys.readouterr().out
+    assert (out / "results.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "backend", ["module://matplotlib_inline.backend_inline", pytest.param("nonsense", marks=pytest.mark.slow)]
+)
+def test_figures_are_drawn_whatever_backend_the_user_has(backend, file, tmp_path):
+    """A notebook names its backend to every process that it starts, whether or not that one can import it."""
+    out = str(tmp_path / "out")
+    sweep = ["sweep", file, "--out", out, "--predict-only", "--jobs", "1"]
+    script = f"from llrsim.commands import main; print(main({sweep}), main({['report', out, '--jobs', '1']}))"
+    environment = os.environ | {"MPLBACKEND": backend}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 0"
+    assert "warning" not in done.stderr
+    assert {"results.csv", "wga_by_train_n.png", "attribution.png", "report.html"} <= set(os.listdir(out))
+
+
+def test_a_folder_whose_name_is_no_text_is_swept_and_read(capsys, file, tmp_path):
+    out = os.fsdecode(os.path.join(os.fsencode(tmp_path), b"all", b"out\xff"))
+    said(capsys, ["sweep", file, "--out", out, "--jobs", "1", "--predict-only"])
+    (command,) = [run["command"] for run in json.loads(said(capsys, ["status", out, "--json"]).out)["runs"]]
+    assert r"out\udcff" in command
+    for argv in (["verify", out], ["export", out, "--csv", out + ".csv"], ["report", out, "--jobs", "1"]):
+        said(capsys, argv)
+    shutil.copytree(out, tmp_path / "all" / "copy")
+    with open(os.path.join(out, FILE), "r+b") as stored:
+        stored.truncate(5000)
+    said(capsys, ["report", str(tmp_path / "all"), "--jobs", "1"], 1)
+    assert "copy" in (tmp_path / "all" / "report.html").read_text(encoding="utf-8")
+
+
 def test_a_sweep_says_what_its_table_held_before_and_that_it_is_kept(capsys, file, tmp_path, monkeypatch):
-    for slow in ("write_files", "write_phase_diagram", "explain_base"):
+    for slow in ("write_figures", "write_phase_diagram", "explain_base"):
         monkeypatch.setattr(
             f"llrsim.sweep.finish.{slow}", lambda *_, slow=slow, **__: None if "explain" in slow else []
         )

@@ -1,5 +1,6 @@
 """Damaged rows taken out of a results folder: nothing else goes, and the sweep computes the same ones again."""
 
+import re
 import sqlite3
 
 import pytest
@@ -9,7 +10,7 @@ from test_verify import ALTERED, change
 
 from llrsim.commands import main
 from llrsim.experiment.grid import Grid
-from llrsim.sweep import StoreError, run_sweep
+from llrsim.sweep import StoreError, open_results, run_sweep
 from llrsim.sweep import verify_results as verify
 from llrsim.sweep.folder import locked
 from llrsim.sweep.format import CHECKED, FILE
@@ -178,15 +179,61 @@ def test_cells_of_an_earlier_grid_outlive_the_mending_of_others(tmp_path):
     assert verify(tmp_path, rows=1000).fine
 
 
+def page_of(folder, name):
+    """Page number of the root of a table or index, and the size of a page."""
+    connection = sqlite3.connect(folder / FILE)
+    size = connection.execute("PRAGMA page_size").fetchone()[0]
+    root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (name,)).fetchone()[0]
+    connection.close()
+    return root, size
+
+
+def test_a_damaged_index_is_refused_and_built_again_with_every_row(copy, capsys, tmp_path):
+    before, rows = computed(copy), open_results(copy).rows()
+    root, page = page_of(copy, "sqlite_autoindex_cells_1")
+    content = bytearray((copy / FILE).read_bytes())
+    at = content.index(b"heldout.minority_ratio", (root - 1) * page, root * page)
+    content[at] ^= 1
+    (copy / FILE).write_bytes(content)
+    assert main(["export", str(copy), "--csv", str(tmp_path / "rows.csv")]) == 2
+    assert "its structure is damaged; `llrsim verify --mend`" in capsys.readouterr().err
+    assert main(["verify", str(copy)]) == 1
+    capsys.readouterr()
+    assert main(["verify", str(copy), "--mend", "--rows", "2"]) == 0
+    assert "it is built again from the rows of its tables" in capsys.readouterr().err
+    assert computed(copy) == before
+    assert open_results(copy).rows() == rows
+
+
+@pytest.mark.parametrize("flipped", ["law", "method"])
+def test_a_flipped_key_out_of_its_order_costs_only_its_row(copy, flipped):
+    """The key of a row in the middle of its table becomes the least or the largest of all."""
+    before, rows = computed(copy), open_results(copy).rows()
+    content = bytearray((copy / FILE).read_bytes())
+    law, method = before["rows"][len(before["rows"]) // 2][:2]
+    key = (law + method).encode()
+    at = re.search(
+        re.escape(key) + rb".{0,6}dense", content, re.DOTALL
+    ).start()  # a row of `rows` alone has a simulator
+    content[at + (0 if flipped == "law" else len(law))] ^= 0x10
+    (copy / FILE).write_bytes(content)
+    with pytest.raises(StoreError, match="damaged"):
+        open_results(copy).rows()
+    assert remove_damaged(copy) == 1
+    assert verify(copy, rows=0).fine
+    assert len(computed(copy)["rows"]) == len(before["rows"]) - 1
+    run_sweep(small(sweep__replicates=4), out=copy, jobs=1)
+    assert computed(copy) == before
+    assert open_results(copy).rows() == rows
+
+
 def test_a_folder_that_is_written_to_or_torn_is_not_mended(copy):
     with locked(copy), pytest.raises(StoreError, match="is being written by process"):
         remove_damaged(copy)
-    connection = sqlite3.connect(copy / FILE)
-    page = connection.execute("PRAGMA page_size").fetchone()[0]
-    root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'cells'").fetchone()[0]
-    connection.close()
+    root, page = page_of(copy, "cells")
     content = bytearray((copy / FILE).read_bytes())
     content[(root - 1) * page + 3] = 255  # that the page had more rows than it has
     (copy / FILE).write_bytes(content)
-    with pytest.raises(StoreError, match="damaged"):
+    with pytest.raises(StoreError, match=r"cannot be read to its end; `sqlite3 FILE .recover"):
         remove_damaged(copy)
+    assert (copy / FILE).read_bytes() == content

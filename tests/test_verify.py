@@ -158,6 +158,41 @@ def test_a_flipped_bit_is_told_wherever_it_changes_what_is_read(copy, count):
     assert told > count / 8
 
 
+@pytest.mark.parametrize("count", [300, pytest.param(3000, marks=pytest.mark.slow)])
+def test_rows_with_a_flipped_bit_are_the_same_or_refused(copy, count, tmp_path):
+    """A flipped bit in a key or an index page hides rows; neither fewer rows nor an unnamed exception comes of it."""
+    path, draw, refused = copy / FILE, random.Random(count), 0
+    whole, rows = path.read_bytes(), llrsim.open_results(copy).rows()
+    table = tmp_path / "rows.csv"
+    assert main(["export", str(copy), "--csv", str(table)]) == 0
+    exported = table.read_bytes()
+    for number in range(count):
+        place, bit = draw.randrange(len(whole)), draw.randrange(8)
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+        try:
+            assert llrsim.open_results(copy).rows() == rows, (place, bit)
+            status = 0
+        except StoreError:
+            refused, status = refused + 1, 2
+        if number % 10 == 0:
+            table.unlink(missing_ok=True)
+            assert main(["export", str(copy), "--csv", str(table)]) == status
+            assert table.exists() == (status == 0)
+            assert status or table.read_bytes() == exported
+    assert count / 8 < refused < count / 2  # some flips are in free space
+
+
+def test_results_that_are_open_are_looked_at_again_where_their_file_has_changed(copy):
+    results = llrsim.open_results(copy)
+    rows = results.rows()
+    change(copy, "UPDATE rows SET replicate = 99 WHERE replicate = 3")
+    for read in (results.rows, lambda: list(results.outcomes()), results.select):
+        with pytest.raises(StoreError, match="a row of rows is damaged; `llrsim verify --mend` takes out"):
+            read()
+    change(copy, "UPDATE rows SET replicate = 3 WHERE replicate = 99")
+    assert results.rows() == rows
+
+
 def test_the_status_two_says_what_cannot_be_read(copy, capsys, tmp_path):
     assert main(["verify", str(tmp_path / "nowhere")]) == 2
     assert "no results here" in capsys.readouterr().err

@@ -8,7 +8,8 @@ import os
 import sys
 import warnings
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
@@ -36,9 +37,21 @@ def write_any_text() -> None:
 def guarded(run: Callable[[Namespace], int], args: Namespace) -> int:
     """The exit status of a command, with what a person did not mean told in a line."""
     try:
-        return _guarded(run, args)
+        with _no_backend():
+            return _guarded(run, args)
     except KeyboardInterrupt:
         return 130
+
+
+@contextmanager
+def _no_backend() -> Iterator[None]:
+    """Hide MPLBACKEND, which notebooks set: no command opens a window, and matplotlib refuses what it does not know."""
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        yield
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
 
 
 def _guarded(run: Callable[[Namespace], int], args: Namespace) -> int:

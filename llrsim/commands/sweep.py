@@ -10,10 +10,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._io import escaped
 from .options import add_experiment, add_jobs, add_json, add_simulator, experiment_of, jobs_of, tell
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
+    from ..sweep.finish import Before
     from ..sweep.results import Results
     from ..sweep.units import Shard
 
@@ -110,16 +112,21 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _show(
-    results: Results, args: argparse.Namespace, command: str, before: Experiment | None, *, complete: bool
-) -> None:
+def _show(results: Results, args: argparse.Namespace, command: str, before: Before | None, *, complete: bool) -> None:
     from ..sweep import finish
 
     rows = results.rows()
+    table = finish.write_table(results, rows)  # first: figures may fail
+    if not args.json:
+        from rich.console import Console
+
+        console = Console()
+        console.print(finish.terminal_table(results, rows))
+        console.print(f"{finish.columns_text(rows)}\n", highlight=False, soft_wrap=True)
     studied = results.experiment.study is not None
     # A study has a question of its own, which its verdict answers.
     explanation = None if studied else finish.explain_base(results, jobs=jobs_of(args), predict_only=args.predict_only)
-    files = finish.write_files(results, rows, explanation, command)
+    files = [table, *finish.write_figures(results, explanation, command)]
     if args.predict_only:
         files += finish.write_phase_diagram(results, rows, command, jobs=jobs_of(args))
     verdict = None
@@ -142,11 +149,6 @@ def _show(
         }
         sys.stdout.write(json.dumps(told, allow_nan=False) + "\n")
         return
-    from rich.console import Console
-
-    console = Console()
-    console.print(finish.terminal_table(results, rows))
-    console.print(f"{finish.columns_text(rows)}\n", highlight=False, soft_wrap=True)
     if explanation is not None:
         console.print(f"{finish.attribution_text(results, explanation)}\n", highlight=False, markup=False)
     if verdict is not None:
@@ -195,4 +197,4 @@ def _command(args: argparse.Namespace, folder: Path) -> str:
         words += ["--shard", str(args.shard)]
     if args.dask:
         words += ["--dask", args.dask]
-    return shlex.join(words)
+    return escaped(shlex.join(words))

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from ..sweep.verify import remove_damaged, verify_results
 
     with foreign_content(args.folder):
-        gone = remove_damaged(args.folder) if args.mend else 0
+        gone = remove_damaged(args.folder, say=tell) if args.mend else 0
         if gone:
             tell(f"{gone} rows are removed; run the same sweep again to compute them, then verify what it left")
         found = verify_results(args.folder, rows=0 if gone else args.rows, seed=args.seed, say=tell)

@@ -12,7 +12,7 @@ from itertools import count as count_from
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .._io import replace_file
+from .._io import escaped, replace_file
 from ..experiment.schema import STUDIES
 from ..sweep.folder import StoreError
 from .chapter import sweeps
@@ -49,7 +49,7 @@ def write_report(
     if not chapters:
         raise StoreError(left_out[0])
     path = out or folder / "report.html"
-    text = page(sorted(chapters, key=_place), left_out)
+    text = escaped(page(sorted(chapters, key=_place), left_out))
 
     def write(unfinished: Path) -> None:
         unfinished.write_text(text, encoding="utf-8", newline="\n")

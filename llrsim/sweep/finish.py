@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.table import Table
 
@@ -30,41 +30,58 @@ FEW = 60  # rows that still make a table to read; more are summed up by method
 Row = dict[str, Any]
 
 
-def held_before(folder: Path) -> Experiment | None:
-    """The experiment that a folder holds, whose grid its table and figures are of; None without one to read."""
+class Before(NamedTuple):
+    """The experiment that a folder held, whose grid its table and figures are of; None where it was damaged."""
+
+    experiment: Experiment | None
+
+
+def held_before(folder: Path) -> Before | None:
+    """What a folder holds before a sweep; None without a sweep to read."""
     try:
         with Reader(folder) as reader:
-            return reader.experiment
+            return Before(None if reader.damaged else reader.experiment)
     except StoreError:
         return None
 
 
-def replaced_text(before: Experiment | None, results: Results) -> str:
+def replaced_text(before: Before | None, results: Results) -> str:
     """What the table and the figures show in place of what they showed before, and that nothing else is lost.
 
     Empty where they are of the same cells and replicates.
     """
-    now = results.experiment
-    if before is None or (before.sweep.grid, before.sweep.zip, before.sweep.replicates) == (
-        now.sweep.grid, now.sweep.zip, now.sweep.replicates
-    ):  # fmt: skip
+    now = results.experiment.sweep
+    if before is None:
+        return ""
+    was = before.experiment and before.experiment.sweep
+    if was and (was.grid, was.zip, was.replicates) == (now.grid, now.zip, now.replicates):
         return ""
     with Reader(results.folder) as reader:
         others = reader.other_cells(results.grid)
-    sizes = [f"{Grid(one).size} cells x {one.sweep.replicates} replicates" for one in (now, before)]
-    text = f"results.csv and the figures now hold {sizes[0]}, in place of {sizes[1]}"
+        more = reader.has_simulations(now.replicates) or (was and was.replicates > now.replicates)
+    text = f"results.csv and the figures now hold {_size(results.experiment)}, in place of "
+    text += _size(before.experiment) if before.experiment else "those of the stored experiment that was damaged"
     if others:
         text += f"; {others} more cells, of other grids, are kept in {results.folder} and shown by their own"
-    return f"{text}; replicates beyond these are kept too" if now.sweep.replicates < before.sweep.replicates else text
+    return f"{text}; replicates beyond these are kept too" if more else text
 
 
-def write_files(results: Results, rows: list[Row], explanation: Explanation | None, command: str) -> list[Path]:
-    """Write DIR/results.csv and the figures, which carry the command that made them; returns the paths."""
-    from .. import plots
+def _size(experiment: Experiment) -> str:
+    return f"{Grid(experiment).size} cells x {experiment.sweep.replicates} replicates"
 
+
+def write_table(results: Results, rows: list[Row]) -> Path:
+    """Write DIR/results.csv; returns its path."""
     table = results.folder / "results.csv"
     write_csv(rows, table)
-    return [table, *plots.sweep_figures(_Shown(results), results.folder, explanation, command=command)]
+    return table
+
+
+def write_figures(results: Results, explanation: Explanation | None, command: str) -> list[Path]:
+    """Write the figures, with the command in their metadata; returns the paths."""
+    from .. import plots
+
+    return plots.sweep_figures(_Shown(results), results.folder, explanation, command=command)
 
 
 def write_phase_diagram(results: Results, rows: list[Row], command: str, *, jobs: int) -> list[Path]:

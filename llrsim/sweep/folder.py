@@ -30,12 +30,18 @@ class StoreError(RuntimeError):
     """A results folder that cannot be used as asked; the message names it and says what to do."""
 
 
+_TORN = (
+    "is damaged, and cannot be read to its end; `sqlite3 FILE .recover | sqlite3 NEW` saves what can be read: put NEW "
+    "in place of FILE, then `llrsim verify DIR --mend`, and run the sweep again"
+)
+
 _MEANINGS = (
     ("disk is full", "the disk is full; free some space and run the same command to resume"),
     ("readonly", "cannot be written; it, or its folder, is read-only"),
     ("unable to open", "cannot be opened; check that the folder exists and may be read and written"),
     ("not a database", "is damaged or is not a results file; move the folder away and run the sweep again"),
-    ("malformed", "is damaged; `sqlite3 FILE .recover` saves what can be read, then run the sweep again"),
+    ("malformed", _TORN),
+    ("no such column", _TORN),
     ("decode", "is damaged; `llrsim verify` tells where"),
     ("disk i/o error", "the disk reports an error"),
     ("no such table", "is not a results file of llrsim"),

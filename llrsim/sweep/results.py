@@ -323,19 +323,21 @@ class Results:
         with Reader(self.folder, older=True) as reader:
             self.experiment: Experiment = reader.experiment
         self.grid = Grid(self.experiment)
+        self._checked: list[tuple[int, int]] | None = None
 
     def outcomes(self, keep: Callable[[Mapping[str, Any]], bool] | None = None) -> Iterator[CellOutcome]:
         """The cells in grid order, rebuilt from the stored heads; cells without any row are left out.
 
-        `keep` chooses cells by the values of their axes, before anything is rebuilt.
+        `keep` chooses cells by the values of their axes, before anything is rebuilt. StoreError where the folder is
+        damaged.
         """
-        with Reader(self.folder, older=True) as reader:
+        with self._reader() as reader:
             for cell in self._stored(reader, keep):
                 yield self._outcome(cell)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One flat dict for each cell and method, from the stored numbers: see `rows.method_row`."""
-        with Reader(self.folder, older=True) as reader:
+        """One flat dict for each cell and method, from the stored numbers: see `method_row`; StoreError if damaged."""
+        with self._reader() as reader:
             return [
                 method_row(
                     cell.axes,
@@ -392,6 +394,17 @@ class Results:
             which = "is ambiguous" if found else "is not an axis"
             raise KeyError(f"{name!r} {which} of this sweep; axes: {', '.join(keys) or 'none'}")
         return found[0]
+
+    @contextmanager
+    def _reader(self) -> Iterator[Reader]:
+        """Read-only access to a folder that is whole: looked at once, and again when its files have changed."""
+        with Reader(self.folder, older=True) as reader:
+            files = [reader.path, reader.path.with_name(f"{reader.path.name}-wal")]
+            state = [(stat.st_mtime_ns, stat.st_size) for file in files if file.exists() and (stat := file.stat())]
+            if state != self._checked:
+                reader.check_whole()
+                self._checked = state
+            yield reader
 
     def _stored(self, reader: Reader, keep: Callable[[Mapping[str, Any]], bool] | None = None) -> Iterator[_StoredCell]:
         replicates = self.experiment.sweep.replicates if reader.has_simulations() else 0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from .._io import escaped
 from ..experiment.errors import ExperimentError
 from ..experiment.identity import canonical_json, cell_law_hash
 from .folder import NUMERICS, StoreError, check_inside, check_same_sweep, is_network, sqlite_errors
@@ -130,9 +131,9 @@ class Reader:
         with sqlite_errors(self.path):
             return keys_of(self._connection, self.path, axes, sealed=self._sealed)
 
-    def has_simulations(self) -> bool:
-        """Whether anything was simulated into this folder."""
-        return bool(self._rows("SELECT EXISTS (SELECT 1 FROM rows)", ())[0][0])
+    def has_simulations(self, first: int = 0) -> bool:
+        """Whether replicates, from `first` on, were simulated into this folder."""
+        return bool(self._rows("SELECT EXISTS (SELECT 1 FROM rows WHERE replicate >= ?)", (first,))[0][0])
 
     def shares(self) -> Shares:
         """Of the predictions that the folder shows: nominal where some are and nothing was simulated."""
@@ -226,6 +227,24 @@ class Reader:
         """What SQLite's own check of the file finds, at most so many lines; none where all is well."""
         lines = [line for (line,) in self._rows(f"PRAGMA integrity_check({most})", ())]
         return [] if lines == ["ok"] else lines
+
+    def check_whole(self) -> None:
+        """Raise StoreError where the file's structure, or any row of it, is not what was written.
+
+        Whoever shows numbers asks: rows whose keys are damaged are not found, and would be missing without a word.
+        """
+        where = f"(`llrsim verify {self.path.parent}` names all damage)"
+        if found := self.integrity(1):
+            raise StoreError(f"{self.path}: its structure {DAMAGED} {where}: {found[0]}")
+        for table, _, whole in self.all_rows() if self._sealed else ():
+            if not whole:
+                raise StoreError(f"{self.path}: a row of {table} {DAMAGED} {where}")
+
+    def all_rows(self) -> Iterator[tuple[str, list[Any], bool]]:
+        """(table, values of its columns in `CHECKED`, whether they are what was written) of every row of the file."""
+        for table in CHECKED:
+            for *values, stored in self.sealed(table):
+                yield table, values, is_whole(values, stored)
 
     def sealed(self, table: str, where: str = "", values: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         """Rows of the columns in `CHECKED`, with the checksums that they were written with.
@@ -332,7 +351,8 @@ class Store:
             if not self._known_cells(folder):  # nothing says that the file is of these versions, but the row itself
                 check_versions(self.path, *held[:2])
             warnings.warn(
-                f"{self.path}: its stored experiment was damaged; it is written again as asked, and the rows are kept",
+                f"{self.path}: its stored experiment was damaged; it is written again as asked, and the rows are kept. "
+                f"Its former name, study, replicates and grid are lost; the name is now {asked.name!r}",
                 stacklevel=5,
             )
         elif held is not None:
@@ -542,9 +562,9 @@ class Store:
         )
 
     def begin_run(self, command: str, jobs: int, environment: str) -> int:
-        """Record that a run began; returns its number."""
+        """Record that a run began; returns its number. Bytes of a command that are no text are stored as escapes."""
         with self._transaction():
-            self._insert("runs", [sealed(_now(), command, jobs, environment)])
+            self._insert("runs", [sealed(_now(), escaped(command), jobs, environment)])
             return int(self.connection.execute("SELECT last_insert_rowid()").fetchone()[0])
 
     def adopt_runs(self, runs: Iterable[Sequence[Any]]) -> None:

@@ -19,7 +19,7 @@ from ..experiment.identity import cell_law_hash
 from ..model.plan import Plan, plan
 from .environment import environment
 from .folder import StoreError, check_inside, differing_keys, locked, sqlite_errors
-from .format import CHECKED, FIELDS, FILE, as_read, encode, is_whole, read_axes
+from .format import CHECKED, CREATE, FIELDS, FILE, as_read, encode, read_axes
 from .run import compile_kernels, heads_of, simulators_of
 from .store import Reader, Store
 from .units import Block, Shard, Unit, missing_units
@@ -54,20 +54,13 @@ def damage_in(reader: Reader) -> Damage:
     """Look at the whole file, what SQLite's check finds first; StoreError where it cannot be read to its end."""
     found = [f"sqlite: {line}" for line in reader.integrity(SHOWN)]
     rows = sound = 0
-    for table, values, whole in all_rows(reader):
+    for table, values, whole in reader.all_rows():
         rows, sound = rows + 1, sound + whole
         if not whole:
             found.append(f"{place_in(reader, table, values)}: the row is not what was written")
     if not found:  # where keys are damaged, rows that belong together do not find each other
         found += [f"{place_in(reader, table, values)}: the row is gone" for table, values in gone_rows(reader)]
     return Damage(tuple(found), rows, sound)
-
-
-def all_rows(reader: Reader) -> Iterator[tuple[str, list[Any], bool]]:
-    """(table, values of its columns in `CHECKED`, whether they are what was written) of every row of the file."""
-    for table in CHECKED:
-        for *values, stored in reader.sealed(table):
-            yield table, values, is_whole(values, stored)
 
 
 def gone_rows(reader: Reader) -> Iterator[tuple[str, list[Any]]]:
@@ -326,27 +319,50 @@ _WITH: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 _ORPHANS = "DELETE FROM cell_methods WHERE cell NOT IN (SELECT cell FROM cells)"
 
 
-def remove_damaged(folder: Path) -> int:
+def remove_damaged(folder: Path, *, say: Callable[[str], None] = lambda _: None) -> int:
     """Take the damaged rows out, and what is computed together with them; returns how many rows are gone.
+
+    Where the file's structure is damaged, such as an index, it is first built again from the rows of its tables, which
+    `say` is told.
 
     So is what lacks a row that is written with it. The experiment stays, which the next sweep writes again, and what a
     damaged run ran on is lost.
 
-    Raises StoreError where the file's structure is damaged, or a process is writing to the folder.
+    Raises StoreError where the tables cannot be read to their ends, or a process is writing to the folder.
     """
     path = folder / FILE
     with locked(folder):
         with Reader(folder, checked=False) as reader:
-            if found := reader.integrity(1):
-                raise StoreError(
-                    f"{path}: its structure is damaged, not only rows ({found[0]}); `sqlite3 FILE .recover` saves what "
-                    "can be read"
-                )
-            damaged = [(table, values) for table, values, whole in all_rows(reader) if not whole and table in _WITH]
+            found = reader.integrity(1)
+        if found:
+            _build_again(path)
+            say(f"{path}: its structure was damaged ({found[0]}); it is built again from the rows of its tables")
+        with Reader(folder, checked=False) as reader:
+            damaged = [(table, values) for table, values, whole in reader.all_rows() if not whole and table in _WITH]
         removed = _remove_all(path, damaged)
         with Reader(folder, checked=False) as reader:
             gone = list(gone_rows(reader))
         return removed + _remove_all(path, gone)
+
+
+def _build_again(path: Path) -> None:
+    """Put every row of the tables, damaged or not, into new tables, and these in place of the file's content.
+
+    StoreError where a table cannot be read to its end; the file stays as it was.
+    """
+    check_inside(path)
+    with sqlite_errors(path), closing(sqlite3.connect("", uri=True)) as built:  # a file without a name
+        built.execute("ATTACH ? AS damaged", (f"{path.resolve().as_uri()}?mode=ro",))
+        for statement in CREATE:
+            built.execute(statement)
+        for table in CHECKED:
+            names = ", ".join(name for _, name, *_ in built.execute(f"PRAGMA main.table_info({table})"))
+            # With names: without, SQLite copies whole tables in the order in which their rows are, sorted or not.
+            built.execute(f"INSERT OR IGNORE INTO {table} ({names}) SELECT {names} FROM damaged.{table}")
+        built.commit()
+        built.execute("DETACH damaged")
+        with closing(sqlite3.connect(path)) as connection:
+            built.backup(connection)
 
 
 def _remove_all(path: Path, damaged: Iterable[tuple[str, Sequence[Any]]]) -> int:
