@@ -187,7 +187,7 @@ def test_results_that_are_open_are_looked_at_again_where_their_file_has_changed(
     rows = results.rows()
     change(copy, "UPDATE rows SET replicate = 99 WHERE replicate = 3")
     for read in (results.rows, lambda: list(results.outcomes()), results.select):
-        with pytest.raises(StoreError, match="a row of rows is damaged; `llrsim verify --mend` takes out"):
+        with pytest.raises(StoreError, match="a row of rows is damaged; `llrsim verify --mend` removes"):
             read()
     change(copy, "UPDATE rows SET replicate = 3 WHERE replicate = 99")
     assert results.rows() == rows
