@@ -193,6 +193,11 @@ def test_results_that_are_open_are_looked_at_again_where_their_file_has_changed(
     assert results.rows() == rows
 
 
+def test_an_empty_blob_or_text_has_not_the_checksum_of_zero():
+    assert checksum(["a", 0]) == checksum(["a", -0.0])
+    assert len({checksum(["a", value]) for value in (0, b"", "", None)}) == 4
+
+
 def test_the_status_two_says_what_cannot_be_read(copy, capsys, tmp_path):
     assert main(["verify", str(tmp_path / "nowhere")]) == 2
     assert "no results here" in capsys.readouterr().err

@@ -319,8 +319,11 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def as_read(values: Sequence[Any]) -> list[Any]:
-    """Values as they come back from the database, which has no nan, and no zero below zero."""
-    return [None if value is None or value != value else value or 0.0 for value in values]
+    """Return values as they come back from the database, which has no nan, and no zero below zero."""
+    return [
+        None if value is None or value != value else 0.0 if value == 0 else value  # b"" and "" are not 0
+        for value in values
+    ]
 
 
 def checksum(values: Sequence[Any]) -> int:
