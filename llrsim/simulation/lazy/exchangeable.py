@@ -345,7 +345,7 @@ class _Conjugate:
 
 
 def descend(problem: LeastSquares, how: Descent, start: Array) -> Fitted:
-    """Full-batch descent from `start`; statuses and the relative gradient are those of `simulation.descent`."""
+    """Full-batch descent from `start`; statuses and the relative gradient are those of `solvers.descent`."""
     path: list[Array] = []
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows has diverged
         _, gradient, dropped, _ = look(problem, np.zeros(len(start)))
@@ -475,7 +475,7 @@ class ExchangeableSample:
         """Fit a head with these weights (B,) of each row of a section; summed over all rows they are one.
 
         `start` is what a descent starts from and `anchor` pulls to: a head of this sample, or one of an independent
-        sample. Statuses and the certificate are those of `simulation.ridge` and `simulation.descent`, the former to a
+        sample. Statuses and the certificate are those of `solvers.ridge` and `solvers.descent`, the former to a
         relative gradient of 1e-9. Raises ValueError for what takes single rows: other losses, weights that differ
         within a section, minibatches.
         """
@@ -513,7 +513,7 @@ class ExchangeableSample:
             raise ValueError("anchor: needs `start`, the head to pull to")
 
     def _obstacle(self, head: FitOptions, weight: Array, anchor: float) -> Status | None:
-        """Why there is no head, if there is none: the rules of `simulation.ridge` and `simulation.descent`."""
+        """Why there is no head, if there is none: the rules of `solvers.ridge` and `solvers.descent`."""
         count = int(self._law.rows[weight > 0.0].sum())
         coordinates = self._law.means.shape[1] + 1 + int(self._law.multiplicities.sum())
         if count == 0:

@@ -59,7 +59,7 @@ from .query import (
 )
 from .rows import BEND, CURVE, SEARCH, STEP
 
-# Full-batch gradient descent on a lazy sample: the steps of `simulation.descent` on what has been revealed.
+# Full-batch gradient descent on a lazy sample: the steps of `solvers.descent` on what has been revealed.
 
 
 @kernel
@@ -68,7 +68,7 @@ def descend(sweep, how, state, path, progress):
 
     `sweep` does a task over all rows. `path` (S,) lists sorted steps; the state's vectors from PATH on receive the
     heads after them, nan for those not reached. Statuses, the relative gradient and the mark of divergence are those of
-    `simulation.descent`; ROOM asks for larger arrays, and `progress` remembers where to go on.
+    `solvers.descent`; ROOM asks for larger arrays, and `progress` remembers where to go on.
     """
     while True:
         done = int(progress[DONE])

@@ -37,7 +37,7 @@ TOLERANCE = 1e-10
 """A query's component outside of the left directions that is smaller than this fraction of it is not new: dropped."""
 
 OBJECTIVE, SQUARE, MOMENT, BENDING, WRONG, FINISHED, SCALARS = range(7)
-"""Places of a sweep's scalar sums: see `sweeps`. The inner products with columns follow them: see `Revealed.sums`.
+"""Places of a sweep's scalar sums: see `rows`. The inner products with columns follow them: see `Revealed.sums`.
 
 FINISHED is no sum: how many left directions are finished in the rows of the chunk. A direction is finished where it is
 next read, and each chunk says so itself, so that a sweep that was stopped between two chunks can be done again."""

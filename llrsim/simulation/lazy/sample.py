@@ -13,7 +13,7 @@ UU')g with g a fresh normal n-vector. Queries may depend on all answers before t
 first order.
 
 Cost with K directions revealed and k signal coordinates: 12 K n bytes, and (20 K + 8 k + 84) n bytes moved by a step
-of descent, whatever d is: columns are read for 20 K (`sweeps`), the rest are the rows' own vectors and the new columns.
+of descent, whatever d is: columns are read for 20 K (`rows`), the rest are the rows' own vectors and the new columns.
 """
 
 from __future__ import annotations

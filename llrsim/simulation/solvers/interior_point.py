@@ -6,7 +6,7 @@ With rows z_i = y_i x_i that count (c_i > 0), v = w - w0 and e_i = 1 - z_i.w0, b
     max margin  min 1/2 v'Pv  subject to  z_i.v >= e_i       dual cone 0 <= alpha_i
     dual        max sum_i alpha_i e_i - 1/2 sum_j (Z'alpha)_j^2 / P_j   with (Z'alpha)_j = 0 wherever P_j = 0
 
-Each iteration solves two systems (P + Z'WZ) dv = r, W diagonal, with one factor (`predictor_corrector`). With more
+Each iteration solves two systems (P + Z'WZ) dv = r, W diagonal, with one factor (`advance`). With more
 penalised coordinates than rows these are first rotated onto the span of the rows, so that the systems have about
 min(n, p) unknowns.
 
